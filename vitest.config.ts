@@ -1,0 +1,36 @@
+import { defineConfig } from "vitest/config";
+
+import { TallyReporter } from "./tooling/tally-reporter.ts";
+
+const conditions = ["@agentos/source", "node", "import", "default"];
+const tallyFile = process.env["AGENTOS_TALLY_FILE"];
+
+export default defineConfig({
+  test: {
+    reporters: tallyFile === undefined ? ["default"] : ["default", new TallyReporter(tallyFile)],
+    projects: [
+      {
+        ssr: { resolve: { conditions } },
+        test: {
+          name: "unit",
+          include: ["{packages,apps,tooling}/*/test/**/*.test.ts"],
+          exclude: ["**/*.e2e.test.ts", "**/node_modules/**"],
+          // Not 0: with one worker, as on two cores, vitest runs that group after all the others.
+          sequence: { groupOrder: 1 },
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["{packages,apps,tooling,examples}/*/test/**/*.e2e.test.ts"],
+          // Real processes: one file at a time, after the unit project.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
