@@ -1,0 +1,5 @@
+export type { Clock } from "./clock.ts";
+export type { FrameSink, FrameSource } from "./frame-sink.ts";
+export type { VmDriver, VmEnding, VmHandle, VmRequest } from "./vm-driver.ts";
+export type { ReadRequest, VmFiles, VmWrite, WriteRequest } from "./vm-files.ts";
+export type { ProcessRequest, VmProcess, VmProcessExit } from "./vm-process.ts";

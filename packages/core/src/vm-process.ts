@@ -1,0 +1,33 @@
+import type { OutputMode, Signal, SignalScope } from "@agentos/protocol";
+
+import type { FrameSource } from "./frame-sink.ts";
+
+export interface ProcessRequest {
+  processId: string;
+  argv: readonly string[];
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  stdin: "none" | "pipe";
+  output: OutputMode;
+  windowBytes: number;
+  timeoutMs?: number;
+}
+
+/** How a process ended, as its reaper saw it. */
+export interface VmProcessExit {
+  exitCode: number | null;
+  signal: string | null;
+  timedOut: boolean;
+  stdoutBytes: number;
+  stderrBytes: number;
+  stdoutOpen: boolean;
+  stderrOpen: boolean;
+  durationMs: number;
+}
+
+export interface VmProcess extends FrameSource {
+  readonly pid: number;
+  /** Rejects with `VM_ENDED` when the VM goes first: an end nobody saw is never invented. */
+  readonly exited: Promise<VmProcessExit>;
+  signal(signal: Signal, scope: SignalScope): void;
+}
