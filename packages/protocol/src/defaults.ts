@@ -1,0 +1,44 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+/** Every default of AgentOS in one table; docs/defaults.md says the same to people. */
+export const DEFAULTS = {
+  /** Between two pings of a quiet connection. */
+  heartbeatMs: 5_000,
+  /** Without a sign of life for this long, the peer is taken for dead. */
+  peerDeadMs: 15_000,
+  /** How long a lease outlives its lost connection. */
+  leaseGraceMs: 15_000,
+  /** A frozen named VM's processes end after this. */
+  frozenProcessesMs: 600_000,
+  /** A shared sidecar without leases ends itself after this. */
+  sidecarIdleMs: 30_000,
+  /** How long vmd waits for the next sidecar. */
+  adoptGraceMs: 60_000,
+  /** Deadline of a control request. */
+  requestMs: 30_000,
+  /** Deadline of a VM's creation. */
+  createMs: 30_000,
+  /** From spawning a sidecar to its ready message. */
+  sidecarStartMs: 15_000,
+  /** Largest WebSocket message, either way. */
+  maxFrameBytes: MIB,
+  /** Bytes in flight per stream before its reader acknowledges. */
+  streamWindowBytes: 256 * KIB,
+  /** The same for file transfers. */
+  transferWindowBytes: MIB,
+  /** What exec collects per stream; the rest is dropped and `truncated`. */
+  maxOutputBytes: 16 * MIB,
+  /** argv and env of one process together. */
+  maxArgumentBytes: 768 * KIB,
+  vmsPerSidecar: 1_000,
+  waitingCreates: 256,
+  waitingCreateMs: 30_000,
+  warmPoolSize: 2,
+  warmPoolRefillMs: 30,
+  memoryBytes: 4 * GIB,
+  pids: 2_048,
+  diskBytes: 8 * GIB,
+  openFiles: 8_192,
+} as const;

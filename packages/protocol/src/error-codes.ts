@@ -1,0 +1,100 @@
+import * as z from "zod";
+
+const text = z.string();
+const count = z.number();
+
+/**
+ * Every error code: whether repeating the same call can help, and the details it carries.
+ * docs/errors.md says of each when it occurs and what to do.
+ */
+export const ERROR_CODES = {
+  ALREADY_EXISTS: { retryable: false, details: z.object({ kind: text, id: text }) },
+  ARGUMENTS_TOO_LONG: { retryable: false, details: z.object({ limit: count, actual: count }) },
+  CANCELLED: { retryable: false, details: z.object({ operation: text }) },
+  COMMAND_NOT_EXECUTABLE: {
+    retryable: false,
+    details: z.object({ command: text, exitCode: z.literal(126), errno: text }),
+  },
+  COMMAND_NOT_FOUND: {
+    retryable: false,
+    details: z.object({ command: text, exitCode: z.literal(127) }),
+  },
+  CONNECTION_LOST: { retryable: true, details: z.object({ reason: text }) },
+  DEADLINE_EXCEEDED: {
+    retryable: true,
+    details: z.object({ operation: text, deadlineMs: count }),
+  },
+  DISPOSED: { retryable: false, details: z.object({ kind: text, id: text }) },
+  DRIVER_UNAVAILABLE: {
+    retryable: false,
+    details: z.object({ driver: text, reason: text, remedy: text.optional() }),
+  },
+  FENCED: {
+    retryable: false,
+    details: z.object({ vmId: text, fence: count, currentFence: count }),
+  },
+  FILE_SYSTEM: {
+    retryable: false,
+    details: z.object({
+      errno: text,
+      syscall: text,
+      path: text.optional(),
+      dest: text.optional(),
+    }),
+  },
+  FRAME_TOO_LARGE: { retryable: false, details: z.object({ limit: count, actual: count }) },
+  IMAGE_NOT_FOUND: { retryable: false, details: z.object({ image: text, known: z.array(text) }) },
+  INTERNAL: { retryable: false, details: z.object({ reason: text.optional() }) },
+  INVALID_ARGUMENT: {
+    retryable: false,
+    details: z.object({ argument: text, expected: text, actual: text }),
+  },
+  MOUNT_REFUSED: {
+    retryable: false,
+    details: z.object({ source: text.optional(), target: text, reason: text }),
+  },
+  NOT_FOUND: { retryable: false, details: z.object({ kind: text, id: text }) },
+  POOL_EXHAUSTED: {
+    retryable: true,
+    details: z.object({ limit: text, capacity: count, waiting: count }),
+  },
+  PROTOCOL_ERROR: { retryable: false, details: z.object({ reason: text }) },
+  SIDECAR_LOST: { retryable: true, details: z.object({ sidecarId: text, vmId: text.optional() }) },
+  SIDECAR_NOT_FOUND: {
+    retryable: false,
+    details: z.object({ searched: z.array(text), install: text }),
+  },
+  SIDECAR_START_FAILED: {
+    retryable: true,
+    details: z.object({ reason: text, stderr: z.array(text) }),
+  },
+  SIDECAR_UNAVAILABLE: { retryable: false, details: z.object({ sidecarId: text, state: text }) },
+  UNAUTHENTICATED: { retryable: false, details: z.object({ reason: text }) },
+  UNKNOWN_DRIVER: { retryable: false, details: z.object({ driver: text, known: z.array(text) }) },
+  UNKNOWN_METHOD: { retryable: false, details: z.object({ method: text }) },
+  UNSUPPORTED: { retryable: false, details: z.object({ what: text, instead: text.optional() }) },
+  UNSUPPORTED_LIMIT: {
+    retryable: false,
+    details: z.object({ limit: text, offered: text, reason: text }),
+  },
+  VERSION_MISMATCH: {
+    retryable: false,
+    details: z.object({ offered: text, supported: text }),
+  },
+  VM_ENDED: { retryable: false, details: z.object({ vmId: text, reason: text }) },
+  VM_START_FAILED: {
+    retryable: true,
+    details: z.object({ step: text, errno: text.optional() }),
+  },
+} as const satisfies Record<string, { retryable: boolean; details: z.ZodType }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export type ErrorDetails<C extends ErrorCode = ErrorCode> = z.infer<
+  (typeof ERROR_CODES)[C]["details"]
+>;
+
+/** Whether `value` is one of the codes of this build. */
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, value);
+}

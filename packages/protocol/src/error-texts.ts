@@ -1,0 +1,138 @@
+import type { ErrorCode } from "./error-codes.ts";
+
+export interface ErrorText {
+  /** When the error occurs. */
+  when: string;
+  /** What its reader can do. */
+  remedy: string;
+}
+
+/** What docs/errors.md says of each code. */
+export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
+  ALREADY_EXISTS: {
+    when: "The id or name is taken by something else than what was asked for.",
+    remedy: "Choose another id or name, or attach to what is there.",
+  },
+  ARGUMENTS_TOO_LONG: {
+    when: "Arguments and environment of one process are larger than the limit.",
+    remedy: "Pass the data on stdin or in a file.",
+  },
+  CANCELLED: {
+    when: "The caller's signal was aborted, or what the operation worked on was closed.",
+    remedy: "Nothing, if you meant it. What had taken effect by then stays.",
+  },
+  COMMAND_NOT_EXECUTABLE: {
+    when: "The program is there, but the VM's user may not execute it.",
+    remedy: "`chmod +x` it, or name its interpreter: `sh script`.",
+  },
+  COMMAND_NOT_FOUND: {
+    when: "No program of that name is in the PATH of the request, or at that path.",
+    remedy: "Check the spelling, the VM's image and PATH. Shell syntax needs a string command.",
+  },
+  CONNECTION_LOST: {
+    when: "The connection to the sidecar ended while something waited for it.",
+    remedy: "Repeat the call: it connects anew, and a repeated id takes effect once.",
+  },
+  DEADLINE_EXCEEDED: {
+    when: "No answer came within the deadline of the request.",
+    remedy:
+      "Repeat it, with a longer deadline where the work may be long. It may have taken effect.",
+  },
+  DISPOSED: {
+    when: "The handle was disposed before the call.",
+    remedy: "Make a new one, or dispose later.",
+  },
+  DRIVER_UNAVAILABLE: {
+    when: "The driver can't work on this machine. The reason was found by trying.",
+    remedy: "Do what `details.remedy` says, or name another driver. None is taken silently.",
+  },
+  FENCED: {
+    when: "Someone took the VM over: this lease is of an earlier fence.",
+    remedy: "Attach again if you still need the VM.",
+  },
+  FILE_SYSTEM: {
+    when: "A file operation in the VM failed. `errno` is on the error, as on Node's own.",
+    remedy: "As for the errno: `ENOENT`, `EACCES`, `ENOSPC` and so on.",
+  },
+  FRAME_TOO_LARGE: {
+    when: "One message is larger than the connection's `maxFrameBytes`.",
+    remedy: "Send bulk data as a file or a stream, or ask for less at once.",
+  },
+  IMAGE_NOT_FOUND: {
+    when: "The driver has no image of that name.",
+    remedy: "Take one of `details.known`.",
+  },
+  INTERNAL: {
+    when: "A fault of AgentOS itself, or an error that only a newer version knows.",
+    remedy: "Look into the sidecar's log at that time, and report it.",
+  },
+  INVALID_ARGUMENT: {
+    when: "An argument is not what the call takes. Nothing was changed.",
+    remedy: "`details` names the argument, what was expected and what came.",
+  },
+  MOUNT_REFUSED: {
+    when: "A mount of the VM can't be had as it was asked for.",
+    remedy:
+      "See `details.reason`: the source is missing, not yours, or root's and asked read-write.",
+  },
+  NOT_FOUND: {
+    when: "There is no such thing, or it belongs to another user.",
+    remedy: "Check the id. A VM without a lease ends after its grace time.",
+  },
+  POOL_EXHAUSTED: {
+    when: "A bound of the sidecar is reached, and the wait for a place was too long.",
+    remedy: "Release what you no longer need, try later, or raise the bound in `details.limit`.",
+  },
+  PROTOCOL_ERROR: {
+    when: "The other side sent what no version of the protocol allows.",
+    remedy: "Check that both sides are AgentOS, of supported versions, and report it.",
+  },
+  SIDECAR_LOST: {
+    when: "The sidecar that hosted the VM is gone, and the VM with it.",
+    remedy: "Create a new VM: a new sidecar is started for it. How running work ended is unknown.",
+  },
+  SIDECAR_NOT_FOUND: {
+    when: "The `agentos-sidecar` program is not installed where it was searched.",
+    remedy: "Type the line in `details.install`, or set `sidecarPath`.",
+  },
+  SIDECAR_START_FAILED: {
+    when: "A new sidecar ended or fell silent before it was ready.",
+    remedy: "Read `details.stderr`, its last lines.",
+  },
+  SIDECAR_UNAVAILABLE: {
+    when: "The sidecar is disposing or disposed, so it gives no leases.",
+    remedy: "Get a sidecar again, and dispose after the last use.",
+  },
+  UNAUTHENTICATED: {
+    when: "The API key is missing, wrong, revoked or past its time.",
+    remedy: "Connect through the client, which reads the key of the pool's sidecar.",
+  },
+  UNKNOWN_DRIVER: {
+    when: "No driver has that name.",
+    remedy: "Take one of `details.known`.",
+  },
+  UNKNOWN_METHOD: {
+    when: "The sidecar does not know the method: it is older than the client.",
+    remedy: "Use the same version of client and sidecar.",
+  },
+  UNSUPPORTED: {
+    when: "This driver or this side can't do that.",
+    remedy: "Take `details.instead` where it is given, or another driver.",
+  },
+  UNSUPPORTED_LIMIT: {
+    when: "A limit named in `limits.require` can't be made hard on this machine.",
+    remedy: "Do without the requirement, or give the machine what `details.reason` names.",
+  },
+  VERSION_MISMATCH: {
+    when: "Client and sidecar have no protocol version in common.",
+    remedy: "Update the older one. `agentos down` ends an old shared sidecar.",
+  },
+  VM_ENDED: {
+    when: "The VM is over: released, expired, or its first process died.",
+    remedy: "Create a new one. `details.reason` says why it ended.",
+  },
+  VM_START_FAILED: {
+    when: "Making the VM failed at a step that the driver had found possible before.",
+    remedy: "Try again. `details.step` and `details.errno` say where it failed.",
+  },
+};

@@ -1,0 +1,36 @@
+import * as z from "zod";
+
+import { Id, VmId } from "./ids.ts";
+import { ProcessExit } from "./process.ts";
+
+/** Why a VM is gone. */
+export const VmEndReason = z.enum(["released", "expired", "died", "shutdown"]);
+export type VmEndReason = z.infer<typeof VmEndReason>;
+
+/** Every event that a sidecar sends, to the connections that hold a lease on what it is about. */
+export const EVENTS = {
+  "process.exited": {
+    summary: "A spawned process ended.",
+    data: ProcessExit.extend({ vmId: VmId }),
+  },
+  "vm.ended": {
+    summary: "A leased VM is gone.",
+    data: z.object({ vmId: VmId, reason: VmEndReason, detail: z.string().optional() }),
+  },
+  "lease.fenced": {
+    summary: "A takeover made this connection's lease on the VM worthless.",
+    data: z.object({ vmId: VmId, leaseId: Id, currentFence: z.int() }),
+  },
+  "sidecar.closing": {
+    summary: "The sidecar ends; its VMs end with it.",
+    data: z.object({ reason: z.string() }),
+  },
+} as const satisfies Record<string, { summary: string; data: z.ZodType }>;
+
+export type EventName = keyof typeof EVENTS;
+export type EventData<E extends EventName> = z.output<(typeof EVENTS)[E]["data"]>;
+
+/** Whether `value` names an event of this build. */
+export function isEventName(value: string): value is EventName {
+  return Object.hasOwn(EVENTS, value);
+}

@@ -1,0 +1,90 @@
+export { AgentOsError, isAgentOsError } from "./agent-os-error.ts";
+export { DEFAULTS } from "./defaults.ts";
+export { Envelope } from "./envelope.ts";
+export { decodeError, encodeError, WireError } from "./error-codec.ts";
+export { ERROR_CODES, type ErrorCode, type ErrorDetails, isErrorCode } from "./error-codes.ts";
+export { ERROR_TEXTS, type ErrorText } from "./error-texts.ts";
+export { type EventData, type EventName, EVENTS, isEventName, VmEndReason } from "./events.ts";
+export { FileStat, FileType } from "./file.ts";
+export { dispatch, type Handlers, type RequestContext } from "./handlers.ts";
+export {
+  AuthenticateResult,
+  ClientName,
+  DiscoveryFile,
+  ListenAddress,
+  StartReply,
+  StartRequest,
+} from "./handshake.ts";
+export { Fence, HostPath, Id, StreamId, VmId, VmName, VmPath } from "./ids.ts";
+export { parseArgument } from "./invalid-argument.ts";
+export { createMemoryTransportPair } from "./memory-transport.ts";
+export {
+  isMethodName,
+  type MethodName,
+  type MethodParams,
+  type MethodResult,
+  METHODS,
+  type ParsedParams,
+} from "./methods.ts";
+export {
+  MAX_CONCURRENT_REQUESTS,
+  MAX_UNSENT_BYTES,
+  Peer,
+  type PeerOptions,
+  type RequestOptions,
+} from "./peer.ts";
+export {
+  Outcome,
+  OutputMode,
+  ProcessExit,
+  ProcessInfo,
+  ProcessStart,
+  ProcessStarted,
+  ProcessSummary,
+  Signal,
+  SIGNALS,
+  SignalScope,
+} from "./process.ts";
+export {
+  DriverReport,
+  Placement,
+  SIDECAR_STATES,
+  SidecarDescription,
+  SidecarInfo,
+  SidecarState,
+} from "./sidecar.ts";
+export {
+  CHANNEL,
+  decodeFrame,
+  encodeAck,
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  FRAME_MAX_PAYLOAD_BYTES,
+  frameStream,
+  setFrameStream,
+  type StreamFrame,
+  writeFrameHeader,
+} from "./stream-frame.ts";
+export type { Message, Transport } from "./transport.ts";
+export {
+  highestCommonVersion,
+  OLDEST_PROTOCOL_VERSION,
+  PROTOCOL_VERSION,
+  SUPPORTED_VERSIONS,
+  type VersionRange,
+} from "./version.ts";
+export {
+  Enforcement,
+  Environment,
+  Lease,
+  LeasedVm,
+  LIMIT_NAMES,
+  LimitName,
+  Limits,
+  Mount,
+  NetworkPolicy,
+  VmInfo,
+  VmScope,
+  VmSpec,
+} from "./vm.ts";

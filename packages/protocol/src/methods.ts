@@ -1,0 +1,278 @@
+import * as z from "zod";
+
+import {
+  ChmodParams,
+  CopyParams,
+  MkdirParams,
+  PathParams,
+  PathResult,
+  ReaddirParams,
+  ReadParams,
+  RenameParams,
+  RmParams,
+  StatResult,
+  SymlinkParams,
+  TruncateParams,
+  WriteParams,
+  WriteResult,
+} from "./file.ts";
+import { AuthenticateParams, AuthenticateResult } from "./handshake.ts";
+import { Fence, Id, StreamId, VmId } from "./ids.ts";
+import {
+  ProcessExit,
+  ProcessInfo,
+  ProcessStart,
+  ProcessStarted,
+  ProcessSummary,
+  Signal,
+  SignalScope,
+} from "./process.ts";
+import { SidecarInfo } from "./sidecar.ts";
+import { Lease, LeasedVm, VmInfo, VmScope, VmSpec } from "./vm.ts";
+
+const Nothing = z.object({});
+const ProcessRef = VmScope.extend({ processId: Id });
+
+/**
+ * Every method of the wire. `scope` is what the caller must hold; `summary` goes into
+ * docs/protocol.md. Both ends take types and validation from here.
+ */
+export const METHODS = {
+  authenticate: {
+    scope: "connection",
+    summary:
+      "First request of a connection: agree on a version, get the connection's id and bounds.",
+    params: AuthenticateParams,
+    result: AuthenticateResult,
+  },
+  ping: {
+    scope: "connection",
+    summary: "A round trip.",
+    params: Nothing,
+    result: Nothing,
+  },
+  "sidecar.info": {
+    scope: "user",
+    summary: "What the sidecar is, hosts and can do.",
+    params: Nothing,
+    result: SidecarInfo,
+  },
+  "sidecar.keep": {
+    scope: "user",
+    summary: "Keep the sidecar running without leases, or let it end itself again.",
+    params: z.object({ keep: z.boolean() }),
+    result: Nothing,
+  },
+  "sidecar.shutdown": {
+    scope: "user",
+    summary: "End every VM, then the sidecar.",
+    params: Nothing,
+    result: Nothing,
+  },
+  "key.create": {
+    scope: "user",
+    summary: "A further API key. Only the sidecar's own key may name another user.",
+    params: z.object({
+      /** Default: the caller's own user. */
+      user: z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
+        .optional(),
+      /** The key stops working after this. Absent: it lives as long as the sidecar. */
+      ttlMs: z.int().min(1).optional(),
+    }),
+    result: z.object({ keyId: Id, apiKey: z.string(), user: z.string() }),
+  },
+  "key.revoke": {
+    scope: "user",
+    summary: "End a key of the caller's user, and every connection that it opened.",
+    params: z.object({ keyId: Id }),
+    result: Nothing,
+  },
+  "vm.create": {
+    scope: "user",
+    summary: "Make a VM and lease it. The same vmId again gives the same VM.",
+    params: VmSpec.extend({ leaseId: Id }),
+    result: LeasedVm,
+  },
+  "vm.attach": {
+    scope: "user",
+    summary: "Another lease on a VM by id or name: shared (same fence) or takeover (fence + 1).",
+    params: z.object({
+      vm: z.string().min(1).max(64),
+      leaseId: Id,
+      mode: z.enum(["shared", "takeover"]),
+    }),
+    result: LeasedVm,
+  },
+  "vm.list": {
+    scope: "user",
+    summary: "The user's VMs.",
+    params: Nothing,
+    result: z.object({ vms: z.array(VmInfo) }),
+  },
+  "vm.info": {
+    scope: "vm",
+    summary: "One VM.",
+    params: VmScope,
+    result: VmInfo,
+  },
+  "vm.processes": {
+    scope: "vm",
+    summary: "Every process in the VM.",
+    params: VmScope,
+    result: z.object({ processes: z.array(ProcessInfo), truncated: z.boolean() }),
+  },
+  "lease.release": {
+    scope: "lease",
+    summary: "Give a lease back. With the last one an unnamed VM ends.",
+    params: z.object({ leaseId: Id, vmId: VmId }),
+    result: Nothing,
+  },
+  "lease.resume": {
+    scope: "user",
+    summary: "Hold a lease of a lost connection on this one.",
+    params: z.object({ leaseId: Id, vmId: VmId, fence: Fence }),
+    result: Lease,
+  },
+  "process.exec": {
+    scope: "vm",
+    summary: "Start a process; answered when it ends. Its bytes travel on `stream`.",
+    params: ProcessStart,
+    result: ProcessExit,
+  },
+  "process.spawn": {
+    scope: "vm",
+    summary: "Start a process; answered when it runs. `process.exited` tells its end.",
+    params: ProcessStart,
+    result: ProcessStarted,
+  },
+  "process.signal": {
+    scope: "vm",
+    summary: "Send a signal to a process, its group or every process of its session.",
+    params: ProcessRef.extend({ signal: Signal, scope: SignalScope.optional() }),
+    result: Nothing,
+  },
+  "process.release": {
+    scope: "vm",
+    summary: "Forget a process and its held output. It runs on; what it still writes is dropped.",
+    params: ProcessRef,
+    result: Nothing,
+  },
+  "process.list": {
+    scope: "vm",
+    summary: "The processes started through AgentOS, with the ends of those not released.",
+    params: VmScope,
+    result: z.object({ processes: z.array(ProcessSummary) }),
+  },
+  "process.log": {
+    scope: "vm",
+    summary:
+      "Read a logged process's output on `stream`, from offsets; gaps are jumps of the offset.",
+    params: ProcessRef.extend({
+      stream: StreamId,
+      stdoutFrom: z.int().min(0).optional(),
+      stderrFrom: z.int().min(0).optional(),
+    }),
+    result: ProcessSummary,
+  },
+  "stream.close": {
+    scope: "vm",
+    summary: "Stop a file stream or a log reader of this connection.",
+    params: VmScope.extend({ stream: StreamId }),
+    result: Nothing,
+  },
+  "fs.stat": {
+    scope: "vm",
+    summary: "A file's facts, links followed.",
+    params: PathParams,
+    result: StatResult,
+  },
+  "fs.lstat": {
+    scope: "vm",
+    summary: "A file's facts, a link's own.",
+    params: PathParams,
+    result: StatResult,
+  },
+  "fs.mkdir": { scope: "vm", summary: "Make a directory.", params: MkdirParams, result: Nothing },
+  "fs.rm": { scope: "vm", summary: "Remove a file or a tree.", params: RmParams, result: Nothing },
+  "fs.rename": {
+    scope: "vm",
+    summary: "Rename within one filesystem.",
+    params: RenameParams,
+    result: Nothing,
+  },
+  "fs.copy": {
+    scope: "vm",
+    summary: "Copy a file or a tree.",
+    params: CopyParams,
+    result: Nothing,
+  },
+  "fs.symlink": {
+    scope: "vm",
+    summary: "Make a symbolic link.",
+    params: SymlinkParams,
+    result: Nothing,
+  },
+  "fs.readlink": {
+    scope: "vm",
+    summary: "What a link says.",
+    params: PathParams,
+    result: PathResult,
+  },
+  "fs.realpath": {
+    scope: "vm",
+    summary: "The path with every link resolved.",
+    params: PathParams,
+    result: PathResult,
+  },
+  "fs.chmod": {
+    scope: "vm",
+    summary: "Set permission bits.",
+    params: ChmodParams,
+    result: Nothing,
+  },
+  "fs.truncate": {
+    scope: "vm",
+    summary: "Set a file's length.",
+    params: TruncateParams,
+    result: Nothing,
+  },
+  "fs.read": {
+    scope: "vm",
+    summary: "Read a file on `stream`; answered with its facts when the stream begins.",
+    params: ReadParams,
+    result: StatResult,
+  },
+  "fs.readdir": {
+    scope: "vm",
+    summary: "List a directory on `stream`, in packed entries.",
+    params: ReaddirParams,
+    result: StatResult,
+  },
+  "fs.write": {
+    scope: "vm",
+    summary: "Write a file from `stream`; answered when its end has been written.",
+    params: WriteParams,
+    result: WriteResult,
+  },
+} as const satisfies Record<string, Method>;
+
+interface Method {
+  scope: "connection" | "user" | "lease" | "vm";
+  summary: string;
+  params: z.ZodType;
+  result: z.ZodType;
+}
+
+export type MethodName = keyof typeof METHODS;
+/** What a caller passes. */
+export type MethodParams<M extends MethodName> = z.input<(typeof METHODS)[M]["params"]>;
+/** What a handler gets, parsed. */
+export type ParsedParams<M extends MethodName> = z.output<(typeof METHODS)[M]["params"]>;
+export type MethodResult<M extends MethodName> = z.output<(typeof METHODS)[M]["result"]>;
+
+/** Whether `value` names a method of this build. */
+export function isMethodName(value: string): value is MethodName {
+  return Object.hasOwn(METHODS, value);
+}

@@ -1,0 +1,147 @@
+import * as z from "zod";
+
+import { Fence, HostPath, Id, VmId, VmName, VmPath } from "./ids.ts";
+
+const Bytes = z.int().min(0);
+
+/** `linux` isolates by namespaces, `virtual` is no security boundary; `auto` never picks `virtual`. */
+export const DriverChoice = z.string().min(1).max(64);
+
+/** How far a limit holds on this machine, found by trying. */
+export const Enforcement = z.enum(["hard", "soft", "none"]);
+export type Enforcement = z.infer<typeof Enforcement>;
+
+export const LIMIT_NAMES = [
+  "memoryBytes",
+  "cpus",
+  "pids",
+  "diskBytes",
+  "openFiles",
+  "wallMs",
+] as const;
+export const LimitName = z.enum(LIMIT_NAMES);
+export type LimitName = z.infer<typeof LimitName>;
+
+/** An object with a field per limit. A newer peer's further limits are ignored. */
+export function perLimit<T extends z.ZodType>(field: T): z.ZodObject<Record<LimitName, T>> {
+  return z.object({
+    memoryBytes: field,
+    cpus: field,
+    pids: field,
+    diskBytes: field,
+    openFiles: field,
+    wallMs: field,
+  });
+}
+
+/** What a VM may use. Unknown limits are refused: ignoring one would fail open. */
+export const Limits = z.strictObject({
+  memoryBytes: z
+    .int()
+    .min(16 * 1024 * 1024)
+    .optional(),
+  cpus: z.number().min(0.01).max(4096).optional(),
+  pids: z.int().min(1).max(4_194_304).optional(),
+  diskBytes: z
+    .int()
+    .min(1024 * 1024)
+    .optional(),
+  openFiles: z.int().min(16).max(1_048_576).optional(),
+  wallMs: z.int().min(1).optional(),
+  /** These limits must be hard, or the VM is refused with `UNSUPPORTED_LIMIT`. */
+  require: z.array(LimitName).optional(),
+});
+export type Limits = z.infer<typeof Limits>;
+
+export const HostMount = z.strictObject({
+  kind: z.literal("host"),
+  source: HostPath,
+  target: VmPath,
+  /** Default true. */
+  readOnly: z.boolean().optional(),
+  /** Mount a root-owned directory read-write through an id map. Default false. */
+  mapOwner: z.boolean().optional(),
+});
+
+export const MemoryMount = z.strictObject({
+  kind: z.literal("memory"),
+  target: VmPath,
+  /** Default 64 MiB. */
+  sizeBytes: z.int().min(4096).optional(),
+});
+
+export const Mount = z.discriminatedUnion("kind", [HostMount, MemoryMount]);
+export type Mount = z.infer<typeof Mount>;
+
+export const NetworkPolicy = z.strictObject({ egress: z.literal("none") });
+export type NetworkPolicy = z.infer<typeof NetworkPolicy>;
+
+// A record drops this key without a word, so the variable would vanish.
+const WithoutPrototype = z.custom<Record<string, string>>(
+  (value) => typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__"),
+  "expected no variable named __proto__",
+);
+
+/** Environment variables. Names have no `=`, and neither names nor values a NUL. */
+export const Environment = WithoutPrototype.pipe(
+  z.record(
+    z.string().regex(/^[^=\0]+$/, "expected a name without = and NUL"),
+    z.string().refine((value) => !value.includes("\0"), "expected a value without NUL"),
+  ),
+);
+
+export const VmSpec = z.object({
+  /** The client's id for the VM: a repeated request gives the same VM. */
+  vmId: VmId,
+  name: VmName.optional(),
+  driver: DriverChoice.optional(),
+  image: z.string().min(1).max(256).optional(),
+  mounts: z.array(Mount).max(64).optional(),
+  /** Added to the environment of every process of the VM. */
+  env: Environment.optional(),
+  limits: Limits.optional(),
+  network: NetworkPolicy.optional(),
+});
+export type VmSpec = z.infer<typeof VmSpec>;
+
+export const LimitState = z.object({
+  value: z.number().nullable(),
+  enforcement: Enforcement,
+});
+
+export const VmInfo = z.object({
+  vmId: VmId,
+  name: VmName.optional(),
+  driver: z.string(),
+  /** What stands between the VM and the host. */
+  isolation: z.string(),
+  image: z.string(),
+  limits: perLimit(LimitState),
+  network: z.object({ egress: z.string() }),
+  sidecarId: z.string(),
+  sidecarPid: z.int(),
+  epoch: z.int(),
+  fence: Fence,
+  leases: z.int(),
+  createdAt: z.string(),
+});
+export type VmInfo = z.infer<typeof VmInfo>;
+
+/** A hold on one VM. */
+export const Lease = z.object({
+  leaseId: Id,
+  vmId: VmId,
+  fence: Fence,
+  /** How long the lease outlives its connection. */
+  ttlMs: z.int().min(0),
+});
+export type Lease = z.infer<typeof Lease>;
+
+export const LeasedVm = z.object({ lease: Lease, vm: VmInfo });
+export type LeasedVm = z.infer<typeof LeasedVm>;
+
+export const VmUsage = z.object({ memoryBytes: Bytes, processes: z.int() });
+
+/** Who speaks of which VM, with which life of its lease: part of every request on a VM. */
+export const VmScope = z.object({ vmId: VmId, fence: Fence });
+export type VmScope = z.infer<typeof VmScope>;

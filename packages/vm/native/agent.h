@@ -1,0 +1,253 @@
+/* Inside PID 1: what its parts know of one another. One thread, one epoll loop (agent.c). */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include "frame.h"
+#include "link.h"
+#include "ring.h"
+#include "vmd.h"
+
+#define PROCESSES_MAX 1024u
+#define READERS_MAX 256u
+#define FILES_MAX 256u
+#define WINDOW_MIN_BYTES (4u * 1024u)
+#define WINDOW_MAX_BYTES (1024u * 1024u)
+#define WINDOW_DEFAULT_BYTES (256u * 1024u)
+#define DATA_FRAME_BYTES (256u * 1024u)
+/* Room that must be free in the out-buffer before a frame of the peer is answered. */
+#define REPLY_ROOM_BYTES (16u * 1024u)
+
+#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* ---- agent.c: loop, time, epoll ---- */
+
+enum watched { WATCH_LINK, WATCH_LISTEN, WATCH_HELLO, WATCH_SIGNAL, WATCH_OUT, WATCH_ERR, WATCH_IN };
+
+/* Monotonic microseconds, read once per turn of the loop. */
+int64_t agent_now(void);
+/* Asks for agent_timers at `at` or before. */
+void agent_deadline(int64_t at);
+/* 0 or an errno. `events` are epoll's. */
+int agent_watch(int fd, uint32_t events, enum watched what, uint32_t index);
+int agent_rewatch(int fd, uint32_t events, enum watched what, uint32_t index);
+void agent_unwatch(int fd);
+/* The link is gone: everything attached to it ends, and the grace time begins. */
+void agent_detached(void);
+void agent_attached(void);
+bool agent_configured(void);
+void agent_configure(uint32_t stream, const uint8_t *config, size_t length);
+
+/* ---- adopt.c: the adoption socket ---- */
+
+void adopt_begin(const struct create_spec *spec, int listen_fd);
+void adopt_accept(void);
+void adopt_read(uint32_t index);
+void adopt_timers(int64_t now);
+
+/* ---- link.c: the one connection with the sidecar ---- */
+
+void link_attach(int fd);
+void link_drop(void);
+bool link_is_open(void);
+void link_event(uint32_t events);
+/* Handle what came and send what is due; true if there is more to do at once. */
+bool link_input(void);
+bool link_output(void);
+void link_timers(int64_t now);
+/* Sends the out-buffer while it can within a second: the last words before the VM ends. */
+void link_last_words(void);
+
+/* Appends a frame to the out-buffer; false if there is no room (without a link: dropped, true). */
+bool link_control(uint8_t kind, uint32_t stream, uint64_t offset, const void *payload, uint32_t length);
+void link_fail(uint32_t stream, int error, const char *step);
+/* For payloads built in place: room for `most` bytes or NULL; then commit what was used. */
+uint8_t *link_reserve(uint32_t most);
+void link_commit(uint8_t kind, uint32_t stream, uint32_t length);
+/* Begins a data frame; only from a sender. The bytes stay where they are until sent if `owner` is
+ * given (link_unpin tells when they can't), else they are copied first. */
+void link_data(const struct frame *frame, const struct iovec *spans, int count, const void *owner);
+/* `owner` is about to lose its bytes. */
+void link_unpin(const void *owner);
+/* Room for a data frame's payload that is made for the purpose; pass it to link_data with the owner
+ * LINK_STAGE. Only from a sender. */
+uint8_t *link_stage(void);
+extern const char LINK_STAGE[1];
+
+/* Whoever may have something to send, served in turns. */
+enum sender_kind { SENDER_PROCESS, SENDER_READER, SENDER_FILE };
+struct sender {
+  struct sender *next, *previous; /* NULL: not waiting */
+  enum sender_kind kind;
+};
+void sender_wake(struct sender *sender);
+void sender_forget(struct sender *sender);
+
+/* ---- dispatch.c ---- */
+
+/* False: not a frame that a sidecar sends. */
+bool dispatch_known(uint8_t kind);
+/* What the answer may need of the out-buffer. */
+uint32_t dispatch_room(uint8_t kind);
+/* False: the payload does not parse, which ends the link. The byte after the payload is writable. */
+bool dispatch(const struct frame *frame, uint8_t *payload);
+
+/* ---- process.c, exec-request.c, process-start.c, process-io.c, process-stdin.c, process-signal.c ---- */
+
+struct output {
+  int fd; /* -1: at its end */
+  bool readable; /* an edge came and EAGAIN was not seen since */
+  bool ended; /* END sent, or EXIT said that the channel is not open */
+  struct ring ring; /* start: acknowledged (piped) or oldest kept (logged) */
+  uint64_t sent;
+  uint64_t exit_after; /* EXIT follows this byte */
+};
+
+struct input {
+  int fd; /* -1: closed, or never a pipe */
+  bool writable, eof, broken, ack_due;
+  struct ring ring; /* start: taken by the process, end: received */
+};
+
+struct process {
+  uint32_t stream; /* 0: released */
+  uint32_t flags;
+  uint32_t window;
+  pid_t pid;
+  char id[ID_MAX_BYTES + 1];
+  bool attached, released, reaped, exit_sent, busy;
+  uint8_t turn; /* which channel sends next */
+  uint8_t cause, reason;
+  uint32_t status;
+  uint32_t readers;
+  int64_t started_us, duration_us;
+  int64_t kill_at_us; /* 0: no timeout */
+  int64_t hold_until_us; /* END waits for EXIT until then; 0: not begun */
+  uint64_t exit_order; /* among the exited logged ones */
+  struct output out[2];
+  struct input in;
+  struct sender sender;
+};
+
+struct exec_request {
+  char id[ID_MAX_BYTES + 1];
+  char **args, **env;
+  const char *cwd;
+  uint32_t flags, window, timeout_ms, stdin_window;
+};
+
+/* 0; -1: does not parse; or an errno with the step of FAIL. The strings are terminated in place. */
+int exec_request_parse(uint8_t *payload, size_t length, struct exec_request *request, const char **step);
+
+bool process_exec(uint32_t stream, uint8_t *payload, size_t length);
+struct process *process_find(uint32_t stream);
+struct process *process_at(uint32_t index);
+uint32_t process_index(const struct process *process);
+uint32_t processes_high(void); /* slots at and above are unused */
+void process_release(struct process *process);
+void process_free_if_done(struct process *process);
+bool process_resume(struct process *process, const uint8_t *payload, size_t length);
+void processes_table(void);
+void processes_detach(void);
+void processes_timers(int64_t now);
+bool process_reap(pid_t pid, int status); /* false: not ours */
+bool process_is_logged(const struct process *process);
+
+/* 0, or an errno with the step of FAIL. */
+int process_start(struct process *process, const struct exec_request *request, const char **step);
+void process_start_begin(void);
+
+void process_pump(struct process *process, unsigned channel, size_t budget);
+bool processes_pump(void); /* the busy ones; true if some still are */
+void process_busy(struct process *process);
+bool process_send(struct process *process);
+void process_stdin(struct process *process, uint64_t offset, const uint8_t *bytes, size_t length);
+void process_stdin_eof(struct process *process, uint64_t offset);
+void process_stdin_flush(struct process *process);
+void process_ack(struct process *process, uint8_t channel, uint64_t offset);
+
+bool process_signal(struct process *process, const uint8_t *payload, size_t length);
+void session_kill(pid_t session, int signal);
+
+/* ---- reader.c: READ_LOG ---- */
+
+bool reader_open(uint32_t stream, const uint8_t *payload, size_t length);
+bool reader_is(uint32_t stream);
+void reader_ack(uint32_t stream, uint8_t channel, uint64_t offset);
+void reader_release(uint32_t stream);
+void readers_wake(const struct process *process);
+void readers_end(const struct process *process); /* the process is forgotten */
+void readers_detach(void);
+bool reader_send(struct sender *sender);
+
+/* ---- files.c, file-stream.c, file-job.c, file-remove.c, file-copy.c ---- */
+
+struct file_request {
+  uint8_t op;
+  bool has_path2;
+  char path[4096], path2[4096];
+  uint32_t mode, flags, window;
+  uint64_t length, start;
+};
+
+struct file_stream {
+  uint32_t stream; /* 0: unused */
+  uint8_t op;
+  bool ended, append, at_end;
+  int fd;
+  pid_t job;
+  uint32_t window;
+  uint64_t start, limit, sent, acked, received;
+  struct sender sender;
+};
+
+bool file_dispatch(uint32_t stream, const uint8_t *payload, size_t length);
+void file_stat_put(uint8_t out[72], const void *stat);
+
+struct file_stream *file_find(uint32_t stream);
+/* A free slot with the stream's number, or NULL after having said so. */
+struct file_stream *file_slot(uint32_t stream, uint8_t op);
+void file_close(struct file_stream *file);
+struct file_stream *file_of_job(pid_t pid);
+void file_fail(struct file_stream *file, int error, const char *step);
+void file_stream_open(uint32_t stream, const struct file_request *request);
+bool file_send(struct file_stream *file);
+void file_write(struct file_stream *file, uint64_t offset, const uint8_t *bytes, size_t length);
+void file_write_eof(struct file_stream *file, uint64_t offset);
+void file_ack(struct file_stream *file, uint64_t offset);
+void file_signal(struct file_stream *file);
+void files_detach(void);
+
+/* Removes or copies in a forked child. */
+void file_job_start(uint32_t stream, const struct file_request *request);
+void file_job_cancel(struct file_stream *file);
+bool file_job_reap(pid_t pid, int status);
+
+int tree_remove(const char *path);
+int tree_copy(const char *from, const char *to, uint32_t flags);
+
+/* ---- process-list.c ---- */
+
+struct proc_stat {
+  uint32_t pid, ppid, pgid, sid;
+  char state;
+  uint64_t start_ticks, cpu_ticks, rss_bytes;
+  char name[32];
+};
+
+void process_list(uint32_t stream);
+/* False if there is no such process any more. */
+bool proc_stat_read(int proc_fd, const char *pid, struct proc_stat *out);
+/* The next numeric name of an open /proc; `left` and `at` begin as 0. NULL at the end. */
+struct proc_walk {
+  int fd;
+  long left, at;
+  _Alignas(8) char entries[4096];
+};
+bool proc_walk_begin(struct proc_walk *walk);
+const char *proc_walk_next(struct proc_walk *walk);
+void proc_walk_end(struct proc_walk *walk);
+
+#define PROCESS_LIST_BYTES (2048u * 303u + 1u)
+#define TABLE_BYTES ((PROCESSES_MAX + 1u) * (FRAME_HEADER_BYTES + 46u + ID_MAX_BYTES))
+
+#endif

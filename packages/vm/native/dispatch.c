@@ -1,0 +1,121 @@
+#include "agent.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+bool dispatch_known(uint8_t kind) {
+  switch (kind) {
+    case K_CONFIG: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
+    case K_RELEASE: case K_TABLE: case K_PING: case K_PROCESSES: case K_SHUTDOWN: case K_RESUME:
+    case K_READ_LOG: case K_FILE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+uint32_t dispatch_room(uint8_t kind) {
+  if (kind == K_PROCESSES) return PROCESS_LIST_BYTES + REPLY_ROOM_BYTES;
+  if (kind == K_TABLE) return TABLE_BYTES + REPLY_ROOM_BYTES;
+  return REPLY_ROOM_BYTES;
+}
+
+/* Streams that are unknown are those that ended a moment ago, most of the time: what still comes for
+ * them is dropped without a word. */
+static void data_in(const struct frame *frame, const uint8_t *payload) {
+  struct process *process = process_find(frame->stream);
+  struct file_stream *file = process ? NULL : file_find(frame->stream);
+  if (process) process_stdin(process, frame->offset, payload, frame->length);
+  else if (file) file_write(file, frame->offset, payload, frame->length);
+}
+
+static bool eof_in(const struct frame *frame) {
+  if (frame->length != 0) return false;
+  struct process *process = process_find(frame->stream);
+  struct file_stream *file = process ? NULL : file_find(frame->stream);
+  if (process) process_stdin_eof(process, frame->offset);
+  else if (file) file_write_eof(file, frame->offset);
+  return true;
+}
+
+static bool ack(const struct frame *frame, const uint8_t *payload) {
+  if (frame->length != 1 || (payload[0] != CHANNEL_STDOUT && payload[0] != CHANNEL_STDERR)) return false;
+  struct process *process = process_find(frame->stream);
+  struct file_stream *file = process ? NULL : file_find(frame->stream);
+  if (process) process_ack(process, payload[0], frame->offset);
+  else if (file) file_ack(file, frame->offset);
+  else reader_ack(frame->stream, payload[0], frame->offset);
+  return true;
+}
+
+static bool signal_in(const struct frame *frame, const uint8_t *payload) {
+  if (frame->length != 5 || payload[4] > SCOPE_SESSION) return false;
+  struct process *process = process_find(frame->stream);
+  struct file_stream *file = process ? NULL : file_find(frame->stream);
+  if (process) return process_signal(process, payload, frame->length);
+  if (file) file_signal(file);
+  else link_fail(frame->stream, ESRCH, "stream");
+  return true;
+}
+
+static bool release(const struct frame *frame) {
+  if (frame->length != 0) return false;
+  struct process *process = process_find(frame->stream);
+  struct file_stream *file = process ? NULL : file_find(frame->stream);
+  if (process) process_release(process);
+  else if (file) file_close(file);
+  else reader_release(frame->stream);
+  return true;
+}
+
+static bool resume(const struct frame *frame, const uint8_t *payload) {
+  if (frame->length != 16) return false;
+  struct process *process = process_find(frame->stream);
+  if (process) return process_resume(process, payload, frame->length);
+  link_fail(frame->stream, ESRCH, "stream");
+  return true;
+}
+
+static bool is_free(uint32_t stream) {
+  if (stream != 0 && !process_find(stream) && !file_find(stream) && !reader_is(stream)) return true;
+  link_fail(stream, stream == 0 ? EINVAL : EEXIST, "stream");
+  return false;
+}
+
+static bool dispatch_opening(const struct frame *frame, uint8_t *payload) {
+  if (!is_free(frame->stream)) return true;
+  if (frame->kind == K_EXEC) return process_exec(frame->stream, payload, frame->length);
+  if (frame->kind == K_FILE) return file_dispatch(frame->stream, payload, frame->length);
+  return reader_open(frame->stream, payload, frame->length);
+}
+
+bool dispatch(const struct frame *frame, uint8_t *payload) {
+  switch (frame->kind) {
+    case K_PING: return frame->length == 0 && link_control(K_PONG, frame->stream, 0, NULL, 0);
+    case K_SHUTDOWN:
+      if (frame->length != 0) return false;
+      _exit(0);
+    case K_CONFIG: agent_configure(frame->stream, payload, frame->length); return true;
+    default: break;
+  }
+  if (!agent_configured()) {
+    link_fail(frame->stream, EINVAL, "config");
+    return true;
+  }
+  switch (frame->kind) {
+    case K_EXEC: case K_FILE: case K_READ_LOG: return dispatch_opening(frame, payload);
+    case K_DATA_IN: data_in(frame, payload); return true;
+    case K_EOF_IN: return eof_in(frame);
+    case K_ACK: return ack(frame, payload);
+    case K_SIGNAL: return signal_in(frame, payload);
+    case K_RELEASE: return release(frame);
+    case K_RESUME: return resume(frame, payload);
+    case K_TABLE:
+      if (frame->length == 0) processes_table();
+      return frame->length == 0;
+    case K_PROCESSES:
+      if (frame->length == 0) process_list(frame->stream);
+      return frame->length == 0;
+    default: return false;
+  }
+}

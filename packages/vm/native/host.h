@@ -1,0 +1,128 @@
+/* What the host-side files of vmd share: spawner, launcher, sandbox, probe. */
+#ifndef HOST_H
+#define HOST_H
+
+/* Before any header of the C library, so every file includes one of ours first. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "vmd.h"
+
+#define GUEST_ID 1000u
+#define CGROUPS_MAX 8u
+#define CGROUPS_BYTES 2048u
+#define PATH_BYTES 4096u
+
+/* CREATE, parsed. cgroups: each path with its NUL, one after the other. */
+struct create_request {
+  struct create_spec spec;
+  uint32_t cgroups_length;
+  char cgroups[CGROUPS_BYTES];
+};
+
+/* main.c */
+void report_failure(const char *step, int error, const char *vm_id);
+
+/* names.c */
+bool valid_id(const char *id);
+/* Absolute, no empty, "." or ".." part; "/" alone is refused. */
+bool valid_path(const char *path);
+
+/* spawner.c */
+int spawner_run(const char *socket_path);
+enum event_source { ON_LISTENER, ON_SIGNAL, ON_STDIN, ON_PENDING, ON_WATCHER, ON_REPORT };
+int spawner_poll(int fd, uint32_t events, enum event_source source, uint32_t index);
+uint64_t now_ms(void);
+/* Zeroed, and not copied by fork. Ends the process when there is none. */
+void *private_memory(size_t size);
+
+/* create.c: 0, or an errno with the field's name in *step. */
+int create_parse(const uint8_t *payload, size_t length, struct create_request *request,
+                 const char **step);
+/* A unix socket, mode 0600, listening: the descriptor, or -1 with errno. */
+int listen_unix(const char *path, int backlog);
+
+/* vms.c */
+void vms_start(void);
+void vms_create(const struct create_request *request, int connection);
+int vms_kill(const char *id);
+void vms_kill_all(void);
+void vms_report_ready(uint32_t slot);
+void vms_reap(void);
+void vms_clean(uint64_t now);
+uint32_t vms_count(void);
+bool vms_cleaning(void);
+/* Ids of the VMs alive, one call each. */
+void vms_each(void (*visit)(const char *id, void *context), void *context);
+/* watchers.c */
+void watchers_start(void);
+/* True: the connection is kept. */
+bool watchers_add(int fd);
+void watchers_event(uint32_t index, uint32_t events);
+void watchers_gone(const char *id);
+
+/* launcher.c */
+_Noreturn void launcher_run(const struct create_request *request, int connection, int listen_fd,
+                            int report_fd);
+pid_t clone_namespaces(void);
+int write_id_maps(pid_t pid, uint32_t host_uid, uint32_t host_gid, const char **step);
+/* In PID 1: waits until the maps are there, then takes the guest's ids. */
+int become_guest(int sync_fd, bool change_ids, const char **step);
+
+/* hostmount.c */
+enum source_kind { SOURCE_READ_ONLY = 0, SOURCE_READ_WRITE = 1, SOURCE_SYSTEM = 2 };
+/* The tree at path, cloned and restricted: a descriptor, or -1 with errno and *step. */
+int open_source(const char *path, enum source_kind kind, bool map_owner, uint32_t host_uid,
+                uint32_t host_gid, const char **step);
+/* The same by the launcher's hand; from PID 1. */
+int request_source(int mount_fd, const char *path, enum source_kind kind, bool map_owner,
+                   const char **step);
+/* The launcher's side: answers until PID 1 closes. */
+void serve_sources(int fd, uint32_t host_uid, uint32_t host_gid);
+
+/* config.c */
+struct config {
+  const uint8_t *payload;
+  size_t length;
+  char hostname[65];
+  uint64_t root_bytes, root_inodes, disk_bytes, disk_inodes, shm_bytes, open_files, pids;
+};
+/* One of the repeated fields. What a tag has no use for stays empty. */
+struct entry {
+  char source[PATH_BYTES]; /* host path, or a link's content */
+  char target[PATH_BYTES]; /* path in the VM */
+  uint8_t kind, flags;     /* mounts */
+  uint64_t bytes;          /* memory mounts */
+  uint32_t mode;           /* files */
+  const uint8_t *content;
+  size_t content_length;
+};
+/* Checks every field: 0, or an errno with the field's name in *step. */
+int config_parse(const uint8_t *payload, size_t length, struct config *config, const char **step);
+/* Calls `visit` for every entry with this tag, in order, until one returns an errno. */
+int config_each(const struct config *config, uint16_t tag,
+                int (*visit)(const struct entry *entry, void *context), void *context);
+
+/* place.c: the new root. Each returns a descriptor, or -1 with errno. */
+int new_tmpfs(uint64_t bytes, uint64_t inodes, const char *mode);
+int new_proc(void);
+int new_devpts(void);
+/* Paths below `root`; directories that don't exist are made, links are never followed. */
+int place_directory(int root, const char *path);
+int place_file(int root, const char *path);
+int place_parent(int root, const char *path, const char **name);
+/* Mounts `tree` on the file or directory at path and closes it: 0, or an errno. */
+int attach(int root, const char *path, int tree);
+
+/* seal.c */
+int seal(const struct config *config, const char **step);
+
+/* seccomp.c */
+void seccomp_prepare(void);
+int seccomp_install(void);
+
+/* probe.c */
+int probe_run(void);
+
+#endif

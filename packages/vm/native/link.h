@@ -1,0 +1,124 @@
+/* The numbers of docs/vmd-link.md. Prefixes: K_ frame kinds, F_ field tags, OP_ file operations. */
+#ifndef LINK_H
+#define LINK_H
+
+enum frame_kind {
+  /* to the spawner */
+  K_CREATE = 0x01,
+  K_WATCH = 0x02,
+  K_KILL = 0x03,
+  /* to PID 1 */
+  K_CONFIG = 0x04,
+  K_HELLO = 0x05,
+  K_EXEC = 0x10,
+  K_DATA_IN = 0x11,
+  K_EOF_IN = 0x12,
+  K_ACK = 0x13,
+  K_SIGNAL = 0x14,
+  K_RELEASE = 0x15,
+  K_TABLE = 0x16,
+  K_PING = 0x18,
+  K_PROCESSES = 0x19,
+  K_SHUTDOWN = 0x1a,
+  K_RESUME = 0x1b,
+  K_READ_LOG = 0x1c,
+  K_FILE = 0x20,
+  /* from PID 1 and the spawner */
+  K_LAUNCHED = 0x80,
+  K_READY = 0x81,
+  K_FAIL = 0x82,
+  K_GONE = 0x83,
+  K_LIVE = 0x84,
+  K_END = 0x85,
+  K_STARTED = 0x90,
+  K_IN_ACK = 0x91,
+  K_OUT = 0x92,
+  K_ERR = 0x93,
+  K_EXIT = 0x95,
+  K_TABLE_ENTRY = 0x96,
+  K_PONG = 0x98,
+  K_PROCESS_LIST = 0x99,
+  K_FILE_RESULT = 0xa0,
+};
+
+enum field_tag {
+  /* CREATE (KILL: F_VM_ID) */
+  F_VM_ID = 1,
+  F_SECRET = 2,
+  F_EPOCH = 3,
+  F_SOCKET_PATH = 4,
+  F_HOST_UID = 5,
+  F_HOST_GID = 6,
+  F_ADOPT_GRACE_MS = 7,
+  F_CGROUP = 8,
+  /* CONFIG */
+  F_HOSTNAME = 20,
+  F_ROOT_BYTES = 21,
+  F_ROOT_INODES = 22,
+  F_DISK_BYTES = 23,
+  F_DISK_INODES = 24,
+  F_SHM_BYTES = 25,
+  F_SYSTEM = 26,
+  F_LINK = 27,
+  F_FILE = 28,
+  F_MOUNT = 29,
+  F_OPEN_FILES = 30,
+  F_PIDS = 31,
+  /* EXEC */
+  F_ID = 40,
+  F_ARG = 41,
+  F_ENV = 42,
+  F_CWD = 43,
+  F_FLAGS = 44,
+  F_WINDOW = 45, /* EXEC and FILE */
+  F_TIMEOUT_MS = 46,
+  F_STDIN_WINDOW = 47,
+  /* FILE */
+  F_OP = 60,
+  F_PATH = 61,
+  F_PATH2 = 62,
+  F_MODE = 63,
+  F_LENGTH = 64,
+  F_START = 65,
+  F_FILE_FLAGS = 66,
+  F_STAT = 80,
+};
+
+/* u8 kind and u8 flags of F_MOUNT */
+enum mount_kind { MOUNT_HOST_RO = 0, MOUNT_HOST_RW = 1, MOUNT_MEMORY = 2 };
+enum mount_flag { MOUNT_FLAG_MAP_OWNER = 1 };
+
+enum channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
+enum exec_flag { EXEC_STDIN_PIPE = 1, EXEC_LOGGED = 2 };
+enum signal_scope { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2 };
+enum exit_cause { CAUSE_EXITED = 0, CAUSE_SIGNALED = 1 };
+enum exit_reason { REASON_OWN = 0, REASON_TIMED_OUT = 1 };
+
+enum file_op {
+  OP_STAT = 1,
+  OP_LSTAT = 2,
+  OP_READDIR = 3,
+  OP_MKDIR = 4,
+  OP_RM = 5,
+  OP_RENAME = 6,
+  OP_COPY = 7,
+  OP_SYMLINK = 8,
+  OP_READLINK = 9,
+  OP_CHMOD = 10,
+  OP_TRUNCATE = 11,
+  OP_READ = 12,
+  OP_WRITE = 13,
+  OP_UTIMES = 14,
+  OP_REALPATH = 15,
+};
+
+enum file_flag {
+  FILE_RECURSIVE = 1,
+  FILE_FORCE = 2,
+  FILE_NO_OVERWRITE = 4,
+  FILE_APPEND = 8,
+  FILE_EXCLUSIVE = 16,
+  FILE_KEEP = 32,
+};
+
+#endif

@@ -1,0 +1,197 @@
+/* sandbox_enter: from a fresh clone to the sealed VM. Runs in PID 1, before any guest code. */
+#include "host.h"
+#include "kernel.h"
+#include "link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+struct build {
+  const struct config *config;
+  int root, mount_fd;
+};
+
+static char step_text[160];
+
+static int fail(const char *step, const char *target) {
+  int error = errno;
+  if (target == NULL) snprintf(step_text, sizeof step_text, "%s", step);
+  else snprintf(step_text, sizeof step_text, "%s:%.100s", step, target);
+  return error;
+}
+
+/*
+ * The new root is mounted over "/" at once, but "/" goes on meaning the old one until the pivot,
+ * because a path's start isn't looked up. So the old tree is named by absolute paths, the new one
+ * by its descriptor, and no directory of the host is covered meanwhile.
+ */
+static int begin_root(struct build *build) {
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return fail("private", NULL);
+  const struct config *config = build->config;
+  build->root = new_tmpfs(config->root_bytes, config->root_inodes, "755");
+  if (build->root < 0) return fail("root-tmpfs", NULL);
+  if (syscall(NR_MOVE_MOUNT, build->root, "", AT_FDCWD, "/", MOVE_FROM_FD) != 0)
+    return fail("root-attach", NULL);
+  return fchdir(build->root) == 0 ? 0 : fail("root-enter", NULL);
+}
+
+static int add_source(struct build *build, const struct entry *entry, enum source_kind kind) {
+  const char *step;
+  bool map_owner = (entry->flags & MOUNT_FLAG_MAP_OWNER) != 0;
+  int tree = build->mount_fd >= 0
+                 ? request_source(build->mount_fd, entry->source, kind, map_owner, &step)
+                 : open_source(entry->source, kind, map_owner, GUEST_ID, GUEST_ID, &step);
+  if (tree < 0) return fail(step, entry->target);
+  errno = attach(build->root, entry->target, tree);
+  return errno == 0 ? 0 : fail("mount-target", entry->target);
+}
+
+static int add_system(const struct entry *entry, void *build) {
+  return add_source(build, entry, SOURCE_SYSTEM);
+}
+
+static uint64_t inodes_for(uint64_t bytes) { return bytes / 4096 < 1024 ? 1024 : bytes / 4096; }
+
+static int add_mount(const struct entry *entry, void *context) {
+  struct build *build = context;
+  if (entry->kind == MOUNT_HOST_RO) return add_source(build, entry, SOURCE_READ_ONLY);
+  if (entry->kind == MOUNT_HOST_RW) return add_source(build, entry, SOURCE_READ_WRITE);
+  int tree = new_tmpfs(entry->bytes, inodes_for(entry->bytes), "755");
+  if (tree < 0) return fail("mount-memory", entry->target);
+  errno = attach(build->root, entry->target, tree);
+  return errno == 0 ? 0 : fail("mount-target", entry->target);
+}
+
+static int add_link(const struct entry *entry, void *context) {
+  struct build *build = context;
+  const char *name;
+  int parent = place_parent(build->root, entry->target, &name);
+  if (parent < 0) return fail("link", entry->target);
+  if (symlinkat(entry->source, parent, name) != 0) return fail("link", entry->target);
+  close(parent);
+  return 0;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t n = write(fd, bytes, length);
+    if (n < 0) return -1;
+    bytes += n;
+    length -= (size_t)n;
+  }
+  return 0;
+}
+
+static int add_file(const struct entry *entry, void *context) {
+  struct build *build = context;
+  const char *name;
+  int parent = place_parent(build->root, entry->target, &name);
+  if (parent < 0) return fail("file", entry->target);
+  int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  int fd = openat(parent, name, flags, entry->mode);
+  if (fd < 0 || write_all(fd, entry->content, entry->content_length) != 0)
+    return fail("file", entry->target);
+  close(fd);
+  close(parent);
+  return 0;
+}
+
+/* One tmpfs, so that one limit holds for everything that a guest can write without a mount. */
+static int add_disk(struct build *build) {
+  static const struct {
+    const char *name, *path;
+    mode_t mode;
+  } parts[] = {
+      {"workspace", "/workspace", 0755}, {"home", "/home/agent", 0755}, {"run", "/run", 0755},
+      {"var-tmp", "/var/tmp", 01777},    {"tmp", "/tmp", 01777},
+  };
+  enum { PARTS = sizeof parts / sizeof *parts };
+  const struct config *config = build->config;
+  int disk = new_tmpfs(config->disk_bytes, config->disk_inodes, "755"), trees[PARTS];
+  if (disk < 0) return fail("disk-tmpfs", NULL);
+  /* Older kernels clone a tree only while it is attached somewhere. */
+  int place = place_directory(build->root, "/tmp");
+  if (place < 0 || move_mount_to(disk, place) != 0) return fail("disk-attach", NULL);
+  close(place);
+  for (int i = 0; i < PARTS; i++) {
+    if (mkdirat(disk, parts[i].name, parts[i].mode) != 0) return fail("disk", parts[i].path);
+    trees[i] = open_tree_at(disk, parts[i].name, 0);
+    if (trees[i] < 0) return fail("disk", parts[i].path);
+  }
+  close(disk);
+  if (umount2("tmp", MNT_DETACH) != 0) return fail("disk-detach", NULL);
+  for (int i = 0; i < PARTS; i++)
+    if ((errno = attach(build->root, parts[i].path, trees[i])) != 0)
+      return fail("disk", parts[i].path);
+  return 0;
+}
+
+static int add_devices(struct build *build) {
+  static const char *const devices[] = {"/dev/null", "/dev/zero",    "/dev/full",
+                                        "/dev/random", "/dev/urandom", "/dev/tty"};
+  static const char *const links[][2] = {{"/dev/ptmx", "pts/ptmx"},
+                                         {"/dev/fd", "/proc/self/fd"},
+                                         {"/dev/stdin", "/proc/self/fd/0"},
+                                         {"/dev/stdout", "/proc/self/fd/1"},
+                                         {"/dev/stderr", "/proc/self/fd/2"}};
+  for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+    int tree = open_tree_at(AT_FDCWD, devices[i], 0);
+    if (tree < 0) return fail("device", devices[i]);
+    if ((errno = attach(build->root, devices[i], tree)) != 0) return fail("device", devices[i]);
+  }
+  for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+    if (symlinkat(links[i][1], build->root, links[i][0] + 1) != 0) return fail("link", links[i][0]);
+  uint64_t bytes = build->config->shm_bytes;
+  int shm = new_tmpfs(bytes, inodes_for(bytes), "1777");
+  if (shm < 0 || (errno = attach(build->root, "/dev/shm", shm)) != 0) return fail("shm", NULL);
+  int pts = new_devpts();
+  if (pts < 0 || (errno = attach(build->root, "/dev/pts", pts)) != 0) return fail("devpts", NULL);
+  int proc = new_proc();
+  if (proc < 0 || (errno = attach(build->root, "/proc", proc)) != 0) return fail("proc", NULL);
+  return 0;
+}
+
+static int finish_root(struct build *build) {
+  int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0 || fchdir(build->root) != 0) return fail("pivot", NULL);
+  /* The old root ends on top of the new one, and goes from there. */
+  if (syscall(SYS_pivot_root, ".", ".") != 0) return fail("pivot", NULL);
+  if (fchdir(old) != 0 || umount2(".", MNT_DETACH) != 0) return fail("old-root", NULL);
+  close(old);
+  struct mount_attributes read_only = {.set = ATTR_RDONLY};
+  if (set_mount_attributes(build->root, 0, &read_only) != 0) return fail("read-only", NULL);
+  close(build->root);
+  return chdir("/") == 0 ? 0 : fail("root-enter", NULL);
+}
+
+static int build_root(struct build *build) {
+  const struct config *config = build->config;
+  int error = begin_root(build);
+  if (error == 0) error = config_each(config, F_SYSTEM, add_system, build);
+  if (error == 0) error = config_each(config, F_LINK, add_link, build);
+  if (error == 0) error = add_disk(build);
+  if (error == 0) error = add_devices(build);
+  if (error == 0) error = config_each(config, F_FILE, add_file, build);
+  if (error == 0) error = config_each(config, F_MOUNT, add_mount, build);
+  if (error == 0) error = finish_root(build);
+  return error;
+}
+
+int sandbox_enter(const uint8_t *payload, size_t length, int mount_fd, const char **step) {
+  static struct config config;
+  int error = config_parse(payload, length, &config, step);
+  if (error) return error;
+  struct build build = {.config = &config, .root = -1, .mount_fd = mount_fd};
+  umask(0);
+  error = build_root(&build);
+  umask(022);
+  if (error) {
+    *step = step_text;
+    return error;
+  }
+  return seal(&config, step);
+}

@@ -1,0 +1,74 @@
+/* What is given up at the end: names, limits, capabilities, system calls. */
+#include "host.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LOCKED_BYTES = 64 * 1024 };
+
+static int loopback_up(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  int error = ioctl(fd, SIOCSIFFLAGS, &request) == 0 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
+static int lower_limit(__rlimit_resource_t resource, rlim_t value) {
+  struct rlimit limit;
+  if (getrlimit(resource, &limit) != 0) return errno;
+  if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > value) limit.rlim_max = value;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(resource, &limit) == 0 ? 0 : errno;
+}
+
+static int set_limits(const struct config *config) {
+  int error = lower_limit(RLIMIT_CORE, 0);
+  if (error == 0) error = lower_limit(RLIMIT_MEMLOCK, LOCKED_BYTES);
+  if (error == 0 && config->open_files > 0) error = lower_limit(RLIMIT_NOFILE, config->open_files);
+  /* Set in here it counts this VM's processes; set before the clone it would count the host's. */
+  if (error == 0 && config->pids > 0) error = lower_limit(RLIMIT_NPROC, config->pids);
+  return error;
+}
+
+static int drop_capabilities(void) {
+  /* The kernel says where they end, so that one newer than this source is dropped as well. */
+  unsigned long capability = 0;
+  while (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) capability++;
+  if (errno != EINVAL || capability == 0) return errno;
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno;
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[2];
+  memset(none, 0, sizeof none);
+  return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
+}
+
+int seal(const struct config *config, const char **step) {
+  *step = "hostname";
+  if (sethostname(config->hostname, strlen(config->hostname)) != 0) return errno;
+  if (setdomainname("", 0) != 0) return errno;
+  *step = "loopback";
+  int error = loopback_up();
+  if (error) return error;
+  *step = "limits";
+  error = set_limits(config);
+  if (error) return error;
+  *step = "capabilities";
+  error = drop_capabilities();
+  if (error) return error;
+  *step = "no-new-privileges";
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+  *step = "dumpable";
+  if (prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
+  *step = "filter";
+  return seccomp_install();
+}
