@@ -32,9 +32,7 @@ export interface VmEnding {
 export interface VmHandle extends AsyncDisposable {
   readonly vmId: string;
   readonly isolation: string;
-  readonly limits: Readonly<
-    Record<LimitName, { value: number | null; enforcement: Enforcement }>
-  >;
+  readonly limits: Readonly<Record<LimitName, { value: number | null; enforcement: Enforcement }>>;
   /** The environment that every process starts from: PATH, HOME, USER and the like. */
   readonly environment: Readonly<Record<string, string>>;
   readonly files: VmFiles;

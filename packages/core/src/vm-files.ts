@@ -30,7 +30,11 @@ export interface VmFiles {
   mkdir(path: string, options: { mode: number; recursive: boolean }): Promise<void>;
   rm(path: string, options: { recursive: boolean; force: boolean }): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  copy(from: string, to: string, options: { recursive: boolean; overwrite: boolean }): Promise<void>;
+  copy(
+    from: string,
+    to: string,
+    options: { recursive: boolean; overwrite: boolean },
+  ): Promise<void>;
   symlink(content: string, path: string): Promise<void>;
   readlink(path: string): Promise<string>;
   realpath(path: string): Promise<string>;

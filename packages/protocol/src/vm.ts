@@ -2,10 +2,8 @@ import * as z from "zod";
 
 import { Fence, HostPath, Id, VmId, VmName, VmPath } from "./ids.ts";
 
-const Bytes = z.int().min(0);
-
 /** `linux` isolates by namespaces, `virtual` is no security boundary; `auto` never picks `virtual`. */
-export const DriverChoice = z.string().min(1).max(64);
+const DriverChoice = z.string().min(1).max(64);
 
 /** How far a limit holds on this machine, found by trying. */
 export const Enforcement = z.enum(["hard", "soft", "none"]);
@@ -53,7 +51,7 @@ export const Limits = z.strictObject({
 });
 export type Limits = z.infer<typeof Limits>;
 
-export const HostMount = z.strictObject({
+const HostMount = z.strictObject({
   kind: z.literal("host"),
   source: HostPath,
   target: VmPath,
@@ -63,7 +61,7 @@ export const HostMount = z.strictObject({
   mapOwner: z.boolean().optional(),
 });
 
-export const MemoryMount = z.strictObject({
+const MemoryMount = z.strictObject({
   kind: z.literal("memory"),
   target: VmPath,
   /** Default 64 MiB. */
@@ -104,7 +102,7 @@ export const VmSpec = z.object({
 });
 export type VmSpec = z.infer<typeof VmSpec>;
 
-export const LimitState = z.object({
+const LimitState = z.object({
   value: z.number().nullable(),
   enforcement: Enforcement,
 });
@@ -139,8 +137,6 @@ export type Lease = z.infer<typeof Lease>;
 
 export const LeasedVm = z.object({ lease: Lease, vm: VmInfo });
 export type LeasedVm = z.infer<typeof LeasedVm>;
-
-export const VmUsage = z.object({ memoryBytes: Bytes, processes: z.int() });
 
 /** Who speaks of which VM, with which life of its lease: part of every request on a VM. */
 export const VmScope = z.object({ vmId: VmId, fence: Fence });
