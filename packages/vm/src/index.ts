@@ -1,0 +1,2 @@
+export { LinuxDriver, type LinuxDriverOptions } from "./linux/linux-driver.ts";
+export { vmdFileName } from "./vmd-file-name.ts";

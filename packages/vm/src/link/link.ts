@@ -1,0 +1,215 @@
+import type { Socket } from "node:net";
+
+import {
+  AgentOsError,
+  DEFAULTS,
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  isAgentOsError,
+  setFrameStream,
+} from "@agentos/protocol";
+
+import { type Failure, readFailure } from "./failure.ts";
+import { u32 } from "./fields.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { LINK_KIND, VM_KINDS } from "./link-kinds.ts";
+import { violation } from "./violation.ts";
+
+/** Streams open at once on one link; vmd itself allows fewer. */
+export const MAX_LINK_STREAMS = 4096;
+
+const LAST_STREAM = 0xffff_ffff;
+const SIGKILL = 9;
+
+/** What the link routes the frames of one stream number to. */
+export interface LinkStream {
+  /** A frame, header included. Throwing `PROTOCOL_ERROR` ends the link. */
+  frame(kind: number, offset: number, frame: Uint8Array): void;
+  /** The link ended: no frame follows. */
+  closed(reason: AgentOsError<"VM_ENDED">): void;
+}
+
+/** The answer to one request. */
+export type Reply =
+  | { readonly ok: true; readonly payload: Uint8Array }
+  | { readonly ok: false; readonly failure: Failure };
+
+export interface LinkRequest {
+  kind: number;
+  payload?: Uint8Array;
+  /** The kind of the answer. */
+  answer: number;
+  /** For the error of a missed deadline. */
+  operation: string;
+  /** Default `DEFAULTS.requestMs`. */
+  deadlineMs?: number;
+  /** Whether a missed deadline stops the work in the VM. Default false. */
+  cancels?: boolean;
+}
+
+/** open -> closed, once. */
+type LinkState = "open" | "closed";
+
+/**
+ * The one connection with a VM's PID 1. It picks stream numbers, routes frames to their streams and
+ * believes nothing: what breaks docs/vmd-link.md ends the link, and with it everything on it.
+ */
+export class Link {
+  readonly vmId: string;
+  /** Resolves, never rejects, with why the link ended. */
+  readonly closed: Promise<AgentOsError<"VM_ENDED">>;
+  readonly #socket: Socket;
+  readonly #reader = new FrameReader(VM_KINDS, (...frame) => this.#route(...frame));
+  readonly #streams = new Map<number, LinkStream>();
+  readonly #closing = Promise.withResolvers<AgentOsError<"VM_ENDED">>();
+  #reason: AgentOsError<"VM_ENDED"> | undefined;
+  #state: LinkState = "open";
+  #nextStream = 1;
+  #droppedFrames = 0;
+
+  /** Stream 0, the handshake's and the table's, is `control`'s. */
+  constructor(vmId: string, socket: Socket, control: LinkStream) {
+    this.vmId = vmId;
+    this.closed = this.#closing.promise;
+    this.#socket = socket;
+    this.#streams.set(0, control);
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    // Half open: without an end of ours the socket would never close.
+    socket.on("end", () => socket.end());
+    socket.on("error", (error) => this.#close(`the connection failed: ${error.message}`));
+    socket.on("close", () => this.#close("its agent closed the connection"));
+  }
+
+  /** Frames for streams that nobody holds any more: those under way when a stream was released. */
+  get droppedFrames(): number {
+    return this.#droppedFrames;
+  }
+
+  /** The error of everything that is tried after the end, else undefined. */
+  get endedBy(): AgentOsError<"VM_ENDED"> | undefined {
+    return this.#reason;
+  }
+
+  /** Numbers at and below are never picked: an earlier sidecar used them. */
+  skipStreams(highest: number): void {
+    this.#nextStream = Math.max(this.#nextStream, highest + 1);
+  }
+
+  /** Registers a stream under a new number. Throws `VM_ENDED` or `POOL_EXHAUSTED`. */
+  open(stream: LinkStream): number {
+    if (this.#reason !== undefined) throw this.#reason;
+    if (this.#streams.size >= MAX_LINK_STREAMS || this.#nextStream > LAST_STREAM) {
+      const limit = this.#streams.size >= MAX_LINK_STREAMS ? "open streams" : "stream numbers";
+      throw new AgentOsError("POOL_EXHAUSTED", `the VM has no ${limit} left`, {
+        limit,
+        capacity: limit === "open streams" ? MAX_LINK_STREAMS : LAST_STREAM,
+        waiting: 0,
+      });
+    }
+    const number = this.#nextStream++;
+    this.#streams.set(number, stream);
+    return number;
+  }
+
+  /** The stream is over: frames that still come are dropped. */
+  forget(number: number): void {
+    this.#streams.delete(number);
+  }
+
+  /** Sends one frame; nothing once the link is closed. */
+  send(kind: number, stream: number, payload?: Uint8Array, offset = 0): void {
+    if (this.#state === "open") this.#socket.write(encodeFrame(kind, stream, offset, payload));
+  }
+
+  /** Sends a whole frame as it is, but for its stream number. */
+  forward(frame: Uint8Array, stream: number): void {
+    if (this.#state !== "open") return;
+    setFrameStream(frame, stream);
+    this.#socket.write(frame);
+  }
+
+  /** Asks once. Rejects with `VM_ENDED` or `DEADLINE_EXCEEDED`; a FAIL is an answer. */
+  async request(request: LinkRequest): Promise<Reply> {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    const number = this.open({
+      frame: (kind, _offset, frame) => {
+        if (kind !== request.answer && kind !== LINK_KIND.fail) throw unexpected(kind);
+        this.forget(number);
+        if (kind === LINK_KIND.fail) resolve({ ok: false, failure: readFailure(frame) });
+        else resolve({ ok: true, payload: frame.subarray(FRAME_HEADER_BYTES) });
+      },
+      closed: reject,
+    });
+    const deadlineMs = request.deadlineMs ?? DEFAULTS.requestMs;
+    const timer = setTimeout(() => {
+      this.forget(number);
+      if (request.cancels === true) this.kill(number);
+      reject(deadlineExceeded(request.operation, deadlineMs));
+    }, deadlineMs);
+    this.send(request.kind, number, request.payload);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** SIGKILL to what the stream stands for, its whole session where it is a process. */
+  kill(stream: number): void {
+    this.send(LINK_KIND.signal, stream, Buffer.concat([u32(SIGKILL), Uint8Array.of(2)]));
+  }
+
+  /** Ends the connection; `reason` goes to everything that still waits on it. */
+  end(reason: string): void {
+    this.#close(reason);
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#state !== "open") return;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      // Whatever failed, this VM's link can't be trusted to be in step any more.
+      this.#close(isAgentOsError(error, "PROTOCOL_ERROR") ? error.details.reason : String(error));
+    }
+  }
+
+  #route(kind: number, stream: number, offset: number, frame: Uint8Array): void {
+    const target = this.#streams.get(kind === LINK_KIND.tableEntry ? 0 : stream);
+    if (target === undefined) this.#droppedFrames += 1;
+    else target.frame(kind, offset, frame);
+  }
+
+  #close(reason: string): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    const error = vmEnded(this.vmId, reason);
+    this.#reason = error;
+    this.#socket.destroy();
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    for (const stream of streams) stream.closed(error);
+    this.#closing.resolve(error);
+  }
+}
+
+/** A frame of a kind that its stream doesn't have. */
+export function unexpected(kind: number): AgentOsError<"PROTOCOL_ERROR"> {
+  return violation(`a frame of kind 0x${kind.toString(16)} came where none is expected`);
+}
+
+function vmEnded(vmId: string, reason: string): AgentOsError<"VM_ENDED"> {
+  return new AgentOsError("VM_ENDED", `VM ${vmId} has ended: ${reason}`, { vmId, reason });
+}
+
+/** The VM did not answer in time. */
+export function deadlineExceeded(
+  operation: string,
+  deadlineMs: number,
+): AgentOsError<"DEADLINE_EXCEEDED"> {
+  return new AgentOsError(
+    "DEADLINE_EXCEEDED",
+    `${operation}: expected an answer of the VM within ${deadlineMs} ms`,
+    { operation, deadlineMs },
+  );
+}

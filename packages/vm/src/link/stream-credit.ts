@@ -1,0 +1,91 @@
+import { CHANNEL } from "@agentos/protocol";
+
+import { violation } from "./violation.ts";
+
+/** What one channel has sent, and what of it nobody has acknowledged. */
+class ChannelCredit {
+  readonly #windowBytes: number;
+  #sent: number;
+  #acknowledged: number;
+  #inFlight = 0;
+
+  constructor(windowBytes: number, offset: number) {
+    this.#windowBytes = windowBytes;
+    this.#sent = offset;
+    this.#acknowledged = offset;
+  }
+
+  /** `gaps`: a logged ring may have lost what lies between. */
+  data(offset: number, bytes: number, gaps: boolean): void {
+    if (offset !== this.#sent && !(gaps && offset > this.#sent)) {
+      throw violation(`expected bytes at offset ${this.#sent}, got ${offset}`);
+    }
+    this.#sent = offset + bytes;
+    this.#inFlight += bytes;
+    if (this.#inFlight > this.#windowBytes) {
+      throw violation(`more than ${this.#windowBytes} bytes came unacknowledged`);
+    }
+  }
+
+  /** False: nobody can have received that much. */
+  acknowledge(offset: number): boolean {
+    if (offset > this.#sent) return false;
+    this.#inFlight = Math.max(0, this.#inFlight - Math.max(0, offset - this.#acknowledged));
+    this.#acknowledged = Math.max(this.#acknowledged, offset);
+    return true;
+  }
+}
+
+export interface CreditOptions {
+  windowBytes: number;
+  stdinWindowBytes: number;
+  /** Whether offsets may jump ahead. */
+  gaps: boolean;
+  /** Where each direction begins; 0 but for an adopted stream. */
+  from?: { stdout: number; stderr: number; stdin: number };
+}
+
+/** Holds both ends of a stream to their windows, so that neither can make the sidecar buffer. */
+export class StreamCredit {
+  readonly #stdout: ChannelCredit;
+  readonly #stderr: ChannelCredit;
+  readonly #gaps: boolean;
+  readonly #stdinWindowBytes: number;
+  #stdinSent: number;
+  #stdinTaken: number;
+
+  constructor({ windowBytes, stdinWindowBytes, gaps, from }: CreditOptions) {
+    this.#stdout = new ChannelCredit(windowBytes, from?.stdout ?? 0);
+    this.#stderr = new ChannelCredit(windowBytes, from?.stderr ?? 0);
+    this.#gaps = gaps;
+    this.#stdinWindowBytes = stdinWindowBytes;
+    this.#stdinSent = from?.stdin ?? 0;
+    this.#stdinTaken = this.#stdinSent;
+  }
+
+  /** Throws `PROTOCOL_ERROR` where the VM sends more than it may, or out of order. */
+  output(channel: number, offset: number, bytes: number): void {
+    const credit = channel === CHANNEL.stdout ? this.#stdout : this.#stderr;
+    credit.data(offset, bytes, this.#gaps);
+  }
+
+  /** False: the reader acknowledges what was never sent. */
+  acknowledge(channel: number, offset: number): boolean {
+    if (channel !== CHANNEL.stdout && channel !== CHANNEL.stderr) return false;
+    const credit = channel === CHANNEL.stdout ? this.#stdout : this.#stderr;
+    return credit.acknowledge(offset);
+  }
+
+  /** False: the writer is beyond its window. */
+  input(offset: number, bytes: number): boolean {
+    if (offset + bytes > this.#stdinTaken + this.#stdinWindowBytes) return false;
+    this.#stdinSent = Math.max(this.#stdinSent, offset + bytes);
+    return true;
+  }
+
+  /** Throws `PROTOCOL_ERROR` where the VM took what was never sent. */
+  inputTaken(offset: number): void {
+    if (offset > this.#stdinSent) throw violation("stdin was taken that nobody sent");
+    this.#stdinTaken = Math.max(this.#stdinTaken, offset);
+  }
+}

@@ -1,0 +1,77 @@
+import type { VmRequest } from "@agentos/core";
+import { DEFAULTS } from "@agentos/protocol";
+
+import { FieldWriter, u64, u8 } from "../link/fields.ts";
+import { FIELD } from "../link/link-kinds.ts";
+import type { HostImage } from "./host-image.ts";
+import type { CheckedMount } from "./mounts.ts";
+import { VM_HOSTNAME } from "./synthetic-etc.ts";
+
+const MIB = 1024 * 1024;
+/** The root holds mount points and a few small files. */
+const ROOT_BYTES = 16 * MIB;
+const ROOT_INODES = 8192;
+const SHM_BYTES = 64 * MIB;
+const BYTES_PER_INODE = 16 * 1024;
+const MIN_INODES = 16_384;
+const MAX_INODES = 1024 * 1024;
+
+const MOUNT_KIND = { readOnly: 0, readWrite: 1, memory: 2 } as const;
+const MAP_OWNER = 1;
+
+export interface CreateOptions {
+  vmId: string;
+  secret: Uint8Array;
+  epoch: number;
+  socketPath: string;
+  hostId: number | undefined;
+  adoptGraceMs: number;
+}
+
+/** CREATE's payload. */
+export function encodeCreate(options: CreateOptions): Uint8Array {
+  const fields = new FieldWriter()
+    .text(FIELD.vmId, options.vmId)
+    .bytes(FIELD.secret, options.secret)
+    .u64(FIELD.epoch, options.epoch)
+    .text(FIELD.socketPath, options.socketPath)
+    .u32(FIELD.adoptGraceMs, options.adoptGraceMs);
+  if (options.hostId !== undefined) {
+    fields.u32(FIELD.hostUid, options.hostId).u32(FIELD.hostGid, options.hostId);
+  }
+  return fields.finish();
+}
+
+/** CONFIG's payload. */
+export function encodeConfig(
+  request: VmRequest,
+  image: HostImage,
+  mounts: readonly CheckedMount[],
+): Uint8Array {
+  const diskBytes = request.limits.diskBytes ?? DEFAULTS.diskBytes;
+  const inodes = Math.floor(diskBytes / BYTES_PER_INODE);
+  const fields = new FieldWriter()
+    .text(FIELD.hostname, VM_HOSTNAME)
+    .u64(FIELD.rootBytes, ROOT_BYTES)
+    .u64(FIELD.rootInodes, ROOT_INODES)
+    .u64(FIELD.diskBytes, diskBytes)
+    .u64(FIELD.diskInodes, Math.min(MAX_INODES, Math.max(MIN_INODES, inodes)))
+    .u64(FIELD.shmBytes, Math.min(SHM_BYTES, diskBytes));
+  image.writeTo(fields);
+  for (const mount of mounts) writeMount(fields, mount);
+  return fields
+    .u64(FIELD.openFiles, request.limits.openFiles ?? DEFAULTS.openFiles)
+    .u64(FIELD.pids, request.limits.pids ?? DEFAULTS.pids)
+    .finish();
+}
+
+function writeMount(fields: FieldWriter, mount: CheckedMount): void {
+  if (mount.kind === "memory") {
+    const { memory } = MOUNT_KIND;
+    fields.pair(FIELD.mount, "memory", mount.target, u8(memory), u8(0), u64(mount.sizeBytes));
+    return;
+  }
+  const kind = mount.readOnly ? MOUNT_KIND.readOnly : MOUNT_KIND.readWrite;
+  const flags = mount.mapOwner ? MAP_OWNER : 0;
+  fields.pair(FIELD.mount, mount.source, mount.target, u8(kind), u8(flags), u64(0));
+}

@@ -1,0 +1,43 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+import { AgentOsError } from "@agentos/protocol";
+
+import { vmdFileName } from "../vmd-file-name.ts";
+
+/** What to do where the build could not make vmd. */
+export const VMD_REMEDY = "install a C compiler and run npm run build";
+
+/** The path of the vmd binary that the build made. Rejects with `DRIVER_UNAVAILABLE`. */
+export async function findVmd(): Promise<string> {
+  if (process.platform !== "linux") {
+    throw unavailable(`it runs on Linux, this is ${process.platform}`);
+  }
+  const name = vmdFileName(process.arch);
+  if (name === undefined)
+    throw unavailable(`there is no vmd for a processor of type ${process.arch}`);
+  // The same folder from dist/linux, and from src/linux in the project's own tests.
+  const path = fileURLToPath(new URL(`../../dist/${name}`, import.meta.url));
+  try {
+    await access(path, constants.X_OK);
+  } catch (cause) {
+    throw unavailable(`${name} is missing beside the @agentos/vm package`, VMD_REMEDY, cause);
+  }
+  return path;
+}
+
+/** The linux driver can't work here. */
+export function unavailable(
+  reason: string,
+  remedy?: string,
+  cause?: unknown,
+): AgentOsError<"DRIVER_UNAVAILABLE"> {
+  const hint = remedy === undefined ? "" : `; ${remedy}`;
+  return new AgentOsError(
+    "DRIVER_UNAVAILABLE",
+    `the linux driver is unavailable: ${reason}${hint}`,
+    { driver: "linux", reason, ...(remedy === undefined ? {} : { remedy }) },
+    cause === undefined ? {} : { cause },
+  );
+}
