@@ -1,0 +1,43 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Every bound of the sidecar that is not one of protocol's `DEFAULTS`. */
+export const BOUNDS = {
+  /** The start message on stdin, without its length. */
+  startRequestBytes: 64 * KIB,
+  /** How long the start message may take. */
+  startRequestMs: 10_000,
+  /** From the decision to end until the process ends, whatever the VMs do. */
+  drainMs: 8_000,
+  connections: 1_024,
+  httpHeaderBytes: 16 * KIB,
+  /** Until the headers of a request are whole. */
+  httpHeadersMs: 5_000,
+  /** From the open WebSocket to an answered `authenticate`. */
+  authenticateMs: 5_000,
+  /** A peer that does not answer the closing handshake is cut off after this. */
+  closeMs: 1_000,
+  /** Bytes waiting for a client that does not read; past it the connection ends. */
+  bufferedBytes: 128 * MIB,
+  /** Fragments of one WebSocket message. */
+  fragments: 1_024,
+  /** Chunks that wait for a whole WebSocket frame. */
+  bufferedChunks: 16_384,
+  streamsPerConnection: 4_096,
+  /** Frames that arrive before the VM has answered that the stream exists. */
+  earlyFrames: 1_024,
+  apiKeys: 1_024,
+  leasesPerVm: 256,
+  /** Processes known per VM: running, or ended and not released. */
+  processesPerVm: 1_024,
+  /** Ended logged processes kept per VM. */
+  endedLogsPerVm: 64,
+  /** Released processes whose end is remembered per VM. */
+  releasedProcessesPerVm: 1_024,
+  /** Ended VMs that are remembered, so that their ids answer `VM_ENDED`. */
+  endedVms: 4_096,
+  /** VMs that are being made at the same time. */
+  concurrentStarts: 16,
+  /** Log bytes that wait for a stderr that nobody reads; the rest is dropped. */
+  logBytes: MIB,
+} as const;

@@ -1,0 +1,29 @@
+import type { SidecarInfo } from "@agentos/protocol";
+
+import type { ApiKey, ApiKeys } from "../keys/api-keys.ts";
+import type { StreamTable } from "../server/stream-table.ts";
+import type { Holder, VmHost } from "../vms/vm-host.ts";
+
+/** What a user may do with the sidecar itself. */
+export interface SidecarControl {
+  readonly sidecarId: string;
+  readonly epoch: number;
+  info(user: string): Promise<SidecarInfo>;
+  keep(on: boolean): void;
+  /** Starts the end; does not wait for it. */
+  shutdown(reason: string): void;
+}
+
+/** The parts of a sidecar that every connection's handlers work with. */
+export interface SidecarParts {
+  readonly host: VmHost;
+  readonly keys: ApiKeys;
+  readonly control: SidecarControl;
+}
+
+/** One connection, as its handlers see it. */
+export interface HandlerContext extends SidecarParts {
+  readonly holder: Holder;
+  readonly key: ApiKey;
+  readonly streams: StreamTable;
+}

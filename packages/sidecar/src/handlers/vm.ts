@@ -1,0 +1,14 @@
+import type { Handlers } from "@agentos/protocol";
+
+import type { HandlerContext } from "./handler-context.ts";
+
+/** VMs. */
+export function vmHandlers({ host, holder }: HandlerContext): Handlers {
+  return {
+    "vm.create": (params, { signal }) => host.create(holder, params, signal),
+    "vm.attach": (params, { signal }) => host.attach(holder, params, signal),
+    "vm.list": () => ({ vms: host.list(holder.user) }),
+    "vm.info": (scope) => host.info(holder, scope),
+    "vm.processes": (scope) => host.access(holder, scope).handle.processes(),
+  };
+}

@@ -1,0 +1,62 @@
+import type { Clock, VmDriver } from "@agentos/core";
+import { DEFAULTS, type ListenAddress, type StartRequest } from "@agentos/protocol";
+
+import type { Log } from "./log.ts";
+
+/** What a driver is given when it is made. */
+export interface DriverContext {
+  sidecarId: string;
+  epoch: number;
+  /** An own directory (0700) for sockets and other things of this life. */
+  runtimeDirectory: string;
+  stateDirectory: string;
+  warmPoolSize: number;
+}
+
+/** How a sidecar is to run. Every default is in protocol's `DEFAULTS`. */
+export interface SidecarOptions {
+  sidecarId: string;
+  stateDirectory: string;
+  runtimeDirectory: string;
+  /** A shared sidecar's pool; absent: an explicit one, which never ends for idleness. */
+  pool?: string | undefined;
+  /** Default: a unix socket in the runtime directory. */
+  listen?: ListenAddress | undefined;
+  idleMs?: number | undefined;
+  leaseGraceMs?: number | undefined;
+  maxVms?: number | undefined;
+  waitingCreates?: number | undefined;
+  waitingCreateMs?: number | undefined;
+  createMs?: number | undefined;
+  warmPoolSize?: number | undefined;
+  /** Makes the drivers, strongest first; called once, right after ready. */
+  drivers: (context: DriverContext) => Promise<readonly VmDriver[]>;
+  log: Log;
+  clock?: Clock | undefined;
+}
+
+/** Options of the request that a client wrote on stdin. */
+export function optionsOf(
+  request: StartRequest,
+  parts: Pick<SidecarOptions, "drivers" | "log">,
+): SidecarOptions {
+  const { protocol: _protocol, client: _client, ...options } = request;
+  return { ...options, ...parts };
+}
+
+/** How many VMs there may be, and how long creates wait. */
+export interface Capacity {
+  maxVms: number;
+  waitingCreates: number;
+  waitingCreateMs: number;
+  createMs: number;
+}
+
+export function capacityOf(options: SidecarOptions): Capacity {
+  return {
+    maxVms: options.maxVms ?? DEFAULTS.vmsPerSidecar,
+    waitingCreates: options.waitingCreates ?? DEFAULTS.waitingCreates,
+    waitingCreateMs: options.waitingCreateMs ?? DEFAULTS.waitingCreateMs,
+    createMs: options.createMs ?? DEFAULTS.createMs,
+  };
+}

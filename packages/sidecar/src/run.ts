@@ -1,0 +1,73 @@
+import type { VmDriver } from "@agentos/core";
+import { AgentOsError, encodeError, type StartReply } from "@agentos/protocol";
+
+import { BOUNDS } from "./bounds.ts";
+import { errorFacts, StderrLog } from "./log.ts";
+import { type DriverContext, optionsOf } from "./options.ts";
+import { Sidecar } from "./sidecar.ts";
+import { readStartRequest, writeStartReply } from "./start-message.ts";
+
+/** The life of the bin: one message in, one answer out, then a sidecar until it ends. Never rejects. */
+export async function run(): Promise<void> {
+  const log = new StderrLog({ pid: process.pid });
+  // The client may be gone before the answer; the signal is the end of stdin, or idleness.
+  process.stdout.on("error", () => undefined);
+  const started = await start(log).catch(async (error: unknown) => {
+    log.error(errorFacts(error), "the sidecar could not start");
+    await answer(failed(error));
+    process.exitCode = 1;
+  });
+  if (started !== undefined) await live(started, log);
+  await log.flush();
+  // Handles that a driver leaves open must not keep a sidecar that has ended.
+  process.exit();
+}
+
+interface Started {
+  sidecar: Sidecar;
+  isShared: boolean;
+}
+
+async function start(log: StderrLog): Promise<Started | undefined> {
+  const request = await readStartRequest(process.stdin, BOUNDS.startRequestMs);
+  const life = await Sidecar.start(optionsOf(request, { log, drivers: makeDrivers }));
+  if (life === undefined) {
+    await answer({ kind: "elsewhere" });
+    return undefined;
+  }
+  await answer(life.ready);
+  return { sidecar: life.sidecar, isShared: request.pool !== undefined };
+}
+
+async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.on(signal, () => sidecar.shutdown(`it got ${signal}`));
+  }
+  process.on("uncaughtException", (error) => {
+    log.error(errorFacts(error), "an error that nobody handled: ending");
+    process.exitCode = 1;
+    sidecar.shutdown("an internal error");
+  });
+  if (isShared) process.stdin.destroy();
+  else process.stdin.once("close", () => sidecar.shutdown("its owner closed stdin")).resume();
+  log.info({ sidecarId: sidecar.sidecarId, epoch: sidecar.epoch, shared: isShared }, "ready");
+  await sidecar.warmUp();
+  await sidecar.closed;
+}
+
+async function makeDrivers({ runtimeDirectory, epoch }: DriverContext): Promise<readonly VmDriver[]> {
+  // Loaded after ready: nobody needs it before the first create.
+  const { LinuxDriver } = await import("@agentos/vm");
+  return [new LinuxDriver({ runDirectory: runtimeDirectory, epoch })];
+}
+
+async function answer(reply: StartReply): Promise<void> {
+  // Nobody reads it: then nobody waits for it either.
+  await writeStartReply(process.stdout, reply).catch(() => undefined);
+}
+
+function failed(error: unknown): StartReply {
+  if (error instanceof AgentOsError) return { kind: "failed", code: error.code, message: error.message };
+  const { code, message } = encodeError(error);
+  return { kind: "failed", code, message };
+}

@@ -1,0 +1,195 @@
+import {
+  DEFAULTS,
+  type ListenAddress,
+  type SidecarInfo,
+  type StartReply,
+  SUPPORTED_VERSIONS,
+} from "@agentos/protocol";
+
+import { BOUNDS } from "./bounds.ts";
+import type { SidecarControl, SidecarParts } from "./handlers/handler-context.ts";
+import { IdleExit } from "./idle-exit.ts";
+import { ApiKeys } from "./keys/api-keys.ts";
+import { errorFacts } from "./log.ts";
+import { capacityOf, type SidecarOptions } from "./options.ts";
+import { Connection } from "./server/connection.ts";
+import { WebSocketServer } from "./server/websocket-server.ts";
+import { SidecarHome } from "./sidecar-home.ts";
+import { SystemClock } from "./system-clock.ts";
+import { DriverSet } from "./vms/driver-set.ts";
+import { VmHost } from "./vms/vm-host.ts";
+import { SIDECAR_VERSION } from "./version.ts";
+
+export type Ready = Extract<StartReply, { kind: "ready" }>;
+
+type State = "running" | "closing" | "closed";
+
+/** One life of a sidecar: everything it is made of, put together and taken apart. */
+export class Sidecar implements AsyncDisposable, SidecarControl {
+  readonly #options: SidecarOptions;
+  readonly #home: SidecarHome;
+  readonly #keys: ApiKeys;
+  readonly #drivers: DriverSet;
+  readonly #host: VmHost;
+  readonly #idle: IdleExit | undefined;
+  readonly #connections = new Set<Connection>();
+  readonly #startedAt = new Date().toISOString();
+  readonly #closed = Promise.withResolvers<void>();
+  #server: WebSocketServer | undefined;
+  #state: State = "running";
+  #keep = false;
+
+  /** Listens, or gives undefined where another sidecar of the pool is alive. Rejects with `SIDECAR_START_FAILED`, and nothing is left. */
+  static async start(options: SidecarOptions): Promise<{ sidecar: Sidecar; ready: Ready } | undefined> {
+    const home = await SidecarHome.take(options);
+    if (home === undefined) return undefined;
+    const sidecar = new Sidecar(options, home);
+    try {
+      return { sidecar, ready: await sidecar.#open() };
+    } catch (error) {
+      await sidecar.close("it could not start");
+      throw error;
+    }
+  }
+
+  private constructor(options: SidecarOptions, home: SidecarHome) {
+    this.#options = options;
+    this.#home = home;
+    const clock = options.clock ?? new SystemClock();
+    this.#keys = new ApiKeys(clock);
+    const { sidecarId, stateDirectory, warmPoolSize = DEFAULTS.warmPoolSize } = options;
+    const { epoch, vmDirectory } = home;
+    const context = { sidecarId, epoch, stateDirectory, warmPoolSize, runtimeDirectory: vmDirectory };
+    this.#drivers = new DriverSet(() => options.drivers(context));
+    this.#host = new VmHost({
+      sidecarId,
+      epoch,
+      drivers: this.#drivers,
+      capacity: capacityOf(options),
+      leaseGraceMs: options.leaseGraceMs ?? DEFAULTS.leaseGraceMs,
+      clock,
+      log: options.log,
+      onChange: () => this.#idle?.changed(),
+    });
+    if (options.pool === undefined) return;
+    this.#idle = new IdleExit({
+      clock,
+      idleMs: options.idleMs ?? DEFAULTS.sidecarIdleMs,
+      isBusy: () => this.#host.vmCount > 0,
+      expired: () => this.shutdown("nobody used it"),
+    });
+  }
+
+  get sidecarId(): string {
+    return this.#options.sidecarId;
+  }
+
+  get epoch(): number {
+    return this.#home.epoch;
+  }
+
+  /** Resolves once everything is gone. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** What a connection works with; for tests that bring their own transport. */
+  get parts(): SidecarParts {
+    return { host: this.#host, keys: this.#keys, control: this };
+  }
+
+  /** Makes the drivers, so that the first create need not. A failure is told to whoever creates. */
+  async warmUp(): Promise<void> {
+    await this.#drivers.load().catch((error: unknown) => {
+      this.#options.log.error(errorFacts(error), "the drivers could not be loaded");
+    });
+  }
+
+  async info(user: string): Promise<SidecarInfo> {
+    const { pool, sidecarId } = this.#options;
+    const connections = [...this.#connections].filter((connection) => connection.user === user);
+    return {
+      sidecarId,
+      version: SIDECAR_VERSION,
+      pid: process.pid,
+      epoch: this.epoch,
+      ...(pool === undefined ? {} : { pool }),
+      startedAt: this.#startedAt,
+      keep: this.#keep,
+      ...this.#host.countsOf(user),
+      connections: connections.length,
+      drivers: await this.#drivers.reports(),
+    };
+  }
+
+  keep(on: boolean): void {
+    this.#keep = on;
+    if (this.#idle !== undefined) this.#idle.keep = on;
+  }
+
+  shutdown(reason: string): void {
+    this.close(reason).catch((error: unknown) => {
+      this.#options.log.error(errorFacts(error), "the sidecar did not end as it should");
+    });
+  }
+
+  /** Ends every VM, then itself. Every call shares the first one's end. */
+  async close(reason: string): Promise<void> {
+    if (this.#state !== "running") return await this.closed;
+    this.#state = "closing";
+    this.#options.log.info({ reason }, "ending");
+    try {
+      await this.#drain(reason);
+    } finally {
+      this.#state = "closed";
+      this.#closed.resolve();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close("disposed");
+  }
+
+  async #open(): Promise<Ready> {
+    const { listen = { kind: "unix", path: this.#home.socketPath }, sidecarId } = this.#options;
+    const server = await WebSocketServer.open({
+      listen,
+      keys: this.#keys,
+      log: this.#options.log,
+      onConnection: (transport, key) => this.#accept(new Connection({ transport, key, parts: this.parts, log: this.#options.log })),
+    });
+    this.#server = server;
+    const facts = this.#facts(server.listen);
+    await this.#home.publish(facts);
+    return { kind: "ready", ...facts, sidecarId };
+  }
+
+  #facts(listen: ListenAddress): Omit<Ready, "kind"> {
+    const { sidecarId, epoch } = this;
+    const apiKey = this.#keys.createOwn();
+    return { sidecarId, epoch, pid: process.pid, listen, apiKey, protocol: { ...SUPPORTED_VERSIONS } };
+  }
+
+  #accept(connection: Connection): void {
+    this.#connections.add(connection);
+    void connection.closed.then(() => this.#connections.delete(connection));
+  }
+
+  async #drain(reason: string): Promise<void> {
+    this.#idle?.stop();
+    await this.#home.unpublish();
+    const { promise: late, resolve } = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => resolve("late"), BOUNDS.drainMs);
+    const outcome = await Promise.race([this.#endVms(reason), late]);
+    clearTimeout(timer);
+    if (outcome === "late") this.#options.log.error({ drainMs: BOUNDS.drainMs }, "VMs did not end in time");
+    for (const connection of this.#connections) connection.close();
+    await this.#server?.[Symbol.asyncDispose]();
+    await this.#home[Symbol.asyncDispose]();
+  }
+
+  async #endVms(reason: string): Promise<void> {
+    await this.#host.close(reason);
+    await this.#drivers[Symbol.asyncDispose]();
+  }
+}

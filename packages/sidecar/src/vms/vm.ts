@@ -1,0 +1,201 @@
+import type { VmHandle } from "@agentos/core";
+import { AgentOsError, isAgentOsError, type VmEndReason, type VmInfo, type VmSpec } from "@agentos/protocol";
+
+import { ProcessTable } from "./process-table.ts";
+
+export type VmState = "starting" | "running" | "ending" | "ended";
+
+const NEXT: Readonly<Record<VmState, readonly VmState[]>> = {
+  starting: ["running", "ended"],
+  running: ["ending", "ended"],
+  ending: ["ended"],
+  ended: [],
+};
+
+export interface VmEnd {
+  reason: VmEndReason;
+  detail?: string | undefined;
+}
+
+export interface VmFacts {
+  /** Unique across users: the driver's id. */
+  key: string;
+  user: string;
+  spec: VmSpec;
+  image: string;
+  sidecarId: string;
+  epoch: number;
+}
+
+/** One hosted VM: its life, its handle, its fence. Nothing reaches the handle but through `access`. */
+export class Vm {
+  readonly facts: VmFacts;
+  readonly processes = new ProcessTable();
+  readonly createdAt = new Date().toISOString();
+  /** Resolves with why, once nothing of the VM is left. Never rejects. */
+  readonly ended: Promise<VmEnd>;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #end = Promise.withResolvers<VmEnd>();
+  readonly #starting = new AbortController();
+  #state: VmState = "starting";
+  #fence = 1;
+  #handle: VmHandle | undefined;
+  #driver = "";
+  #waiters = 0;
+  #ending: VmEnd | undefined;
+
+  constructor(facts: VmFacts) {
+    this.facts = facts;
+    this.ended = this.#end.promise;
+    // Without a waiter, a failed start has nobody to go to.
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  get id(): string {
+    return this.facts.spec.vmId;
+  }
+
+  get name(): string | undefined {
+    return this.facts.spec.name;
+  }
+
+  get state(): VmState {
+    return this.#state;
+  }
+
+  get fence(): number {
+    return this.#fence;
+  }
+
+  /** Aborted when the creation is given up. */
+  get startSignal(): AbortSignal {
+    return this.#starting.signal;
+  }
+
+  /** Whether someone still waits for the start. */
+  get isWanted(): boolean {
+    return this.#waiters > 0;
+  }
+
+  /** Resolves when it runs. The last waiter that cancels gives the start up; one whose connection is lost does not. */
+  async ready(signal: AbortSignal): Promise<void> {
+    this.#waiters += 1;
+    const { promise: cancelled, reject } = Promise.withResolvers<never>();
+    const cancel = (): void => {
+      if (!isAgentOsError(signal.reason, "CANCELLED")) return;
+      reject(signal.reason);
+      this.#waiters -= 1;
+      if (this.#waiters === 0) this.abortStart(signal.reason);
+    };
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+    try {
+      await Promise.race([this.#ready.promise, cancelled]);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+    }
+  }
+
+  abortStart(reason: AgentOsError): void {
+    if (this.#state !== "starting") return;
+    this.#starting.abort(reason);
+    this.failed(reason);
+  }
+
+  /** The driver has made it. */
+  run(handle: VmHandle, driver: string): void {
+    this.#become("running");
+    this.#handle = handle;
+    this.#driver = driver;
+    this.#ready.resolve();
+    void this.#watch(handle);
+  }
+
+  /** The driver could not make it, or it was given up. */
+  failed(reason: unknown): void {
+    if (this.#state !== "starting") return;
+    this.#become("ended");
+    this.#ready.reject(reason);
+    this.#end.resolve({ reason: "died" });
+  }
+
+  /** The handle, for one effect right now. Throws `VM_ENDED` or `FENCED`. */
+  access(fence: number): VmHandle {
+    const handle = this.#running();
+    if (fence === this.#fence) return handle;
+    const message = `fence ${fence} is not VM ${this.id}'s current one, ${this.#fence}: another holder took it over`;
+    throw new AgentOsError("FENCED", message, { vmId: this.id, fence, currentFence: this.#fence });
+  }
+
+  /** Makes every lease so far worthless, and gives the new fence. Throws `VM_ENDED`. */
+  raiseFence(): number {
+    this.#running();
+    this.#fence += 1;
+    return this.#fence;
+  }
+
+  /** Ends it and resolves once nothing is left. The first reason stays. */
+  async end(end: VmEnd): Promise<void> {
+    if (this.#state === "starting") {
+      this.abortStart(vmEnded(this.id, end));
+    } else if (this.#state === "running" && this.#handle !== undefined) {
+      this.#ending = end;
+      this.#become("ending");
+      await this.#handle[Symbol.asyncDispose]();
+    }
+    await this.ended;
+  }
+
+  info(leases: number): VmInfo {
+    const { spec, image, sidecarId, epoch } = this.facts;
+    const handle = this.#running();
+    const wallMs = spec.limits?.wallMs;
+    return {
+      vmId: spec.vmId,
+      ...(spec.name === undefined ? {} : { name: spec.name }),
+      driver: this.#driver,
+      isolation: handle.isolation,
+      image,
+      limits: {
+        ...handle.limits,
+        wallMs: wallMs === undefined ? { value: null, enforcement: "none" } : { value: wallMs, enforcement: "hard" },
+      },
+      network: spec.network ?? { egress: "none" },
+      sidecarId,
+      sidecarPid: process.pid,
+      epoch,
+      fence: this.#fence,
+      leases,
+      createdAt: this.createdAt,
+    };
+  }
+
+  async #watch(handle: VmHandle): Promise<void> {
+    const { detail } = await handle.ended;
+    this.#become("ended");
+    this.#ending ??= { reason: "died", detail };
+    this.#end.resolve(this.#ending);
+  }
+
+  #running(): VmHandle {
+    if (this.#state === "running" && this.#handle !== undefined) return this.#handle;
+    if (this.#state === "starting") {
+      throw new AgentOsError("NOT_FOUND", `VM ${this.id} is not running yet`, { kind: "vm", id: this.id });
+    }
+    throw vmEnded(this.id, this.#ending);
+  }
+
+  #become(next: VmState): void {
+    if (!NEXT[this.#state].includes(next)) {
+      throw new AgentOsError("INTERNAL", `VM ${this.id}: ${this.#state} cannot become ${next}`, {});
+    }
+    this.#state = next;
+  }
+}
+
+/** The answer to whoever asks for a VM that is gone. */
+export function vmEnded(vmId: string, end: VmEnd | undefined): AgentOsError {
+  const reason = end?.reason ?? "died";
+  const detail = end?.detail === undefined ? "" : `: ${end.detail}`;
+  return new AgentOsError("VM_ENDED", `VM ${vmId} has ended (${reason})${detail}`, { vmId, reason });
+}
