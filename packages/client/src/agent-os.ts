@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+
+import type { ProcessInfo, VmInfo } from "@agentos/protocol";
+
+import { VmFiles } from "./files/vm-files.ts";
+import type { VmLease } from "./leases/vm-lease.ts";
+import {
+  type AttachOptions,
+  type CreateOptions,
+  type CreateSidecarOptions,
+  parseAttachOptions,
+  parseCreateOptions,
+  parseCreateSidecarOptions,
+  parseSharedSidecarOptions,
+  parseSidecarChoice,
+  type SharedSidecarOptions,
+  type SidecarChoice,
+} from "./options.ts";
+import type { BufferExecOptions, ExecResult, TextExecOptions } from "./process/exec-options.ts";
+import { exec } from "./process/exec.ts";
+import { BYTES, TEXT } from "./process/output-encoding.ts";
+import { type LogChunk, type LogOptions, readLog } from "./process/read-log.ts";
+import { spawn, type SpawnOptions } from "./process/spawn.ts";
+import type { VmProcess } from "./process/vm-process.ts";
+import { type AgentOsSidecar, sidecarCore, sidecarHandle } from "./sidecar/agent-os-sidecar.ts";
+import { ExplicitHost } from "./sidecar/explicit-host.ts";
+import { sharedSidecar } from "./sidecar/shared-sidecars.ts";
+import { SidecarCore } from "./sidecar/sidecar-core.ts";
+
+/** A leased VM: an isolated workspace with its own files, processes and network. Disposing gives it back. */
+export class AgentOs implements AsyncDisposable {
+  /** The VM's files. */
+  readonly fs: VmFiles;
+  readonly #core: SidecarCore;
+  readonly #lease: VmLease;
+
+  /** Leases a new VM, starting the sidecar where none is alive. */
+  static async create(options: CreateOptions = {}): Promise<AgentOs> {
+    const { pool, sidecar, signal, ...spec } = parseCreateOptions(options);
+    const core = chosen(pool, sidecar);
+    return new AgentOs(core, await core.create(spec, signal));
+  }
+
+  /** Another lease on a VM, by name or id. Rejects with `NOT_FOUND`. */
+  static async attach(nameOrVmId: string, options: AttachOptions = {}): Promise<AgentOs> {
+    const { pool, sidecar, signal, mode = "shared" } = parseAttachOptions(options);
+    const core = chosen(pool, sidecar);
+    return new AgentOs(core, await core.attach(nameOrVmId, mode, signal));
+  }
+
+  /** The user's VMs on a sidecar, which is started where none is alive: it knows what an earlier one left. */
+  static async list(options: SidecarChoice = {}): Promise<VmInfo[]> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    const core = chosen(pool, sidecar);
+    const { vms } = await core.use(
+      (connection) => connection.request("vm.list", {}, { signal }),
+      signal,
+    );
+    return vms;
+  }
+
+  /** The handle on a pool's sidecar, the same one for the same pool until it is disposed. Starts no process. */
+  static async getSharedSidecar(options: SharedSidecarOptions = {}): Promise<AgentOsSidecar> {
+    const { pool, ...configuration } = parseSharedSidecarOptions(options);
+    return sidecarHandle(sharedSidecar(pool, configuration));
+  }
+
+  /** A handle on a sidecar of this program's own. Starts no process. */
+  static async createSidecar(options: CreateSidecarOptions = {}): Promise<AgentOsSidecar> {
+    const { sidecarId = `agent-os-sidecar-${randomUUID()}`, ...configuration } =
+      parseCreateSidecarOptions(options);
+    return sidecarHandle(
+      new SidecarCore({
+        sidecarId,
+        placement: { kind: "explicit", sidecarId },
+        host: new ExplicitHost(sidecarId, randomUUID(), configuration),
+        waitingCreateMs: configuration.waitingCreateMs,
+        lingerMs: 0,
+      }),
+    );
+  }
+
+  private constructor(core: SidecarCore, lease: VmLease) {
+    this.#core = core;
+    this.#lease = lease;
+    this.fs = new VmFiles(lease.admin);
+  }
+
+  /** The VM's id. */
+  get id(): string {
+    return this.#lease.vmId;
+  }
+
+  /** The VM's name, where it was given one. */
+  get name(): string | undefined {
+    return this.#lease.admin.vm.name;
+  }
+
+  /** The handle that the VM was leased through. */
+  get sidecar(): AgentOsSidecar {
+    return sidecarHandle(this.#core);
+  }
+
+  /** What the VM is now. */
+  async info(): Promise<VmInfo> {
+    const { admin } = this.#lease;
+    return await admin.request("vm.info", admin.scope);
+  }
+
+  /** Runs a command to its end: a string by `/bin/sh -c`, an array without a shell. A failing command does not reject. */
+  exec(command: string | readonly string[], options: BufferExecOptions): Promise<ExecResult<Uint8Array>>;
+  exec(command: string | readonly string[], options?: TextExecOptions): Promise<ExecResult>;
+  async exec(
+    command: string | readonly string[],
+    options: TextExecOptions | BufferExecOptions = {},
+  ): Promise<ExecResult | ExecResult<Uint8Array>> {
+    const { admin } = this.#lease;
+    if (options.encoding === "buffer") return await exec(admin, command, options, BYTES);
+    return await exec(admin, command, options, TEXT);
+  }
+
+  /** Starts a program and resolves once it runs. */
+  async spawn(command: string | readonly string[], options: SpawnOptions = {}): Promise<VmProcess> {
+    return await spawn(this.#lease.admin, command, options);
+  }
+
+  /** Every process in the VM. */
+  async processes(): Promise<ProcessInfo[]> {
+    const { admin } = this.#lease;
+    return (await admin.request("vm.processes", admin.scope)).processes;
+  }
+
+  /** What a logged process wrote, from the oldest bytes kept to its end. */
+  logs(processId: string, options: LogOptions = {}): AsyncIterable<LogChunk> {
+    return readLog(this.#lease.admin, processId, options);
+  }
+
+  /** Gives the VM back; an unnamed one ends with its last lease. Harmless to repeat. */
+  async dispose(): Promise<void> {
+    await this.#lease.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+function chosen(pool: string | undefined, sidecar: unknown): SidecarCore {
+  return sidecar === undefined ? sharedSidecar(pool) : sidecarCore(sidecar);
+}

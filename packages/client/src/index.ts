@@ -1,0 +1,55 @@
+export { AgentOs } from "./agent-os.ts";
+export type { DirectoryEntry } from "./files/directory-entries.ts";
+export type {
+  CopyOptions,
+  MkdirOptions,
+  ReadStreamOptions,
+  RmOptions,
+  TransferOptions,
+  WriteFileOptions,
+} from "./files/file-options.ts";
+export type { TransferResult } from "./files/transfer-result.ts";
+export type { VmFiles } from "./files/vm-files.ts";
+export type {
+  AttachOptions,
+  CreateOptions,
+  CreateSidecarOptions,
+  SharedSidecarOptions,
+  SidecarChoice,
+} from "./options.ts";
+export type {
+  BufferExecOptions,
+  ExecOptions,
+  ExecResult,
+  TextExecOptions,
+} from "./process/exec-options.ts";
+export type { InputSource } from "./process/input-stream.ts";
+export type { ProcessEnd, ProcessOutcome } from "./process/process-end.ts";
+export type { LogChannel, LogChunk, LogOptions } from "./process/read-log.ts";
+export type { SpawnOptions } from "./process/spawn.ts";
+export type { VmProcess } from "./process/vm-process.ts";
+export type { AgentOsSidecar } from "./sidecar/agent-os-sidecar.ts";
+export { disposeSharedSidecars } from "./sidecar/shared-sidecars.ts";
+export type { SidecarConfiguration } from "./sidecar/sidecar-configuration.ts";
+export { decodeSidecarState, encodeSidecarState } from "./sidecar/sidecar-state.ts";
+export {
+  AgentOsError,
+  DEFAULTS,
+  type ErrorCode,
+  type ErrorDetails,
+  type FileStat,
+  type FileType,
+  isAgentOsError,
+  type Limits,
+  type Mount,
+  type NetworkPolicy,
+  type Placement,
+  type ProcessInfo,
+  PROTOCOL_VERSION,
+  type Signal,
+  type SidecarDescription,
+  type SidecarInfo,
+  type SidecarState,
+  type SignalScope,
+  type VmInfo,
+} from "@agentos/protocol";

@@ -1,0 +1,113 @@
+import type { Acknowledger } from "./acknowledger.ts";
+import type { ByteSink } from "./byte-sink.ts";
+import { inOrder } from "./in-order.ts";
+
+type Controller = ReadableStreamDefaultController<Uint8Array>;
+
+/** One channel as a web stream: credit goes back as the reader consumes, so at most a window waits here. */
+export class OutputStream implements ByteSink {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly #acknowledger: Acknowledger;
+  readonly #onSettled: () => void;
+  readonly #onCancelled: () => void;
+  readonly #queue: Uint8Array[] = [];
+  #controller: Controller | undefined;
+  #received = 0;
+  #consumed = 0;
+  #total: number | undefined;
+  #wanted: (() => void) | undefined;
+  #state: "open" | "cancelled" | "closed" = "open";
+
+  /** `onSettled`: all has been received, or nothing follows. `onCancelled`: the reader left. */
+  constructor(
+    acknowledger: Acknowledger,
+    onSettled: () => void,
+    onCancelled: () => void = () => undefined,
+  ) {
+    this.#acknowledger = acknowledger;
+    this.#onSettled = onSettled;
+    this.#onCancelled = onCancelled;
+    this.readable = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pull(),
+        cancel: () => this.#cancel(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Whether every byte up to the end is here. */
+  get isComplete(): boolean {
+    return this.#state === "closed" || (this.#total !== undefined && this.#received >= this.#total);
+  }
+
+  /** Throws `PROTOCOL_ERROR` for a gap. Bytes past a known end are dropped. */
+  accept(offset: number, payload: Uint8Array): void {
+    if (this.#state === "closed" || this.isComplete) return;
+    let bytes = inOrder(this.#received, offset, payload);
+    if (this.#total !== undefined) bytes = bytes.subarray(0, this.#total - this.#received);
+    if (bytes.byteLength === 0) return;
+    this.#received += bytes.byteLength;
+    if (this.#state === "cancelled") this.#consume(bytes);
+    else this.#queue.push(bytes);
+    this.#advance();
+  }
+
+  /** The stream has `total` bytes. */
+  end(total: number): void {
+    this.#total ??= total;
+    this.#advance();
+  }
+
+  /** Nothing follows, and not because all came. */
+  fail(reason: unknown): void {
+    if (this.#state === "closed" || this.isComplete) return;
+    const wasOpen = this.#state === "open";
+    this.#state = "closed";
+    if (wasOpen) this.#controller?.error(reason);
+    this.#wanted?.();
+    this.#onSettled();
+  }
+
+  #advance(): void {
+    this.#wanted?.();
+    if (this.isComplete) this.#onSettled();
+  }
+
+  async #pull(): Promise<void> {
+    while (this.#state === "open" && this.#queue.length === 0 && !this.isComplete) {
+      await new Promise<void>((resolve) => {
+        this.#wanted = resolve;
+      });
+    }
+    this.#wanted = undefined;
+    if (this.#state === "open") this.#give();
+  }
+
+  #give(): void {
+    const bytes = this.#queue.shift();
+    if (bytes !== undefined) {
+      this.#controller?.enqueue(bytes);
+      this.#consume(bytes);
+    }
+    if (this.#queue.length > 0 || !this.isComplete) return;
+    this.#state = "closed";
+    this.#controller?.close();
+  }
+
+  #consume(bytes: Uint8Array): void {
+    this.#consumed += bytes.byteLength;
+    this.#acknowledger.consumed(this.#consumed);
+  }
+
+  /** The reader left: what comes is dropped, as by /dev/null, so that the program goes on. */
+  #cancel(): void {
+    this.#state = "cancelled";
+    this.#wanted?.();
+    for (const bytes of this.#queue.splice(0)) this.#consume(bytes);
+    this.#onCancelled();
+  }
+}

@@ -1,0 +1,183 @@
+import {
+  AgentOsError,
+  CHANNEL,
+  FRAME_KIND,
+  isAgentOsError,
+  type ProcessExit,
+  type Signal,
+  type SignalScope,
+  type StreamFrame,
+} from "@agentos/protocol";
+
+import type { Connection } from "../connection/connection.ts";
+import type { FrameReceiver } from "../connection/frame-receiver.ts";
+import type { VmAdmin } from "../leases/vm-admin.ts";
+import type { VmStream } from "../leases/vm-stream.ts";
+import { parseKill } from "../options.ts";
+import { Acknowledger } from "./acknowledger.ts";
+import { InputStream } from "./input-stream.ts";
+import { LoggedOutput } from "./logged-output.ts";
+import { OutputStream } from "./output-stream.ts";
+import { type ProcessEnd, processEnd } from "./process-end.ts";
+import { processRequest } from "./process-request.ts";
+import type { SpawnOptions } from "./spawn.ts";
+import { stdinStream } from "./stdin-stream.ts";
+import type { VmProcess } from "./vm-process.ts";
+
+/** A spawned process, from its request to its release. */
+export class SpawnedProcess implements VmProcess, FrameReceiver {
+  readonly id: string;
+  readonly stdin: WritableStream<Uint8Array | string>;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly exited: Promise<ProcessEnd>;
+  readonly #admin: VmAdmin;
+  readonly #connection: Connection;
+  readonly #options: SpawnOptions;
+  readonly #stream: VmStream;
+  readonly #input: InputStream;
+  readonly #out: OutputStream;
+  readonly #err: OutputStream;
+  readonly #exit = Promise.withResolvers<ProcessEnd>();
+  #state: "starting" | "running" | "ended" | "released" = "starting";
+  #pid = 0;
+  #aborted = false;
+  #ignoreExit: () => void = () => undefined;
+
+  constructor(admin: VmAdmin, connection: Connection, id: string, options: SpawnOptions) {
+    this.#admin = admin;
+    this.#connection = connection;
+    this.#options = options;
+    this.id = id;
+    this.#stream = admin.openStream(connection, this);
+    this.#input = new InputStream(this.#stream);
+    this.#out = this.#output(CHANNEL.stdout);
+    this.#err = this.#output(CHANNEL.stderr);
+    const logged = options.output === "logged" ? new LoggedOutput(admin, id) : undefined;
+    this.stdout = logged?.stdout ?? this.#out.readable;
+    this.stderr = logged?.stderr ?? this.#err.readable;
+    this.stdin = stdinStream(this.#input, options.stdin === "pipe");
+    this.exited = this.#exit.promise;
+    // Not everybody waits for the end.
+    this.exited.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Asks for the process; resolves once it runs. */
+  async start(argv: string[]): Promise<void> {
+    const { signal, stdin, output } = this.#options;
+    const identity = { ...this.#admin.scope, processId: this.id, argv, stream: this.#stream.number };
+    const request = processRequest(identity, this.#options, stdin !== undefined && stdin !== "none");
+    this.#ignoreExit = this.#admin.onExit(this.id, (exit) => this.#ended(exit));
+    try {
+      const asked = output === undefined ? request : { ...request, output };
+      const answer = this.#connection.request("process.spawn", asked);
+      if (stdin !== undefined && stdin !== "pipe" && stdin !== "none") {
+        // The source's failure ends stdin; the process says what it makes of that.
+        this.#input.feed(stdin).catch(() => undefined);
+      }
+      this.#pid = (await answer).pid;
+    } catch (error) {
+      this.#stream.close();
+      this.#ignoreExit();
+      throw await this.#admin.explain(error, this.#connection);
+    }
+    if (this.#state === "starting") this.#state = "running";
+    if (signal?.aborted === true) this.#abort();
+    else signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  frame({ kind, offset, payload }: StreamFrame): void {
+    try {
+      if (kind === FRAME_KIND.out) this.#out.accept(offset, payload);
+      else if (kind === FRAME_KIND.err) this.#err.accept(offset, payload);
+      else if (kind === FRAME_KIND.inAck) this.#input.taken(offset);
+      else if (kind === FRAME_KIND.end) (payload[0] === CHANNEL.stderr ? this.#err : this.#out).end(offset);
+    } catch (error) {
+      const reason = isAgentOsError(error) ? error : new AgentOsError("INTERNAL", "a frame could not be taken", {}, { cause: error });
+      this.#stream.close();
+      this.closed(reason);
+    }
+  }
+
+  closed(reason: AgentOsError): void {
+    this.#input.stop();
+    this.#out.fail(reason);
+    this.#err.fail(reason);
+    this.#exit.reject(reason);
+    this.#forget();
+  }
+
+  async kill(signal: Signal = "SIGTERM", options: { scope?: SignalScope | undefined } = {}): Promise<void> {
+    const asked = parseKill({ signal, ...options });
+    if (this.#state !== "running") return;
+    const { scope, processId } = { scope: asked.scope ?? "group", processId: this.id } as const;
+    try {
+      await this.#admin.request("process.signal", { ...this.#admin.scope, processId, signal: asked.signal, scope });
+    } catch (error) {
+      // It ended, and was released, while the signal was on its way.
+      if (!isAgentOsError(error, "NOT_FOUND")) throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === "released" || !this.#stream.isOpen) return;
+    await this.kill("SIGKILL", { scope: "session" });
+    await this.exited.catch(() => undefined);
+    this.#release();
+  }
+
+  readonly #abort = (): void => {
+    this.#aborted = true;
+    // Where it can't be told, `exited` says why.
+    this.kill("SIGKILL", { scope: "session" }).catch(() => undefined);
+  };
+
+  #output(channel: number): OutputStream {
+    return new OutputStream(new Acknowledger(this.#stream, channel), () => this.#settle());
+  }
+
+  #ended(exit: ProcessExit): void {
+    this.#state = "ended";
+    this.#forget();
+    this.#exit.resolve(processEnd(exit, this.#aborted));
+    this.#input.stop();
+    // A logged process's bytes are in its log, not on this stream.
+    const isLogged = this.#options.output === "logged";
+    if (!exit.stdoutOpen || isLogged) this.#out.end(isLogged ? 0 : exit.stdoutBytes);
+    if (!exit.stderrOpen || isLogged) this.#err.end(isLogged ? 0 : exit.stderrBytes);
+    this.#settle();
+  }
+
+  /** Once it has ended and its output is here, nothing needs to be held for it. Logs stay. */
+  #settle(): void {
+    if (this.#state !== "ended" || !this.#out.isComplete || !this.#err.isComplete) return;
+    if (this.#options.output === "logged") this.#stream.close();
+    else this.#release();
+  }
+
+  #release(): void {
+    if (this.#state === "released") return;
+    this.#state = "released";
+    if (!this.#stream.isOpen) return;
+    this.#stream.close();
+    // Nobody waits for it: what is not released, the end of the lease releases.
+    this.#connection
+      .request("process.release", { ...this.#admin.scope, processId: this.id })
+      .catch(() => undefined);
+    this.#out.fail(released(this.id));
+    this.#err.fail(released(this.id));
+  }
+
+  #forget(): void {
+    this.#ignoreExit();
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+  }
+}
+
+function released(id: string): AgentOsError {
+  return new AgentOsError("DISPOSED", `process ${id} has been disposed`, { kind: "process", id });
+}

@@ -1,0 +1,21 @@
+/** How a handle's sidecar is found and started. All optional; one pool has one configuration. */
+export interface SidecarConfiguration {
+  /** The sidecar's main file. Default: the package `@agentos/sidecar`, from the client, then from the working directory. */
+  sidecarPath?: string | undefined;
+  /** Sockets and discovery files, at most 52 bytes long. Default: AGENTOS_RUNTIME_DIR, else XDG_RUNTIME_DIR/agentos, else below the temporary directory. */
+  runtimeDirectory?: string | undefined;
+  /** Durable state. Default: AGENTOS_STATE_DIR, else XDG_STATE_HOME/agentos, else ~/.local/state/agentos. */
+  stateDirectory?: string | undefined;
+  /** A shared sidecar without leases ends itself after this. Default 30,000. */
+  idleMs?: number | undefined;
+  /** How long a lease outlives its lost connection. Default 15,000. */
+  leaseGraceMs?: number | undefined;
+  /** VMs at once. Default 1,000. */
+  maxVms?: number | undefined;
+  /** Creates that wait for room. Default 256. */
+  waitingCreates?: number | undefined;
+  /** How long they wait before `POOL_EXHAUSTED`. Default 30,000. */
+  waitingCreateMs?: number | undefined;
+  /** VMs kept ready ahead of need. Default 2. */
+  warmPoolSize?: number | undefined;
+}

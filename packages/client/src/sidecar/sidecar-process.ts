@@ -1,0 +1,138 @@
+import type { WriteStream } from "node:fs";
+
+import { AgentOsError, DEFAULTS, type StartReply, type StartRequest } from "@agentos/protocol";
+import { execa } from "execa";
+
+import { encodeStartRequest, readStartReply } from "./start-message.ts";
+import { SidecarLog } from "./sidecar-log.ts";
+import { withDeadline } from "./with-deadline.ts";
+
+/** After SIGTERM, before SIGKILL. */
+const TERMINATE_MS = 2_000;
+/** From the end of stdin to the end of an explicit sidecar, which ends its VMs first. */
+const DRAIN_MS = 10_000;
+const KEPT_NAMES = new Set(["PATH", "HOME", "TMPDIR", "LANG"]);
+
+export type Ready = Extract<StartReply, { kind: "ready" }>;
+
+export interface StartOptions {
+  mainPath: string;
+  logPath: string;
+  request: StartRequest;
+  /** Default 15 s. */
+  deadlineMs?: number | undefined;
+}
+
+type Child = ReturnType<typeof spawn>;
+
+/** A sidecar that this program started. */
+export class SidecarProcess {
+  readonly ready: Ready;
+  readonly #child: Child;
+  #ending: Promise<void> | undefined;
+
+  /** Starts one, or resolves with undefined where another of the pool is alive. Rejects with `SIDECAR_START_FAILED`; then the process is gone. */
+  static async start(options: StartOptions): Promise<SidecarProcess | undefined> {
+    const log = await SidecarLog.open(options.logPath);
+    const child = spawn(options.mainPath, log.output);
+    try {
+      child.stdin.write(encodeStartRequest(options.request));
+      const deadlineMs = options.deadlineMs ?? DEFAULTS.sidecarStartMs;
+      const reply = await withDeadline(readStartReply(child.stdout), deadlineMs, "it was not ready");
+      if (reply.kind === "failed") throw new Error(`${reply.code}: ${reply.message}`);
+      if (reply.kind === "elsewhere") {
+        await terminate(child);
+        return undefined;
+      }
+      return new SidecarProcess(child, reply, options.request.pool !== undefined);
+    } catch (error) {
+      await terminate(child);
+      throw startFailed(await reasonOf(child, error), await log.tail());
+    } finally {
+      await log.close();
+    }
+  }
+
+  private constructor(child: Child, ready: Ready, isShared: boolean) {
+    this.#child = child;
+    this.ready = ready;
+    child.stdout.destroy();
+    // A shared one outlives this program; an explicit one takes the end of its stdin as the end.
+    if (isShared) child.stdin.end();
+    child.nodeChildProcess.unref();
+  }
+
+  /** Ends an explicit sidecar and its VMs; one that does not is killed. Resolves when the process is gone. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  /** Ends a sidecar that can't be used. Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    await terminate(this.#child);
+  }
+
+  async #end(): Promise<void> {
+    this.#child.nodeChildProcess.ref();
+    this.#child.stdin.end();
+    try {
+      await withDeadline(this.#child, DRAIN_MS, "it did not end");
+    } catch {
+      // Neither the end of stdin nor time ended it.
+      await terminate(this.#child);
+    }
+  }
+}
+
+// The type is execa's own, of exactly these options.
+function spawn(mainPath: string, stderr: WriteStream) {
+  return execa(process.execPath, ["--disable-warning=ExperimentalWarning", mainPath], {
+    cwd: "/",
+    env: environment(),
+    extendEnv: false,
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr,
+    buffer: false,
+    reject: false,
+    // Signals of this program's terminal are not for the sidecar.
+    detached: true,
+    cleanup: false,
+  });
+}
+
+/** Nothing of the program's environment reaches a sidecar but these names. */
+function environment(): Record<string, string> {
+  const kept = Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
+    value !== undefined && (KEPT_NAMES.has(name) || name.startsWith("XDG_")) ? [[name, value]] : [],
+  );
+  return Object.fromEntries(kept);
+}
+
+async function terminate(child: Child): Promise<void> {
+  child.nodeChildProcess.ref();
+  child.kill("SIGTERM");
+  try {
+    await withDeadline(child, TERMINATE_MS, "it did not end");
+  } catch {
+    // SIGTERM was not enough.
+    child.kill("SIGKILL");
+    await child;
+  }
+}
+
+async function reasonOf(child: Child, error: unknown): Promise<string> {
+  const { originalMessage, exitCode } = await child;
+  if (child.pid === undefined) return originalMessage ?? "it could not be spawned";
+  const reason = error instanceof Error ? error.message : String(error);
+  return exitCode === undefined ? reason : `${reason} (exit code ${exitCode})`;
+}
+
+function startFailed(reason: string, stderr: string[]): AgentOsError {
+  const shown = stderr.length === 0 ? "" : `\n${stderr.join("\n")}`;
+  return new AgentOsError("SIDECAR_START_FAILED", `the sidecar did not start: ${reason}${shown}`, {
+    reason,
+    stderr,
+  });
+}

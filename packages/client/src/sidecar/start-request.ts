@@ -1,0 +1,23 @@
+import { type StartRequest, SUPPORTED_VERSIONS } from "@agentos/protocol";
+
+import { clientName } from "../connection/client-name.ts";
+import type { SidecarConfiguration } from "./sidecar-configuration.ts";
+
+/** What a new sidecar is told. Only what was set is said; the rest are the sidecar's defaults. */
+export function startRequest(
+  configuration: SidecarConfiguration,
+  identity: Pick<StartRequest, "sidecarId" | "stateDirectory" | "runtimeDirectory" | "pool">,
+): StartRequest {
+  const { idleMs, leaseGraceMs, maxVms, waitingCreates, waitingCreateMs, warmPoolSize } = configuration;
+  return {
+    protocol: SUPPORTED_VERSIONS,
+    client: clientName(),
+    ...identity,
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...(leaseGraceMs === undefined ? {} : { leaseGraceMs }),
+    ...(maxVms === undefined ? {} : { maxVms }),
+    ...(waitingCreates === undefined ? {} : { waitingCreates }),
+    ...(waitingCreateMs === undefined ? {} : { waitingCreateMs }),
+    ...(warmPoolSize === undefined ? {} : { warmPoolSize }),
+  };
+}
