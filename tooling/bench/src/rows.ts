@@ -1,0 +1,21 @@
+import type { Row } from "./row.ts";
+import { controlRow } from "./rows/control.ts";
+import { createRow } from "./rows/create.ts";
+import { execRow } from "./rows/exec.ts";
+import { manyRow } from "./rows/many.ts";
+import { memoryRow } from "./rows/memory.ts";
+import { outputRow } from "./rows/output.ts";
+import { sidecarStartRow } from "./rows/sidecar-start.ts";
+import { smallFilesRow } from "./rows/small-files.ts";
+
+/** The rows that can be measured by now, in the order of the report. */
+export const rows: readonly Row[] = [
+  execRow,
+  createRow,
+  manyRow,
+  memoryRow,
+  outputRow,
+  smallFilesRow,
+  controlRow,
+  sidecarStartRow,
+];

@@ -1,0 +1,23 @@
+/** One public behaviour, and the id that tests claim as `[id]` at the start of their title. */
+export interface Requirement {
+  readonly id: string;
+  /** Where the rule comes from. */
+  readonly source: string;
+  readonly statement: string;
+  /** The driver without which it can't be tried. */
+  readonly needs?: "linux";
+}
+
+/** Rows of one source, as `id: statement`. */
+export function rows(
+  source: string,
+  statements: Readonly<Record<string, string>>,
+  needs?: "linux",
+): Requirement[] {
+  return Object.entries(statements).map(([id, statement]) => ({
+    id,
+    source,
+    statement,
+    ...(needs === undefined ? {} : { needs }),
+  }));
+}

@@ -1,0 +1,18 @@
+import type { Requirement } from "./requirement.ts";
+import { badInput } from "./requirements/bad-input.ts";
+import { controlPlane } from "./requirements/control-plane.ts";
+import { isolation } from "./requirements/isolation.ts";
+import { sidecarHandle } from "./requirements/sidecar-handle.ts";
+import { unix } from "./requirements/unix.ts";
+import { lifecycle, vm } from "./requirements/vm.ts";
+
+/** Every behaviour that AgentOS promises so far. */
+export const requirements: readonly Requirement[] = [
+  ...sidecarHandle,
+  ...controlPlane,
+  ...isolation,
+  ...unix,
+  ...vm,
+  ...lifecycle,
+  ...badInput,
+];

@@ -1,0 +1,46 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { AgentOs } from "@agentos/client";
+import { afterAll, beforeAll } from "vitest";
+
+/** A folder of its own for a test file: its sidecars live and end in it. */
+export interface World {
+  readonly directory: string;
+  /** Environment that makes a child process use the same pool. */
+  readonly env: Record<string, string>;
+}
+
+/** Gives the test file its own runtime and state directory, and ends what is left at its end. */
+export function useWorld(): World {
+  const directory = mkdtempSync(join(tmpdir(), "aos-"));
+  const env = {
+    AGENTOS_RUNTIME_DIR: join(directory, "run"),
+    AGENTOS_STATE_DIR: join(directory, "state"),
+  };
+  beforeAll(() => {
+    Object.assign(process.env, env);
+  });
+  afterAll(async () => {
+    const sidecar = await AgentOs.getSharedSidecar();
+    await sidecar.dispose();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return { directory, env };
+}
+
+/** Every process of this machine whose command line holds `text`. */
+export function processesWith(text: string): number[] {
+  return execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.includes(text))
+    .map((line) => Number.parseInt(line, 10))
+    .filter((pid) => pid !== process.pid);
+}
+
+/** The mounts of this process's namespace. */
+export function mountsHere(): string {
+  return readFileSync("/proc/self/mounts", "utf8");
+}
