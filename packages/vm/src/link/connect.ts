@@ -15,6 +15,7 @@ export async function connectUnix(path: string, signal: AbortSignal): Promise<So
     const socket = await attempt(path);
     if (socket !== undefined && !signal.aborted) return socket;
     socket?.destroy();
+    signal.throwIfAborted();
     // oxlint-disable-next-line no-await-in-loop
     await sleep(RETRY_MS, undefined, { signal });
   }

@@ -20,6 +20,7 @@ export const MAX_LINK_STREAMS = 4096;
 
 const LAST_STREAM = 0xffff_ffff;
 const SIGKILL = 9;
+const HANG_UP_MS = 5_000;
 
 /** What the link routes the frames of one stream number to. */
 export interface LinkStream {
@@ -58,10 +59,13 @@ export class Link {
   readonly vmId: string;
   /** Resolves, never rejects, with why the link ended. */
   readonly closed: Promise<AgentOsError<"VM_ENDED">>;
+  /** Resolves once the connection is closed, by both ends unless it was cut. */
+  readonly disconnected: Promise<void>;
   readonly #socket: Socket;
   readonly #reader = new FrameReader(VM_KINDS, (...frame) => this.#route(...frame));
   readonly #streams = new Map<number, LinkStream>();
   readonly #closing = Promise.withResolvers<AgentOsError<"VM_ENDED">>();
+  readonly #disconnected = Promise.withResolvers<void>();
   #reason: AgentOsError<"VM_ENDED"> | undefined;
   #state: LinkState = "open";
   #nextStream = 1;
@@ -71,13 +75,17 @@ export class Link {
   constructor(vmId: string, socket: Socket, control: LinkStream) {
     this.vmId = vmId;
     this.closed = this.#closing.promise;
+    this.disconnected = this.#disconnected.promise;
     this.#socket = socket;
     this.#streams.set(0, control);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     // Half open: without an end of ours the socket would never close.
     socket.on("end", () => socket.end());
     socket.on("error", (error) => this.#close(`the connection failed: ${error.message}`));
-    socket.on("close", () => this.#close("its agent closed the connection"));
+    socket.on("close", () => {
+      this.#close("its agent closed the connection");
+      this.#disconnected.resolve();
+    });
   }
 
   /** Frames for streams that nobody holds any more: those under way when a stream was released. */
@@ -159,9 +167,18 @@ export class Link {
     this.send(LINK_KIND.signal, stream, Buffer.concat([u32(SIGKILL), Uint8Array.of(2)]));
   }
 
-  /** Ends the connection; `reason` goes to everything that still waits on it. */
+  /** Cuts the connection; `reason` goes to everything that still waits on it. */
   end(reason: string): void {
     this.#close(reason);
+  }
+
+  /** The same, but the other end gets to see what was sent: `disconnected` tells when it closed too. */
+  hangUp(reason: string): void {
+    if (this.#state === "closed") return;
+    const timer = setTimeout(() => this.#socket.destroy(), HANG_UP_MS);
+    void this.disconnected.finally(() => clearTimeout(timer));
+    this.#socket.end();
+    this.#finish(reason);
   }
 
   #read(chunk: Uint8Array): void {
@@ -182,10 +199,14 @@ export class Link {
 
   #close(reason: string): void {
     if (this.#state === "closed") return;
+    this.#socket.destroy();
+    this.#finish(reason);
+  }
+
+  #finish(reason: string): void {
     this.#state = "closed";
     const error = vmEnded(this.vmId, reason);
     this.#reason = error;
-    this.#socket.destroy();
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     for (const stream of streams) stream.closed(error);

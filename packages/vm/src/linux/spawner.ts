@@ -103,18 +103,20 @@ export class Spawner implements AsyncDisposable {
     return promise;
   }
 
-  /** SIGKILL to the VM's init. A VM that it does not know is gone. */
-  async kill(vmId: string): Promise<void> {
-    if (this.#state === "lost") return;
+  /** SIGKILL to the VM's init. False: it knows no such VM, or none any more. */
+  async kill(vmId: string): Promise<boolean> {
     const socket = await connectUnix(this.socketPath, AbortSignal.timeout(DEFAULTS.requestMs));
     const payload = new FieldWriter().text(FIELD.vmId, vmId).finish();
     const failure = await ask(socket, encodeFrame(LINK_KIND.kill, 0, 0, payload));
-    if (failure === undefined) return;
-    if (failure.errno.name !== ESRCH) {
-      throw new AgentOsError("INTERNAL", `the spawner could not end VM ${vmId}: ${failure.step}`, {
-        reason: failure.errno.name,
-      });
-    }
+    if (failure === undefined) return true;
+    if (failure.errno.name === ESRCH) return false;
+    throw new AgentOsError("INTERNAL", `the spawner could not end VM ${vmId}: ${failure.step}`, {
+      reason: failure.errno.name,
+    });
+  }
+
+  /** For a VM that it certainly does not know: its `watch` resolves. */
+  forget(vmId: string): void {
     this.#resolve(vmId, "gone");
   }
 

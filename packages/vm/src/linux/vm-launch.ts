@@ -56,7 +56,7 @@ export class VmLaunch {
     const { spawner } = this.#options;
     try {
       if (spawner.isRunning) {
-        await spawner.kill(this.#vmId);
+        if (!(await spawner.kill(this.#vmId))) await this.#settle(spawner);
         return;
       }
     } catch (error) {
@@ -66,6 +66,15 @@ export class VmLaunch {
     if (this.#init !== undefined) {
       await killHostProcess(this.#init, AbortSignal.timeout(TEAR_DOWN_MS));
     }
+  }
+
+  /**
+   * The spawner says that it knows no such VM. It may not have read CREATE yet, so the connection
+   * that carries it must be closed from there before that counts.
+   */
+  async #settle(spawner: Spawner): Promise<void> {
+    await this.#link?.disconnected;
+    if (!(await spawner.kill(this.#vmId))) spawner.forget(this.#vmId);
   }
 
   async #start(signal: AbortSignal): Promise<Link> {
@@ -80,7 +89,7 @@ export class VmLaunch {
         encodeFrame(LINK_KIND.config, 0, 0, config),
       ]),
     );
-    const onAbort = (): void => link.end("its start was given up");
+    const onAbort = (): void => link.hangUp("its start was given up");
     signal.addEventListener("abort", onAbort, { once: true });
     // An abort from before is told to nobody.
     if (signal.aborted) onAbort();
@@ -99,7 +108,7 @@ export class VmLaunch {
   }
 
   async #tearDown(): Promise<void> {
-    this.#link?.end("its start failed");
+    this.#link?.hangUp("its start failed");
     await this.kill();
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(notGone(this.#vmId)), TEAR_DOWN_MS);
