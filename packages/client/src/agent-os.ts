@@ -108,7 +108,10 @@ export class AgentOs implements AsyncDisposable {
   }
 
   /** Runs a command to its end: a string by `/bin/sh -c`, an array without a shell. A failing command does not reject. */
-  exec(command: string | readonly string[], options: BufferExecOptions): Promise<ExecResult<Uint8Array>>;
+  exec(
+    command: string | readonly string[],
+    options: BufferExecOptions,
+  ): Promise<ExecResult<Uint8Array>>;
   exec(command: string | readonly string[], options?: TextExecOptions): Promise<ExecResult>;
   async exec(
     command: string | readonly string[],

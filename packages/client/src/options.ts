@@ -55,7 +55,11 @@ const AnySignal = z.instanceof(AbortSignal, { error: "expected an AbortSignal" }
 const Milliseconds = z.int().min(0);
 const Pool = z.string().max(256);
 
-const choice = { pool: Pool.optional(), sidecar: z.unknown().optional(), signal: AnySignal.optional() };
+const choice = {
+  pool: Pool.optional(),
+  sidecar: z.unknown().optional(),
+  signal: AnySignal.optional(),
+};
 
 const configuration = {
   sidecarPath: z.string().min(1).optional(),
@@ -104,10 +108,12 @@ export const parseAttachOptions = (value: AttachOptions): z.infer<typeof Attach>
   parseArgument(Attach, value, "options");
 export const parseSidecarChoice = (value: SidecarChoice): z.infer<typeof Choice> =>
   parseArgument(Choice, value, "options");
-export const parseSharedSidecarOptions = (value: SharedSidecarOptions): z.infer<typeof SharedSidecar> =>
-  parseArgument(SharedSidecar, value, "options");
-export const parseCreateSidecarOptions = (value: CreateSidecarOptions): z.infer<typeof CreateSidecar> =>
-  parseArgument(CreateSidecar, value, "options");
+export const parseSharedSidecarOptions = (
+  value: SharedSidecarOptions,
+): z.infer<typeof SharedSidecar> => parseArgument(SharedSidecar, value, "options");
+export const parseCreateSidecarOptions = (
+  value: CreateSidecarOptions,
+): z.infer<typeof CreateSidecar> => parseArgument(CreateSidecar, value, "options");
 
 const processOptions = {
   cwd: VmPath.optional(),
@@ -115,7 +121,10 @@ const processOptions = {
   timeoutMs: z.int().min(1).max(0xffff_ffff).optional(),
   signal: AnySignal.optional(),
 };
-const listener = z.custom<(chunk: never) => void>((value) => typeof value === "function", "expected a function");
+const listener = z.custom<(chunk: never) => void>(
+  (value) => typeof value === "function",
+  "expected a function",
+);
 
 const Exec = z.strictObject({
   ...processOptions,
@@ -129,7 +138,10 @@ const Spawn = z.strictObject({
   ...processOptions,
   stdin: z
     .unknown()
-    .refine((value) => typeof value !== "string" || value === "pipe" || value === "none", 'expected "pipe", "none" or a source')
+    .refine(
+      (value) => typeof value !== "string" || value === "pipe" || value === "none",
+      'expected "pipe", "none" or a source',
+    )
     .optional(),
   output: z.enum(["piped", "logged"]).optional(),
 });
@@ -137,6 +149,9 @@ const Kill = z.strictObject({ signal: Signal, scope: SignalScope.optional() });
 
 /** Checks the options of `exec`, which are used as they came. */
 export const checkExecOptions = (value: object): void => void parseArgument(Exec, value, "options");
-export const checkSpawnOptions = (value: object): void => void parseArgument(Spawn, value, "options");
-export const parseKill = (value: { signal: string; scope?: string | undefined }): z.infer<typeof Kill> =>
-  parseArgument(Kill, value, "kill");
+export const checkSpawnOptions = (value: object): void =>
+  void parseArgument(Spawn, value, "options");
+export const parseKill = (value: {
+  signal: string;
+  scope?: string | undefined;
+}): z.infer<typeof Kill> => parseArgument(Kill, value, "kill");

@@ -10,7 +10,12 @@ export async function raceSignal<T>(
   const cancelled = Promise.withResolvers<never>();
   const abort = (): void =>
     cancelled.reject(
-      new AgentOsError("CANCELLED", `${operation} was cancelled`, { operation }, { cause: signal.reason }),
+      new AgentOsError(
+        "CANCELLED",
+        `${operation} was cancelled`,
+        { operation },
+        { cause: signal.reason },
+      ),
     );
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });

@@ -122,7 +122,8 @@ export class ScriptedSidecar implements AsyncDisposable {
     this.#http = createServer();
     this.#http.on("upgrade", (request, socket, head) => {
       if (request.headers.authorization !== `Bearer ${this.#apiKey}`) {
-        return socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+        socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+        return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket));
     });
@@ -146,12 +147,27 @@ export class ScriptedSidecar implements AsyncDisposable {
   vm(vmId: string, name?: string): VmInfo {
     const limit = { value: null, enforcement: "none" } as const;
     const limits = {
-      memoryBytes: limit, cpus: limit, pids: limit, diskBytes: limit, openFiles: limit, wallMs: limit,
+      memoryBytes: limit,
+      cpus: limit,
+      pids: limit,
+      diskBytes: limit,
+      openFiles: limit,
+      wallMs: limit,
     };
     return {
-      vmId, driver: "scripted", isolation: "none", image: "host", limits, network: { egress: "none" },
-      sidecarId: this.sidecarId, sidecarPid: process.pid, epoch: this.epoch, fence: 1, leases: 1,
-      createdAt: new Date().toISOString(), ...(name === undefined ? {} : { name }),
+      vmId,
+      driver: "scripted",
+      isolation: "none",
+      image: "host",
+      limits,
+      network: { egress: "none" },
+      sidecarId: this.sidecarId,
+      sidecarPid: process.pid,
+      epoch: this.epoch,
+      fence: 1,
+      leases: 1,
+      createdAt: new Date().toISOString(),
+      ...(name === undefined ? {} : { name }),
     };
   }
 
@@ -162,7 +178,11 @@ export class ScriptedSidecar implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#http.listen(path, resolve));
     const { sidecarId, epoch } = this;
     const content = {
-      sidecarId, epoch, pid: process.pid, listen: { kind: "unix", path }, apiKey: this.#apiKey,
+      sidecarId,
+      epoch,
+      pid: process.pid,
+      listen: { kind: "unix", path },
+      apiKey: this.#apiKey,
       protocol: { min: 1, max: 1 },
     };
     writeFileSync(join(this.folder, "sidecar.json"), JSON.stringify(content), { mode: 0o600 });
@@ -176,19 +196,28 @@ export class ScriptedSidecar implements AsyncDisposable {
     });
     const { handlers } = this.#options;
     this.connections.push(
-      new ScriptedConnection(transport, (connection) => ({ ...this.#own(), ...handlers?.(connection) })),
+      new ScriptedConnection(transport, (connection) => ({
+        ...this.#own(),
+        ...handlers?.(connection),
+      })),
     );
   }
 
   #own(): Handlers {
     return {
       authenticate: (): AuthenticateResult => ({
-        connectionId: `c-${this.connections.length}`, sidecarId: this.sidecarId, epoch: this.epoch,
-        protocol: 1, maxFrameBytes: 65_536, heartbeatMs: 5_000, capabilities: [],
+        connectionId: `c-${this.connections.length}`,
+        sidecarId: this.sidecarId,
+        epoch: this.epoch,
+        protocol: 1,
+        maxFrameBytes: 65_536,
+        heartbeatMs: 5_000,
+        capabilities: [],
       }),
       ping: () => ({}),
       "vm.create": ({ vmId, leaseId, name }) => ({
-        lease: { leaseId, vmId, fence: 1, ttlMs: 0 }, vm: this.vm(vmId, name),
+        lease: { leaseId, vmId, fence: 1, ttlMs: 0 },
+        vm: this.vm(vmId, name),
       }),
       "vm.list": () => ({ vms: [] }),
       "vm.info": ({ vmId }) => this.vm(vmId),

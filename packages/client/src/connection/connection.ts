@@ -140,13 +140,18 @@ export class Connection {
   }
 }
 
-async function authenticate(peer: Peer, signal: AbortSignal | undefined): Promise<AuthenticateResult> {
+async function authenticate(
+  peer: Peer,
+  signal: AbortSignal | undefined,
+): Promise<AuthenticateResult> {
   const params = { protocol: SUPPORTED_VERSIONS, client: clientName() };
   try {
     return await peer.request("authenticate", params, { signal, deadlineMs: HANDSHAKE_MS });
   } catch (error) {
     peer.close();
     if (!isAgentOsError(error, "PROTOCOL_ERROR")) throw error;
-    throw new AgentOsError("PROTOCOL_ERROR", "unexpected authenticate response", error.details, { cause: error });
+    throw new AgentOsError("PROTOCOL_ERROR", "unexpected authenticate response", error.details, {
+      cause: error,
+    });
   }
 }

@@ -30,7 +30,8 @@ export class EventRouter {
     this.#listeners.set(vmId, listeners);
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(vmId) === listeners) this.#listeners.delete(vmId);
+      if (listeners.size === 0 && this.#listeners.get(vmId) === listeners)
+        this.#listeners.delete(vmId);
     };
   }
 

@@ -34,7 +34,10 @@ export class WebSocketTransport implements ClientTransport {
     endpoint: Endpoint,
     options: { signal?: AbortSignal | undefined; timeoutMs: number },
   ): Promise<WebSocketTransport> {
-    const socket = new WebSocket(addressOf(endpoint.listen), clientOptions(endpoint, options.timeoutMs));
+    const socket = new WebSocket(
+      addressOf(endpoint.listen),
+      clientOptions(endpoint, options.timeoutMs),
+    );
     const upgraded = new Promise<Socket>((resolve) => {
       socket.once("upgrade", (response) => resolve(response.socket));
     });
@@ -95,7 +98,14 @@ function opened(socket: WebSocket, signal: AbortSignal | undefined): Promise<voi
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       socket.terminate();
-      reject(new AgentOsError("CANCELLED", "connecting was cancelled", { operation: "connect" }, { cause: signal?.reason }));
+      reject(
+        new AgentOsError(
+          "CANCELLED",
+          "connecting was cancelled",
+          { operation: "connect" },
+          { cause: signal?.reason },
+        ),
+      );
     };
     const done = (): void => signal?.removeEventListener("abort", abort);
     socket.once("open", () => (done(), resolve()));
@@ -112,12 +122,18 @@ function opened(socket: WebSocket, signal: AbortSignal | undefined): Promise<voi
 
 function unreachable(cause: Error): AgentOsError {
   const reason = cause.message;
-  return new AgentOsError("CONNECTION_LOST", `cannot connect to the sidecar: ${reason}`, { reason }, { cause });
+  return new AgentOsError(
+    "CONNECTION_LOST",
+    `cannot connect to the sidecar: ${reason}`,
+    { reason },
+    { cause },
+  );
 }
 
 function refused(status: number | undefined): AgentOsError {
   const reason = `the sidecar answered ${status} instead of opening a WebSocket`;
-  if (status === 401 || status === 403) return new AgentOsError("UNAUTHENTICATED", reason, { reason });
+  if (status === 401 || status === 403)
+    return new AgentOsError("UNAUTHENTICATED", reason, { reason });
   return new AgentOsError("CONNECTION_LOST", reason, { reason });
 }
 

@@ -20,7 +20,7 @@ const HEADER_BYTES = 3;
 /** Unpacks a listing: per entry a type letter, two bytes of length and a name; sorted by name. Throws `PROTOCOL_ERROR` for a name that is no name. */
 export function decodeDirectoryEntries(bytes: Buffer): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     if (bytes.length - at < HEADER_BYTES) throw malformed("half an entry");
     const type = TYPES.get(bytes.readUInt8(at));
     if (type === undefined) throw malformed(`type 0x${bytes.readUInt8(at).toString(16)}`);

@@ -81,16 +81,24 @@ async function downloadDirectory(
   const deferred: Deferred = [() => chmod(target, mode & MODE_MASK)];
   for (const { name, type } of entries) {
     const path = below === "" ? name : `${below}/${name}`;
-    deferred.push(...(await downloadEntry(state, `${source}/${name}`, join(target, name), path, type)));
+    deferred.push(
+      ...(await downloadEntry(state, `${source}/${name}`, join(target, name), path, type)),
+    );
   }
   return deferred;
 }
 
-async function downloadFile({ files, options, result }: Download, source: string, target: string): Promise<void> {
+async function downloadFile(
+  { files, options, result }: Download,
+  source: string,
+  target: string,
+): Promise<void> {
   const stat = await files.stat(source);
   const file = await createFile(target);
   try {
-    result.bytes += await fill(file, files.readStream(source, { signal: options.signal }));
+    // Not `+= await`: others add to it meanwhile.
+    const bytes = await fill(file, files.readStream(source, { signal: options.signal }));
+    result.bytes += bytes;
     await file.chmod(permissions(stat));
   } finally {
     await file.close();
@@ -127,7 +135,9 @@ async function removeNonDirectory(target: string): Promise<void> {
   if (known !== undefined && !known.isDirectory()) await rm(target, { force: true });
 }
 
-async function lstatOrNothing(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
+async function lstatOrNothing(
+  path: string,
+): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
   try {
     return await lstat(path);
   } catch (error) {

@@ -62,7 +62,10 @@ export const FILE_OPTIONS = {
   copy: z.strictObject({ recursive: Flag, overwrite: Flag }),
   transfer: z.strictObject({
     exclude: z
-      .custom<(path: string) => boolean>((value) => typeof value === "function", "expected a function")
+      .custom<(path: string) => boolean>(
+        (value) => typeof value === "function",
+        "expected a function",
+      )
       .optional(),
     signal: AnySignal.optional(),
   }),

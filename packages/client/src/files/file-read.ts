@@ -43,7 +43,8 @@ export class FileRead<S extends ByteSink> implements FrameReceiver {
   ) {
     this.#admin = admin;
     this.#stream = admin.openStream(connection, this);
-    const windowBytes = choice.kind === "file" ? DEFAULTS.transferWindowBytes : LISTING_WINDOW_BYTES;
+    const windowBytes =
+      choice.kind === "file" ? DEFAULTS.transferWindowBytes : LISTING_WINDOW_BYTES;
     this.sink = makeSink(
       new Acknowledger(this.#stream, CHANNEL.stdout, windowBytes),
       () => this.#settle(),
@@ -81,7 +82,10 @@ export class FileRead<S extends ByteSink> implements FrameReceiver {
     }
   }
 
-  async #ask(connection: Connection, { kind, path, start, length, signal }: ReadChoice): Promise<void> {
+  async #ask(
+    connection: Connection,
+    { kind, path, start, length, signal }: ReadChoice,
+  ): Promise<void> {
     const params = { ...this.#admin.scope, path, stream: this.#stream.number };
     if (kind === "directory") {
       await connection.request("fs.readdir", params, { signal });

@@ -56,7 +56,10 @@ export class FileWrite implements FrameReceiver {
       .catch(() => undefined);
   }
 
-  async #run(connection: Connection, { path, how, mode, start, signal }: WriteChoice): Promise<number> {
+  async #run(
+    connection: Connection,
+    { path, how, mode, start, signal }: WriteChoice,
+  ): Promise<number> {
     const params = {
       ...this.#admin.scope,
       path,

@@ -87,7 +87,12 @@ async function uploadDirectory(
   return deferred;
 }
 
-async function uploadFile({ files, options, result }: Upload, source: string, target: string, stat: Stats): Promise<void> {
+async function uploadFile(
+  { files, options, result }: Upload,
+  source: string,
+  target: string,
+  stat: Stats,
+): Promise<void> {
   const mode = stat.mode & MODE_MASK;
   const { signal } = options;
   const data = stat.size <= WHOLE_FILE_BYTES ? await readFile(source) : createReadStream(source);

@@ -46,7 +46,11 @@ export class VmFiles {
   }
 
   /** Adds to a file's end, making it where it is missing. */
-  async appendFile(path: string, data: InputSource, options: { mode?: number | undefined } = {}): Promise<void> {
+  async appendFile(
+    path: string,
+    data: InputSource,
+    options: { mode?: number | undefined } = {},
+  ): Promise<void> {
     await this.writeFile(path, data, { ...options, flag: "a" });
   }
 
@@ -92,7 +96,11 @@ export class VmFiles {
   /** Removes a file, or with `recursive` a tree. Has no deadline: a tree takes its time. */
   async rm(path: string, options: RmOptions = {}): Promise<void> {
     const parsed = parseArgument(FILE_OPTIONS.rm, options, "options");
-    await this.#admin.request("fs.rm", { ...this.#admin.scope, path, ...parsed }, { deadlineMs: null });
+    await this.#admin.request(
+      "fs.rm",
+      { ...this.#admin.scope, path, ...parsed },
+      { deadlineMs: null },
+    );
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -148,7 +156,11 @@ export class VmFiles {
     const { flag = "w", ...rest } = parseArgument(FILE_OPTIONS.writeFile, options, "options");
     let write: FileWrite | undefined;
     const begin = async (): Promise<FileWrite> => {
-      write ??= new FileWrite(this.#admin, await this.#connection(), { path, how: WRITE_FLAGS[flag], ...rest });
+      write ??= new FileWrite(this.#admin, await this.#connection(), {
+        path,
+        how: WRITE_FLAGS[flag],
+        ...rest,
+      });
       return write;
     };
     return new WritableStream<Uint8Array | string>({
@@ -167,13 +179,31 @@ export class VmFiles {
   }
 
   /** Copies a file or a tree of the host into the VM, at exactly `vmPath`; links as links, permissions kept. */
-  async upload(hostPath: string, vmPath: string, options: TransferOptions = {}): Promise<TransferResult> {
-    return await upload(this, hostPath, vmPath, parseArgument(FILE_OPTIONS.transfer, options, "options"));
+  async upload(
+    hostPath: string,
+    vmPath: string,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
+    return await upload(
+      this,
+      hostPath,
+      vmPath,
+      parseArgument(FILE_OPTIONS.transfer, options, "options"),
+    );
   }
 
   /** Copies a file or a tree of the VM to the host, at exactly `hostPath`; links as links, permissions kept, nothing written through a link. */
-  async download(vmPath: string, hostPath: string, options: TransferOptions = {}): Promise<TransferResult> {
-    return await download(this, vmPath, hostPath, parseArgument(FILE_OPTIONS.transfer, options, "options"));
+  async download(
+    vmPath: string,
+    hostPath: string,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
+    return await download(
+      this,
+      vmPath,
+      hostPath,
+      parseArgument(FILE_OPTIONS.transfer, options, "options"),
+    );
   }
 
   async #collect(path: string, kind: "file" | "directory"): Promise<Buffer> {

@@ -7,7 +7,10 @@ export function decodeFailure({ payload }: StreamFrame): AgentOsError<"FILE_SYST
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const errno = bytes.length < 4 ? "EIO" : errnoName(bytes.readUInt32LE());
   const syscall = bytes.toString("utf8", 4);
-  return new AgentOsError("FILE_SYSTEM", `${errno}: the stream broke, ${syscall}`, { errno, syscall });
+  return new AgentOsError("FILE_SYSTEM", `${errno}: the stream broke, ${syscall}`, {
+    errno,
+    syscall,
+  });
 }
 
 function errnoName(errno: number): string {

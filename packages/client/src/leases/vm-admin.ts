@@ -15,6 +15,7 @@ import {
 import type { Connection } from "../connection/connection.ts";
 import type { FrameReceiver } from "../connection/frame-receiver.ts";
 import { decodeFailure } from "./decode-failure.ts";
+import { fenced, ignoreGone, sidecarLost, vmEnded, whyNotResumed } from "./lease-errors.ts";
 import { VmStream } from "./vm-stream.ts";
 
 /** Asking these twice changes nothing. */
@@ -74,7 +75,9 @@ export class VmAdmin {
   /** The connection to use now, or undefined while it has to be waited for with `connected`. */
   get connection(): Connection | undefined {
     if (this.#over !== undefined) throw this.#over;
-    return this.#recovery === undefined && !this.#connection.isClosed ? this.#connection : undefined;
+    return this.#recovery === undefined && !this.#connection.isClosed
+      ? this.#connection
+      : undefined;
   }
 
   /** The connection, after a recovery under way. Rejects with why the lease is over. */
@@ -102,7 +105,8 @@ export class VmAdmin {
 
   /** The error to show for `error`, which a request on `connection` ended with. */
   async explain(error: unknown, connection: Connection): Promise<unknown> {
-    const lost = isAgentOsError(error, "CONNECTION_LOST") || isAgentOsError(error, "PROTOCOL_ERROR");
+    const lost =
+      isAgentOsError(error, "CONNECTION_LOST") || isAgentOsError(error, "PROTOCOL_ERROR");
     if (!lost || !connection.isClosed) return error;
     await this.#recover(connection);
     return this.#over ?? error;
@@ -135,7 +139,8 @@ export class VmAdmin {
     this.#exits.set(processId, listeners);
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#exits.get(processId) === listeners) this.#exits.delete(processId);
+      if (listeners.size === 0 && this.#exits.get(processId) === listeners)
+        this.#exits.delete(processId);
     };
   }
 
@@ -143,7 +148,10 @@ export class VmAdmin {
   async release(): Promise<void> {
     const gone = this.#over !== undefined;
     this.#end(
-      new AgentOsError("DISPOSED", `VM ${this.vmId} has been disposed`, { kind: "vm", id: this.vmId }),
+      new AgentOsError("DISPOSED", `VM ${this.vmId} has been disposed`, {
+        kind: "vm",
+        id: this.vmId,
+      }),
     );
     await this.#recovery;
     if (gone || this.#connection.isClosed) return;
@@ -154,7 +162,8 @@ export class VmAdmin {
   /** Why a stream broke. Where it was the VM's end, the event that says so may come just after. */
   async #broken(frame: StreamFrame): Promise<AgentOsError> {
     const failure = decodeFailure(frame);
-    if (failure.details.syscall !== BROKEN_STEP || this.#over !== undefined) return this.#over ?? failure;
+    if (failure.details.syscall !== BROKEN_STEP || this.#over !== undefined)
+      return this.#over ?? failure;
     return await new Promise((resolve) => {
       const settle = (reason: AgentOsError): void => {
         clearTimeout(timer);
@@ -187,7 +196,8 @@ export class VmAdmin {
 
   /** Every caller that lost `lost` waits for the same attempt. */
   #recover(lost: Connection): Promise<void> {
-    if (this.#over !== undefined || lost !== this.#connection || !lost.isClosed) return Promise.resolve();
+    if (this.#over !== undefined || lost !== this.#connection || !lost.isClosed)
+      return Promise.resolve();
     this.#recovery ??= this.#resume(lost).finally(() => {
       this.#recovery = undefined;
     });
@@ -220,34 +230,4 @@ export class VmAdmin {
     this.#watchers.clear();
     for (const watcher of watchers) watcher(reason);
   }
-}
-
-function vmEnded(vmId: string, reason: string, detail?: string): AgentOsError {
-  const more = detail === undefined ? "" : `: ${detail}`;
-  return new AgentOsError("VM_ENDED", `VM ${vmId} has ended (${reason})${more}`, { vmId, reason });
-}
-
-function fenced(scope: { vmId: string; fence: number }, currentFence: number): AgentOsError {
-  const text = `another holder took VM ${scope.vmId} over: fence ${scope.fence} is below ${currentFence}`;
-  return new AgentOsError("FENCED", text, { ...scope, currentFence });
-}
-
-function sidecarLost(sidecarId: string, vmId: string): AgentOsError {
-  return new AgentOsError("SIDECAR_LOST", `sidecar ${sidecarId}, which hosted VM ${vmId}, is gone`, {
-    sidecarId,
-    vmId,
-  });
-}
-
-function whyNotResumed(error: unknown, gone: AgentOsError, vmId: string): AgentOsError {
-  if (isAgentOsError(error, "FENCED") || isAgentOsError(error, "VM_ENDED")) return error;
-  if (isAgentOsError(error, "NOT_FOUND")) return vmEnded(vmId, "expired");
-  return gone;
-}
-
-/** A lease that is gone already is what the caller wanted. */
-function ignoreGone(error: unknown): void {
-  const gone = ["CONNECTION_LOST", "FENCED", "NOT_FOUND", "SIDECAR_LOST", "VM_ENDED"];
-  if (isAgentOsError(error) && gone.includes(error.code)) return;
-  throw error;
 }

@@ -153,7 +153,10 @@ export class ExecRun implements FrameReceiver {
     while (!complete()) {
       const progress = Promise.withResolvers<void>();
       this.#progress = () => progress.resolve();
-      const late = setTimeout(() => progress.reject(missing(exit, stdout, stderr)), DEFAULTS.requestMs);
+      const late = setTimeout(
+        () => progress.reject(missing(exit, stdout, stderr)),
+        DEFAULTS.requestMs,
+      );
       await Promise.race([progress.promise, this.#given.promise]).finally(() => clearTimeout(late));
     }
   }
@@ -172,7 +175,12 @@ export class ExecRun implements FrameReceiver {
   }
 
   #unseen(outcome: "cancelled" | "unknown"): ProcessEnd {
-    return { exitCode: null, signal: null, outcome, durationMs: performance.now() - this.#startedAt };
+    return {
+      exitCode: null,
+      signal: null,
+      outcome,
+      durationMs: performance.now() - this.#startedAt,
+    };
   }
 
   #abort(): void {
@@ -196,7 +204,12 @@ export class ExecRun implements FrameReceiver {
     const { processId } = this.#options;
     // Gone already, or its connection: the answer to the exec says which.
     this.#admin
-      .request("process.signal", { ...this.#admin.scope, processId, signal: "SIGKILL", scope: "session" })
+      .request("process.signal", {
+        ...this.#admin.scope,
+        processId,
+        signal: "SIGKILL",
+        scope: "session",
+      })
       .catch(() => undefined);
     clearTimeout(this.#again);
     this.#again = setTimeout(() => this.#signal(2 * againMs), againMs);
@@ -215,12 +228,21 @@ export class ExecRun implements FrameReceiver {
     stream.close();
     const { processId } = this.#options;
     // Nobody waits for it: what a lost connection does not release, the end of the lease does.
-    connection.request("process.release", { ...this.#admin.scope, processId }).catch(() => undefined);
+    connection
+      .request("process.release", { ...this.#admin.scope, processId })
+      .catch(() => undefined);
   }
 }
 
-function missing(exit: ProcessExit, stdout: OutputCollector, stderr: OutputCollector): AgentOsError {
+function missing(
+  exit: ProcessExit,
+  stdout: OutputCollector,
+  stderr: OutputCollector,
+): AgentOsError {
   const operation = `the last output of process ${exit.processId}`;
   const message = `${operation}: expected ${exit.stdoutBytes} and ${exit.stderrBytes} bytes, got ${stdout.received} and ${stderr.received}`;
-  return new AgentOsError("DEADLINE_EXCEEDED", message, { operation, deadlineMs: DEFAULTS.requestMs });
+  return new AgentOsError("DEADLINE_EXCEEDED", message, {
+    operation,
+    deadlineMs: DEFAULTS.requestMs,
+  });
 }

@@ -33,7 +33,7 @@ export class InputStream {
   /** Sends what fits at once, the rest as it is taken. False: the other side is gone. One write at a time. */
   async write(data: string | Uint8Array): Promise<boolean> {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let at = 0; at < bytes.byteLength; ) {
+    for (let at = 0; at < bytes.byteLength;) {
       if (!this.isOpen) return false;
       const room = this.#windowBytes - (this.#sent - this.#taken);
       if (room <= 0) await this.#taking();

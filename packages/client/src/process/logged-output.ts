@@ -12,7 +12,11 @@ export class LoggedOutput {
   }
 }
 
-function channelOf(admin: VmAdmin, processId: string, channel: LogChannel): ReadableStream<Uint8Array> {
+function channelOf(
+  admin: VmAdmin,
+  processId: string,
+  channel: LogChannel,
+): ReadableStream<Uint8Array> {
   let chunks: AsyncGenerator<Uint8Array, void> | undefined;
   return new ReadableStream<Uint8Array>(
     {
@@ -35,5 +39,6 @@ async function* dataOf(
   processId: string,
   channel: LogChannel,
 ): AsyncGenerator<Uint8Array, void> {
-  for await (const chunk of readLog(admin, processId, {})) if (chunk.channel === channel) yield chunk.data;
+  for await (const chunk of readLog(admin, processId, {}))
+    if (chunk.channel === channel) yield chunk.data;
 }

@@ -22,7 +22,8 @@ export const TEXT: OutputEncoding<string> = {
       if (text !== "") user(text);
     };
     return {
-      chunk: (bytes) => give(decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))),
+      chunk: (bytes) =>
+        give(decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))),
       end: () => give(decoder.end()),
     };
   },

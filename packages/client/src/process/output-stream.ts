@@ -15,6 +15,7 @@ export class OutputStream implements ByteSink {
   #received = 0;
   #consumed = 0;
   #total: number | undefined;
+  #failure: { reason: unknown } | undefined;
   #wanted: (() => void) | undefined;
   #state: "open" | "cancelled" | "closed" = "open";
 
@@ -39,14 +40,15 @@ export class OutputStream implements ByteSink {
     );
   }
 
-  /** Whether every byte up to the end is here. */
+  /** Whether nothing more comes: every byte up to the end is here, or it failed. */
   get isComplete(): boolean {
-    return this.#state === "closed" || (this.#total !== undefined && this.#received >= this.#total);
+    if (this.#state === "closed" || this.#failure !== undefined) return true;
+    return this.#total !== undefined && this.#received >= this.#total;
   }
 
   /** Throws `PROTOCOL_ERROR` for a gap. Bytes past a known end are dropped. */
   accept(offset: number, payload: Uint8Array): void {
-    if (this.#state === "closed" || this.isComplete) return;
+    if (this.isComplete) return;
     let bytes = inOrder(this.#received, offset, payload);
     if (this.#total !== undefined) bytes = bytes.subarray(0, this.#total - this.#received);
     if (bytes.byteLength === 0) return;
@@ -62,12 +64,10 @@ export class OutputStream implements ByteSink {
     this.#advance();
   }
 
-  /** Nothing follows, and not because all came. */
+  /** Nothing follows, and not because all came. What is here can still be read. */
   fail(reason: unknown): void {
-    if (this.#state === "closed" || this.isComplete) return;
-    const wasOpen = this.#state === "open";
-    this.#state = "closed";
-    if (wasOpen) this.#controller?.error(reason);
+    if (this.isComplete) return;
+    this.#failure = { reason };
     this.#wanted?.();
     this.#onSettled();
   }
@@ -94,8 +94,11 @@ export class OutputStream implements ByteSink {
       this.#consume(bytes);
     }
     if (this.#queue.length > 0 || !this.isComplete) return;
+    // A stream that failed says so once everything before it has been read.
+    if (this.#failure !== undefined && bytes !== undefined) return;
     this.#state = "closed";
-    this.#controller?.close();
+    if (this.#failure === undefined) this.#controller?.close();
+    else this.#controller?.error(this.#failure.reason);
   }
 
   #consume(bytes: Uint8Array): void {

@@ -60,7 +60,9 @@ export async function* readLog(
     if (stream.isOpen) {
       stream.close();
       // Over already, or its connection is: either way nothing reads any more.
-      admin.request("stream.close", { ...admin.scope, stream: stream.number }).catch(() => undefined);
+      admin
+        .request("stream.close", { ...admin.scope, stream: stream.number })
+        .catch(() => undefined);
     }
   }
 }
@@ -68,7 +70,10 @@ export async function* readLog(
 /** Puts the frames of both channels into order of arrival, and knows when both are over. */
 class LogReader implements FrameReceiver {
   readonly #position: Record<LogChannel, number>;
-  readonly #total: Record<LogChannel, number | undefined> = { stdout: undefined, stderr: undefined };
+  readonly #total: Record<LogChannel, number | undefined> = {
+    stdout: undefined,
+    stderr: undefined,
+  };
   readonly #queue: LogChunk[] = [];
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -80,7 +85,8 @@ class LogReader implements FrameReceiver {
   frame({ kind, offset, payload }: StreamFrame): void {
     if (kind === FRAME_KIND.out) this.#accept("stdout", offset, payload);
     else if (kind === FRAME_KIND.err) this.#accept("stderr", offset, payload);
-    else if (kind === FRAME_KIND.end) this.#total[payload[0] === CHANNEL.stderr ? "stderr" : "stdout"] = offset;
+    else if (kind === FRAME_KIND.end)
+      this.#total[payload[0] === CHANNEL.stderr ? "stderr" : "stdout"] = offset;
     this.#wake?.();
   }
 

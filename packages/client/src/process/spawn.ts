@@ -33,7 +33,12 @@ export async function spawn(
   const argv = argvOf(command);
   if (options.signal?.aborted === true) {
     const operation = "spawn";
-    throw new AgentOsError("CANCELLED", "spawn was cancelled", { operation }, { cause: options.signal.reason });
+    throw new AgentOsError(
+      "CANCELLED",
+      "spawn was cancelled",
+      { operation },
+      { cause: options.signal.reason },
+    );
   }
   const connection = admin.connection ?? (await admin.connected());
   const spawned = new SpawnedProcess(admin, connection, randomUUID(), options);

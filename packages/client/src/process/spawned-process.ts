@@ -69,8 +69,17 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
   /** Asks for the process; resolves once it runs. */
   async start(argv: string[]): Promise<void> {
     const { signal, stdin, output } = this.#options;
-    const identity = { ...this.#admin.scope, processId: this.id, argv, stream: this.#stream.number };
-    const request = processRequest(identity, this.#options, stdin !== undefined && stdin !== "none");
+    const identity = {
+      ...this.#admin.scope,
+      processId: this.id,
+      argv,
+      stream: this.#stream.number,
+    };
+    const request = processRequest(
+      identity,
+      this.#options,
+      stdin !== undefined && stdin !== "none",
+    );
     this.#ignoreExit = this.#admin.onExit(this.id, (exit) => this.#ended(exit));
     try {
       const asked = output === undefined ? request : { ...request, output };
@@ -95,9 +104,12 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
       if (kind === FRAME_KIND.out) this.#out.accept(offset, payload);
       else if (kind === FRAME_KIND.err) this.#err.accept(offset, payload);
       else if (kind === FRAME_KIND.inAck) this.#input.taken(offset);
-      else if (kind === FRAME_KIND.end) (payload[0] === CHANNEL.stderr ? this.#err : this.#out).end(offset);
+      else if (kind === FRAME_KIND.end)
+        (payload[0] === CHANNEL.stderr ? this.#err : this.#out).end(offset);
     } catch (error) {
-      const reason = isAgentOsError(error) ? error : new AgentOsError("INTERNAL", "a frame could not be taken", {}, { cause: error });
+      const reason = isAgentOsError(error)
+        ? error
+        : new AgentOsError("INTERNAL", "a frame could not be taken", {}, { cause: error });
       this.#stream.close();
       this.closed(reason);
     }
@@ -111,12 +123,20 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
     this.#forget();
   }
 
-  async kill(signal: Signal = "SIGTERM", options: { scope?: SignalScope | undefined } = {}): Promise<void> {
+  async kill(
+    signal: Signal = "SIGTERM",
+    options: { scope?: SignalScope | undefined } = {},
+  ): Promise<void> {
     const asked = parseKill({ signal, ...options });
     if (this.#state !== "running") return;
     const { scope, processId } = { scope: asked.scope ?? "group", processId: this.id } as const;
     try {
-      await this.#admin.request("process.signal", { ...this.#admin.scope, processId, signal: asked.signal, scope });
+      await this.#admin.request("process.signal", {
+        ...this.#admin.scope,
+        processId,
+        signal: asked.signal,
+        scope,
+      });
     } catch (error) {
       // It ended, and was released, while the signal was on its way.
       if (!isAgentOsError(error, "NOT_FOUND")) throw error;

@@ -25,7 +25,8 @@ export class ConnectionSlot {
 
   /** The connection, where there is one or a sidecar is alive to connect to. Starts none. */
   async find(): Promise<Connection | undefined> {
-    if (this.#opening !== undefined || this.#current?.isUsable === true) return await this.acquire();
+    if (this.#opening !== undefined || this.#current?.isUsable === true)
+      return await this.acquire();
     const hosted = await this.#host.find();
     return hosted === undefined ? undefined : this.#publish(hosted);
   }

@@ -17,7 +17,8 @@ export async function discover(folder: string): Promise<Hosted | undefined> {
     return { connection: await Connection.open(endpoint), endpoint };
   } catch (error) {
     // A file of an earlier life: its socket is gone, or another sidecar has it and refuses the key.
-    if (isAgentOsError(error, "CONNECTION_LOST") || isAgentOsError(error, "UNAUTHENTICATED")) return undefined;
+    if (isAgentOsError(error, "CONNECTION_LOST") || isAgentOsError(error, "UNAUTHENTICATED"))
+      return undefined;
     if (isAgentOsError(error, "DEADLINE_EXCEEDED")) return undefined;
     throw error;
   }

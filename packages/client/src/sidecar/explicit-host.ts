@@ -5,7 +5,12 @@ import { AgentOsError } from "@agentos/protocol";
 
 import { Connection } from "../connection/connection.ts";
 import { findSidecar } from "./find-sidecar.ts";
-import { prepareFolder, runtimeDirectory, sidecarFolder, stateDirectory } from "./runtime-directory.ts";
+import {
+  prepareFolder,
+  runtimeDirectory,
+  sidecarFolder,
+  stateDirectory,
+} from "./runtime-directory.ts";
 import type { SidecarConfiguration } from "./sidecar-configuration.ts";
 import type { Hosted, SidecarHost } from "./sidecar-host.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
@@ -28,7 +33,9 @@ export class ExplicitHost implements SidecarHost {
 
   async find(): Promise<Hosted | undefined> {
     const ready = this.#process?.ready;
-    return ready === undefined ? undefined : { connection: await Connection.open(ready), endpoint: ready };
+    return ready === undefined
+      ? undefined
+      : { connection: await Connection.open(ready), endpoint: ready };
   }
 
   async connect(): Promise<Hosted> {

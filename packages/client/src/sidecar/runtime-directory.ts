@@ -35,7 +35,11 @@ export async function prepareFolder(base: string, folder: string): Promise<strin
   const path = join(base, folder);
   const length = Buffer.byteLength(path);
   if (length > FOLDER_MAX_BYTES) {
-    throw refused(path, `a path of at most ${FOLDER_MAX_BYTES} bytes, for a socket's has 107`, `${length} bytes`);
+    throw refused(
+      path,
+      `a path of at most ${FOLDER_MAX_BYTES} bytes, for a socket's has 107`,
+      `${length} bytes`,
+    );
   }
   await mkdir(base, { recursive: true, mode: 0o700 });
   await assertPrivate(base);
@@ -62,9 +66,13 @@ function given(name: string): string | undefined {
 }
 
 function refused(path: string, expected: string, actual: string): AgentOsError {
-  return new AgentOsError("INVALID_ARGUMENT", `runtime directory ${path}: expected ${expected}, got ${actual}`, {
-    argument: "runtimeDirectory",
-    expected,
-    actual,
-  });
+  return new AgentOsError(
+    "INVALID_ARGUMENT",
+    `runtime directory ${path}: expected ${expected}, got ${actual}`,
+    {
+      argument: "runtimeDirectory",
+      expected,
+      actual,
+    },
+  );
 }

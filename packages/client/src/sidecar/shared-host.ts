@@ -5,7 +5,12 @@ import { AgentOsError, DEFAULTS } from "@agentos/protocol";
 import { Connection } from "../connection/connection.ts";
 import { discover } from "./discovery.ts";
 import { findSidecar } from "./find-sidecar.ts";
-import { prepareFolder, runtimeDirectory, sidecarFolder, stateDirectory } from "./runtime-directory.ts";
+import {
+  prepareFolder,
+  runtimeDirectory,
+  sidecarFolder,
+  stateDirectory,
+} from "./runtime-directory.ts";
 import type { SidecarConfiguration } from "./sidecar-configuration.ts";
 import type { Hosted, SidecarHost } from "./sidecar-host.ts";
 import { SidecarProcess } from "./sidecar-process.ts";

@@ -152,14 +152,22 @@ export class SidecarCore {
     return lease;
   }
 
-  async #attempt<T>(call: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #attempt<T>(
+    call: (connection: Connection) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const connection = await raceSignal(this.#slot.acquire(), signal, "connecting to the sidecar");
+      const connection = await raceSignal(
+        this.#slot.acquire(),
+        signal,
+        "connecting to the sidecar",
+      );
       connection.keepAlive(true);
       try {
         return await call(connection);
       } catch (error) {
-        if (attempt === ATTEMPTS || this.#state !== "ready" || !isSidecarEnding(error, connection)) throw error;
+        if (attempt === ATTEMPTS || this.#state !== "ready" || !isSidecarEnding(error, connection))
+          throw error;
         this.#slot.forget(connection);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS * attempt));
       }
@@ -208,6 +216,7 @@ export class SidecarCore {
 /** Whether the sidecar went away under a call, so that another one can take it. */
 function isSidecarEnding(error: unknown, connection: Connection): boolean {
   if (isAgentOsError(error, "CONNECTION_LOST")) return connection.isClosed;
-  if (isAgentOsError(error, "SIDECAR_UNAVAILABLE")) return error.details.sidecarId === connection.sidecarId;
+  if (isAgentOsError(error, "SIDECAR_UNAVAILABLE"))
+    return error.details.sidecarId === connection.sidecarId;
   return isAgentOsError(error, "SIDECAR_LOST");
 }

@@ -48,7 +48,11 @@ export class SidecarLog {
       const start = Math.max(this.#from, size - TAIL_BYTES);
       const bytes = Buffer.alloc(Math.max(0, size - start));
       await file.read(bytes, 0, bytes.length, start);
-      return bytes.toString().split("\n").filter((line) => line !== "").slice(-TAIL_LINES);
+      return bytes
+        .toString()
+        .split("\n")
+        .filter((line) => line !== "")
+        .slice(-TAIL_LINES);
     } finally {
       await file.close();
     }

@@ -38,7 +38,11 @@ export class SidecarProcess {
     try {
       child.stdin.write(encodeStartRequest(options.request));
       const deadlineMs = options.deadlineMs ?? DEFAULTS.sidecarStartMs;
-      const reply = await withDeadline(readStartReply(child.stdout), deadlineMs, "it was not ready");
+      const reply = await withDeadline(
+        readStartReply(child.stdout),
+        deadlineMs,
+        "it was not ready",
+      );
       if (reply.kind === "failed") throw new Error(`${reply.code}: ${reply.message}`);
       if (reply.kind === "elsewhere") {
         await terminate(child);

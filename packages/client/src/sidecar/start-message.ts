@@ -35,7 +35,8 @@ export function readStartReply(stdout: Readable): Promise<StartReply> {
 function parseReply(bytes: Buffer): StartReply | undefined {
   if (bytes.length < LENGTH_BYTES) return undefined;
   const length = bytes.readUInt32LE();
-  if (length > REPLY_MAX_BYTES) throw new Error(`its answer claims ${length} bytes, expected at most ${REPLY_MAX_BYTES}`);
+  if (length > REPLY_MAX_BYTES)
+    throw new Error(`its answer claims ${length} bytes, expected at most ${REPLY_MAX_BYTES}`);
   if (bytes.length < LENGTH_BYTES + length) return undefined;
   return StartReply.parse(JSON.parse(bytes.toString("utf8", LENGTH_BYTES, LENGTH_BYTES + length)));
 }

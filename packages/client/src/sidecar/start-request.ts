@@ -8,7 +8,8 @@ export function startRequest(
   configuration: SidecarConfiguration,
   identity: Pick<StartRequest, "sidecarId" | "stateDirectory" | "runtimeDirectory" | "pool">,
 ): StartRequest {
-  const { idleMs, leaseGraceMs, maxVms, waitingCreates, waitingCreateMs, warmPoolSize } = configuration;
+  const { idleMs, leaseGraceMs, maxVms, waitingCreates, waitingCreateMs, warmPoolSize } =
+    configuration;
   return {
     protocol: SUPPORTED_VERSIONS,
     client: clientName(),

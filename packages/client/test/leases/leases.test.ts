@@ -4,7 +4,11 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { LeaseSession } from "../../src/leases/lease-session.ts";
 import { sidecarCore } from "../../src/sidecar/agent-os-sidecar.ts";
-import { type ScriptedConnection, ScriptedSidecar, temporaryDirectory } from "../scripted-sidecar.ts";
+import {
+  type ScriptedConnection,
+  ScriptedSidecar,
+  temporaryDirectory,
+} from "../scripted-sidecar.ts";
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let scripted: ScriptedSidecar | undefined;
@@ -19,11 +23,19 @@ afterEach(async () => {
   directory[Symbol.dispose]();
 });
 
-async function start(handlers?: (connection: ScriptedConnection) => Handlers): Promise<[ScriptedSidecar, AgentOsSidecar]> {
+async function start(
+  handlers?: (connection: ScriptedConnection) => Handlers,
+): Promise<[ScriptedSidecar, AgentOsSidecar]> {
   const runtimeDirectory = directory.path;
-  scripted = await ScriptedSidecar.listen({ runtimeDirectory, ...(handlers === undefined ? {} : { handlers }) });
+  scripted = await ScriptedSidecar.listen({
+    runtimeDirectory,
+    ...(handlers === undefined ? {} : { handlers }),
+  });
   // A main file that does not exist: these tests never start a process.
-  const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory, sidecarPath: "/nonexistent/main.js" });
+  const sidecar = await AgentOs.getSharedSidecar({
+    runtimeDirectory,
+    sidecarPath: "/nonexistent/main.js",
+  });
   return [scripted, sidecar];
 }
 
@@ -45,10 +57,15 @@ test("[P28] [P31] every caller knows the connection's id and its largest frame a
   const [, sidecar] = await start();
   const seen = await Promise.all(
     [1, 2, 3].map(() =>
-      sidecarCore(sidecar).use(async ({ connectionId, maxFrameBytes }) => ({ connectionId, maxFrameBytes })),
+      sidecarCore(sidecar).use(async ({ connectionId, maxFrameBytes }) => ({
+        connectionId,
+        maxFrameBytes,
+      })),
     ),
   );
-  expect(seen).toEqual(Array.from({ length: 3 }, () => ({ connectionId: "c-1", maxFrameBytes: 65_536 })));
+  expect(seen).toEqual(
+    Array.from({ length: 3 }, () => ({ connectionId: "c-1", maxFrameBytes: 65_536 })),
+  );
 });
 
 test("[P29] [P30] the first request authenticates, naming the client, its version and its protocol range", async () => {
@@ -56,10 +73,19 @@ test("[P29] [P30] the first request authenticates, naming the client, its versio
   const [server, sidecar] = await start(() => ({
     authenticate: (params) => {
       first ??= params;
-      return { connectionId: "c", sidecarId: "s", epoch: 1, protocol: 1, maxFrameBytes: 65_536, heartbeatMs: 5_000, capabilities: [] };
+      return {
+        connectionId: "c",
+        sidecarId: "s",
+        epoch: 1,
+        protocol: 1,
+        maxFrameBytes: 65_536,
+        heartbeatMs: 5_000,
+        capabilities: [],
+      };
     },
   }));
-  await using _os = await AgentOs.create({ sidecar });
+  await using os = await AgentOs.create({ sidecar });
+  expect(os.sidecar).toBe(sidecar);
   expect(server.requests[0]).toBe("authenticate");
   expect(first).toEqual({
     protocol: { min: 1, max: 1 },
@@ -70,7 +96,10 @@ test("[P29] [P30] the first request authenticates, naming the client, its versio
 test("[P32] a refused handshake keeps its code and message", async () => {
   const [, sidecar] = await start(() => ({
     authenticate: () => {
-      throw new AgentOsError("VERSION_MISMATCH", "no common version", { offered: "1", supported: "7" });
+      throw new AgentOsError("VERSION_MISMATCH", "no common version", {
+        offered: "1",
+        supported: "7",
+      });
     },
   }));
   await expect(AgentOs.create({ sidecar })).rejects.toMatchObject({
@@ -103,7 +132,8 @@ test("[P36] [P37] the connection goes with the last lease, the handle stays read
   await connection?.peer.closed;
   expect(sidecar.describe()).toMatchObject({ state: "ready", activeVmCount: 0 });
   expect(await AgentOs.getSharedSidecar()).toBe(sidecar);
-  await using _next = await AgentOs.create({ sidecar });
+  await using next = await AgentOs.create({ sidecar });
+  expect(next.sidecar).toBe(sidecar);
   expect(server.connections.length).toBe(2);
 });
 
@@ -168,7 +198,7 @@ test("[P35] ending a connection that is not there does nothing", async () => {
 });
 
 test("[T1] a VM is leased only while the handle is ready", async () => {
-  const hold = Promise.withResolvers<object>();
+  const hold = Promise.withResolvers<Record<string, never>>();
   const [, sidecar] = await start(() => ({ "lease.release": () => hold.promise }));
   await AgentOs.create({ sidecar });
   const disposal = sidecar.dispose();
@@ -197,7 +227,9 @@ test("[T2] a lease whose VM is not registered is refused, and a failed creation 
     /^Sidecar VM admin was not registered for [0-9a-f-]{36}$/,
   );
   expect(server.released.length).toBe(1);
-  await expect(AgentOs.create({ sidecar, name: "refused" })).rejects.toMatchObject({ code: "INTERNAL" });
+  await expect(AgentOs.create({ sidecar, name: "refused" })).rejects.toMatchObject({
+    code: "INTERNAL",
+  });
   expect(sidecar.describe().activeVmCount).toBe(0);
 });
 
@@ -257,7 +289,7 @@ test("[U1] a dispose during a create leaves no lease and no VM", async () => {
 });
 
 test("[U2] a second dispose waits for the first", async () => {
-  const hold = Promise.withResolvers<object>();
+  const hold = Promise.withResolvers<Record<string, never>>();
   const [server, sidecar] = await start(() => ({ "lease.release": () => hold.promise }));
   await AgentOs.create({ sidecar });
   let second = false;

@@ -6,7 +6,12 @@ import { join } from "node:path";
 import { AgentOs, disposeSharedSidecars } from "@agentos/client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { prepareFolder, runtimeDirectory, sidecarFolder, stateDirectory } from "../../src/sidecar/runtime-directory.ts";
+import {
+  prepareFolder,
+  runtimeDirectory,
+  sidecarFolder,
+  stateDirectory,
+} from "../../src/sidecar/runtime-directory.ts";
 import { ScriptedSidecar, temporaryDirectory } from "../scripted-sidecar.ts";
 
 const sidecarPath = join(import.meta.dirname, "../fixtures/scripted-main.mjs");
@@ -22,9 +27,16 @@ afterEach(async () => {
 });
 
 test("programs that start at once converge on one sidecar", async () => {
-  const env = { PATH: process.env["PATH"], AGENTOS_RUNTIME_DIR: join(directory.path, "run"), AGENTOS_STATE_DIR: join(directory.path, "state") };
+  const env = {
+    PATH: process.env["PATH"],
+    AGENTOS_RUNTIME_DIR: join(directory.path, "run"),
+    AGENTOS_STATE_DIR: join(directory.path, "state"),
+  };
   const children = Array.from({ length: 6 }, () =>
-    spawn(process.execPath, ["--conditions=@agentos/source", program, sidecarPath], { env, stdio: ["ignore", "pipe", "inherit"] }),
+    spawn(process.execPath, ["--conditions=@agentos/source", program, sidecarPath], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    }),
   );
   const outputs = await Promise.all(
     children.map(async (child) => {
@@ -43,7 +55,10 @@ test("programs that start at once converge on one sidecar", async () => {
 test("a discovery file of a dead sidecar, or half of one, is passed over", async () => {
   const run = join(directory.path, "run");
   const folder = await prepareFolder(run, sidecarFolder("pool", "default"));
-  const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory: run, sidecarPath: "/nonexistent/main.js" });
+  const sidecar = await AgentOs.getSharedSidecar({
+    runtimeDirectory: run,
+    sidecarPath: "/nonexistent/main.js",
+  });
   for (const content of ["", "{", "{}", readFileSync(import.meta.filename, "utf8")]) {
     writeFileSync(join(folder, "sidecar.json"), content);
     await expect(AgentOs.create({ sidecar })).rejects.toMatchObject({ code: "SIDECAR_NOT_FOUND" });
@@ -70,7 +85,8 @@ test("a sidecar that ends under a create is replaced by the next one", async () 
   });
   const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory: run, sidecarPath });
   const creation = AgentOs.create({ sidecar });
-  while (!first.requests.includes("vm.create")) await new Promise((resolve) => setImmediate(resolve));
+  while (!first.requests.includes("vm.create"))
+    await new Promise((resolve) => setImmediate(resolve));
   await first.die();
   await using second = await ScriptedSidecar.listen({ runtimeDirectory: run });
   await using os = await creation;
@@ -81,7 +97,9 @@ test("a sidecar that ends under a create is replaced by the next one", async () 
 test("a lease whose connection dropped goes on over another one", async () => {
   await using server = await ScriptedSidecar.listen({
     runtimeDirectory: directory.path,
-    handlers: () => ({ "lease.resume": ({ leaseId, vmId, fence }) => ({ leaseId, vmId, fence, ttlMs: 0 }) }),
+    handlers: () => ({
+      "lease.resume": ({ leaseId, vmId, fence }) => ({ leaseId, vmId, fence, ttlMs: 0 }),
+    }),
   });
   const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory: directory.path });
   await using os = await AgentOs.create({ sidecar });
@@ -99,16 +117,28 @@ test("the runtime directory is refused where others may enter it, or it is a lin
   const run = join(directory.path, "run");
   mkdirSync(run, { mode: 0o755 });
   chmodSync(run, 0o755);
-  await expect(prepareFolder(run, "p-1")).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("expected mode 0700, got mode 0755") });
+  await expect(prepareFolder(run, "p-1")).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining("expected mode 0700, got mode 0755"),
+  });
   chmodSync(run, 0o700);
   symlinkSync(directory.path, join(run, "p-1"));
-  await expect(prepareFolder(run, "p-1")).rejects.toMatchObject({ message: expect.stringContaining("expected a directory") });
-  await expect(prepareFolder(`/tmp/${"x".repeat(80)}`, "p-1")).rejects.toMatchObject({ message: expect.stringContaining("67 bytes") });
+  await expect(prepareFolder(run, "p-1")).rejects.toMatchObject({
+    message: expect.stringContaining("expected a directory"),
+  });
+  await expect(prepareFolder(`/tmp/${"x".repeat(80)}`, "p-1")).rejects.toMatchObject({
+    message: expect.stringContaining("67 bytes"),
+  });
   expect(await prepareFolder(run, "p-2")).toBe(join(run, "p-2"));
 });
 
 test("directories come from the option, then the environment, then the system's own places", () => {
-  const names = ["AGENTOS_RUNTIME_DIR", "AGENTOS_STATE_DIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"] as const;
+  const names = [
+    "AGENTOS_RUNTIME_DIR",
+    "AGENTOS_STATE_DIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+  ] as const;
   const saved = names.map((name) => [name, process.env[name]] as const);
   try {
     for (const name of names) delete process.env[name];
@@ -116,7 +146,10 @@ test("directories come from the option, then the environment, then the system's 
     expect(stateDirectory(undefined)).toMatch(/\/\.local\/state\/agentos$/);
     process.env["XDG_RUNTIME_DIR"] = "/run/user/7";
     process.env["XDG_STATE_HOME"] = "/home/x/state";
-    expect([runtimeDirectory(undefined), stateDirectory(undefined)]).toEqual(["/run/user/7/agentos", "/home/x/state/agentos"]);
+    expect([runtimeDirectory(undefined), stateDirectory(undefined)]).toEqual([
+      "/run/user/7/agentos",
+      "/home/x/state/agentos",
+    ]);
     process.env["AGENTOS_RUNTIME_DIR"] = "/a";
     process.env["AGENTOS_STATE_DIR"] = "/b";
     expect([runtimeDirectory(undefined), stateDirectory(undefined)]).toEqual(["/a", "/b"]);

@@ -1,12 +1,19 @@
 import { readdirSync } from "node:fs";
 
-import { AgentOs, decodeSidecarState, disposeSharedSidecars, encodeSidecarState } from "@agentos/client";
+import {
+  AgentOs,
+  decodeSidecarState,
+  disposeSharedSidecars,
+  encodeSidecarState,
+} from "@agentos/client";
 import { SIDECAR_STATES } from "@agentos/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { sidecarCore } from "../../src/sidecar/agent-os-sidecar.ts";
 import { sharedSidecar } from "../../src/sidecar/shared-sidecars.ts";
 import { temporaryDirectory } from "../scripted-sidecar.ts";
+
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 let directory: ReturnType<typeof temporaryDirectory>;
 beforeEach(() => {
@@ -23,24 +30,38 @@ test("[P1] [P3] a handle comes from async statics, describes itself at once and 
   const explicit = AgentOs.createSidecar();
   expect(explicit).toBeInstanceOf(Promise);
   const handle = await pending;
-  expect(handle.describe()).toMatchObject({ sidecarId: expect.any(String), placement: {}, state: "ready", activeVmCount: 0 });
+  expect(handle.describe()).toMatchObject({
+    sidecarId: expect.any(String),
+    placement: {},
+    state: "ready",
+    activeVmCount: 0,
+  });
   expect(handle.dispose()).toBeInstanceOf(Promise);
   expect((await explicit).describe().state).toBe("ready");
 });
 
 test("[P2] creating and ending VMs at a sidecar appears nowhere on AgentOs or a handle", async () => {
   const handle = await AgentOs.createSidecar();
-  const names = [AgentOs, AgentOs.prototype, Object.getPrototypeOf(handle), handle].flatMap((value: object) =>
-    Reflect.ownKeys(value).map(String),
+  const names = [AgentOs, AgentOs.prototype, Object.getPrototypeOf(handle), handle].flatMap(
+    (value: object) => Reflect.ownKeys(value).map(String),
   );
-  expect(names.filter((name) => /^(createVm|getVmAdmin|disposeVm|lease|admin|connection|core)$/i.test(name))).toEqual([]);
+  expect(
+    names.filter((name) =>
+      /^(createVm|getVmAdmin|disposeVm|lease|admin|connection|core)$/i.test(name),
+    ),
+  ).toEqual([]);
 });
 
 test("[P4] [P5] [P11] a new handle is ready with count 0, and neither making nor describing it starts or touches anything", async () => {
   const runtimeDirectory = `${directory.path}/run`;
   const shared = await AgentOs.getSharedSidecar({ runtimeDirectory });
   const explicit = await AgentOs.createSidecar({ runtimeDirectory });
-  expect([shared.describe(), explicit.describe()].map(({ state, activeVmCount }) => [state, activeVmCount])).toEqual([
+  expect(
+    [shared.describe(), explicit.describe()].map(({ state, activeVmCount }) => [
+      state,
+      activeVmCount,
+    ]),
+  ).toEqual([
     ["ready", 0],
     ["ready", 0],
   ]);
@@ -53,12 +74,17 @@ test("[P6] [P7] the states are three, number 0 to 2, and any other number is dis
   expect(SIDECAR_STATES).toEqual(["ready", "disposing", "disposed"]);
   expect(SIDECAR_STATES.map(encodeSidecarState)).toEqual([0, 1, 2]);
   expect([0, 1, 2, 3, 255, -1, Number.NaN].map(decodeSidecarState)).toEqual([
-    "ready", "disposing", "disposed", "disposed", "disposed", "disposed", "disposed",
+    "ready",
+    "disposing",
+    "disposed",
+    "disposed",
+    "disposed",
+    "disposed",
+    "disposed",
   ]);
 });
 
 test("[P8] [P9] [P10] [P13] a description is exactly id, placement, state and count; a pool that is missing is an absent key", async () => {
-  const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
   const shared = await AgentOs.getSharedSidecar({ pool: "blue" });
   expect(json(shared.describe())).toStrictEqual({
     sidecarId: "agent-os-shared-sidecar:blue",
@@ -88,9 +114,14 @@ test("[P12] a description is a fresh deep copy", async () => {
 
 test("[P14] [P15] an explicit sidecar has the caller's id or agent-os-sidecar-<uuid>, and its placement repeats it", async () => {
   const mine = (await AgentOs.createSidecar({ sidecarId: "mine" })).describe();
-  expect([mine.sidecarId, mine.placement]).toEqual(["mine", { kind: "explicit", sidecarId: "mine" }]);
+  expect([mine.sidecarId, mine.placement]).toEqual([
+    "mine",
+    { kind: "explicit", sidecarId: "mine" },
+  ]);
   const given = (await AgentOs.createSidecar()).describe();
-  expect(given.sidecarId).toMatch(/^agent-os-sidecar-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(given.sidecarId).toMatch(
+    /^agent-os-sidecar-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+  );
   expect(given.placement).toEqual({ kind: "explicit", sidecarId: given.sidecarId });
 });
 
@@ -122,7 +153,10 @@ test("[P18] [P21] the pool map is one per program: a handle that is not disposed
 
 test("[P20] [T6] the empty pool name counts as given, and its entry is removed like any other", async () => {
   const handle = await AgentOs.getSharedSidecar({ pool: "" });
-  expect(handle.describe()).toMatchObject({ sidecarId: "agent-os-shared-sidecar:", placement: { kind: "shared" } });
+  expect(handle.describe()).toMatchObject({
+    sidecarId: "agent-os-shared-sidecar:",
+    placement: { kind: "shared" },
+  });
   expect(sidecarCore(handle).sharedPool).toBe("");
   expect(await AgentOs.getSharedSidecar({ pool: "" })).toBe(handle);
   expect(await AgentOs.getSharedSidecar()).not.toBe(handle);
@@ -149,7 +183,8 @@ test("[P23] racing callers end with the same live handle, also over a disposed o
 
 test("[P24] only dispose removes a cache entry", async () => {
   const handle = await AgentOs.getSharedSidecar();
-  for (let round = 0; round < 100; round += 1) expect(await AgentOs.getSharedSidecar()).toBe(handle);
+  for (let round = 0; round < 100; round += 1)
+    expect(await AgentOs.getSharedSidecar()).toBe(handle);
   await handle.dispose();
   expect(await AgentOs.getSharedSidecar()).not.toBe(handle);
 });
@@ -181,17 +216,25 @@ test("[T7] something else in a handle's place is refused", async () => {
 });
 
 test("[T8] every cached sidecar can be disposed at once", async () => {
-  const handles = await Promise.all(["a", "b", "c"].map((pool) => AgentOs.getSharedSidecar({ pool })));
+  const handles = await Promise.all(
+    ["a", "b", "c"].map((pool) => AgentOs.getSharedSidecar({ pool })),
+  );
   await disposeSharedSidecars();
-  expect(handles.map((handle) => handle.describe().state)).toEqual(["disposed", "disposed", "disposed"]);
+  expect(handles.map((handle) => handle.describe().state)).toEqual([
+    "disposed",
+    "disposed",
+    "disposed",
+  ]);
 });
 
 test("[U6] one pool has one configuration", async () => {
   const handle = await AgentOs.getSharedSidecar({ pool: "blue", leaseGraceMs: 100 });
   expect(await AgentOs.getSharedSidecar({ pool: "blue" })).toBe(handle);
   expect(await AgentOs.getSharedSidecar({ pool: "blue", leaseGraceMs: 100 })).toBe(handle);
-  await expect(AgentOs.getSharedSidecar({ pool: "blue", leaseGraceMs: 200 })).rejects.toMatchObject({
-    code: "INVALID_ARGUMENT",
-    details: { argument: "leaseGraceMs", actual: "200" },
-  });
+  await expect(AgentOs.getSharedSidecar({ pool: "blue", leaseGraceMs: 200 })).rejects.toMatchObject(
+    {
+      code: "INVALID_ARGUMENT",
+      details: { argument: "leaseGraceMs", actual: "200" },
+    },
+  );
 });

@@ -1,7 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-import { AgentOs, type CreateSidecarOptions, disposeSharedSidecars, isAgentOsError } from "@agentos/client";
+import {
+  AgentOs,
+  type CreateSidecarOptions,
+  disposeSharedSidecars,
+  isAgentOsError,
+} from "@agentos/client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { temporaryDirectory } from "../scripted-sidecar.ts";
@@ -82,7 +87,9 @@ test("[P34] a failed start leaves no process and an empty slot, and the error ha
     expect(error.details.stderr).toEqual(expect.arrayContaining([...lines]));
     expect(children()).toEqual(before);
     expect(sidecar.describe()).toMatchObject({ state: "ready", activeVmCount: 0 });
-    await expect(AgentOs.create({ sidecar })).rejects.toMatchObject({ code: "SIDECAR_START_FAILED" });
+    await expect(AgentOs.create({ sidecar })).rejects.toMatchObject({
+      code: "SIDECAR_START_FAILED",
+    });
   }
 });
 
@@ -135,8 +142,12 @@ test("a sidecar is told nothing of the program's environment but a few names, an
   const [folder = ""] = readdirSync(run);
   const log = join(run, folder, "sidecar.log");
   const [, names = ""] = /^environment (.*)$/m.exec(readFileSync(log, "utf8")) ?? [];
-  expect(names.split(" ").filter((name) => !/^(PATH|HOME|TMPDIR|LANG|XDG_\w+)$/.test(name))).toEqual([]);
-  expect([run, join(run, folder), log].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o700, 0o600]);
+  expect(
+    names.split(" ").filter((name) => !/^(PATH|HOME|TMPDIR|LANG|XDG_\w+)$/.test(name)),
+  ).toEqual([]);
+  expect([run, join(run, folder), log].map((path) => statSync(path).mode & 0o777)).toEqual([
+    0o700, 0o700, 0o600,
+  ]);
 });
 
 test("a shared sidecar outlives its programs' handles and is found again", async () => {
@@ -163,7 +174,10 @@ test("a shared sidecar that was killed is replaced without help", async () => {
 });
 
 test("a missing sidecar says where it was searched and what to type", async () => {
-  const sidecar = await AgentOs.createSidecar({ ...options(), sidecarPath: "/nonexistent/main.js" });
+  const sidecar = await AgentOs.createSidecar({
+    ...options(),
+    sidecarPath: "/nonexistent/main.js",
+  });
   await expect(AgentOs.create({ sidecar })).rejects.toMatchObject({
     code: "SIDECAR_NOT_FOUND",
     details: { searched: ["/nonexistent/main.js"], install: "npm install @agentos/sidecar" },

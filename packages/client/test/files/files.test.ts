@@ -1,0 +1,346 @@
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+import { AgentOs, disposeSharedSidecars } from "@agentos/client";
+import {
+  AgentOsError,
+  encodeFrame,
+  FRAME_KIND,
+  type FileStat,
+  type Handlers,
+} from "@agentos/protocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import {
+  type ScriptedConnection,
+  ScriptedSidecar,
+  temporaryDirectory,
+} from "../scripted-sidecar.ts";
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let scripted: ScriptedSidecar | undefined;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(async () => {
+  await disposeSharedSidecars();
+  await scripted?.[Symbol.asyncDispose]();
+  directory[Symbol.dispose]();
+});
+
+async function start(
+  handlers: (connection: ScriptedConnection) => Handlers,
+): Promise<[AgentOs, ScriptedSidecar]> {
+  const runtimeDirectory = directory.path;
+  scripted = await ScriptedSidecar.listen({ runtimeDirectory, handlers });
+  const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory });
+  return [await AgentOs.create({ sidecar }), scripted];
+}
+
+function statOf(type: FileStat["type"], mode = 0o644, size = 0): { stat: FileStat } {
+  return {
+    stat: {
+      type,
+      mode,
+      size,
+      ino: 1,
+      nlink: 1,
+      uid: 0,
+      gid: 0,
+      mtimeMs: 0,
+      atimeMs: 0,
+      ctimeMs: 0,
+    },
+  };
+}
+
+function send(
+  connection: ScriptedConnection,
+  stream: number,
+  bytes: Uint8Array,
+  step = bytes.length || 1,
+): void {
+  for (let at = 0; at < bytes.length; at += step) {
+    connection.peer.sendFrame(
+      encodeFrame(FRAME_KIND.out, stream, at, bytes.subarray(at, at + step)),
+    );
+  }
+  connection.peer.sendFrame(encodeFrame(FRAME_KIND.end, stream, bytes.length, Uint8Array.of(1)));
+}
+
+function listing(...entries: [string, string][]): Buffer {
+  return Buffer.concat(
+    entries.map(([type, name]) => {
+      const header = Buffer.alloc(3);
+      header.write(type, 0, "latin1");
+      header.writeUInt16LE(Buffer.byteLength(name), 1);
+      return Buffer.concat([header, Buffer.from(name)]);
+    }),
+  );
+}
+
+test("a small file is one request and one answer, and the acknowledged end frees its stream", async () => {
+  const [os, server] = await start((connection) => ({
+    "fs.read": ({ stream }) => {
+      send(connection, stream, Buffer.from("content"));
+      return statOf("file");
+    },
+  }));
+  const before = server.requests.length;
+  expect(await os.fs.readFile("/a", "utf8")).toBe("content");
+  await os.info();
+  expect(server.requests.slice(before)).toEqual(["fs.read", "vm.info"]);
+  expect(server.connections[0]?.frames.map(({ kind, offset }) => [kind, offset])).toEqual([
+    [FRAME_KIND.ack, 7],
+  ]);
+});
+
+test("a listing is unpacked across frames and sorted; names that lead elsewhere are refused", async () => {
+  let content = listing(["f", "b"], ["d", "a"], ["l", "naïve"], ["p", "c"]);
+  const [os] = await start((connection) => ({
+    "fs.readdir": ({ stream }) => {
+      send(connection, stream, content, 2);
+      return statOf("directory");
+    },
+  }));
+  expect(await os.fs.readdir("/")).toEqual(["a", "b", "c", "naïve"]);
+  expect(await os.fs.readdir("/", { withFileTypes: true })).toEqual([
+    { name: "a", type: "directory" },
+    { name: "b", type: "file" },
+    { name: "c", type: "fifo" },
+    { name: "naïve", type: "symlink" },
+  ]);
+  for (const name of ["", ".", "..", "a/b", "/etc", "a\0b"]) {
+    content = listing(["f", name]);
+    await expect(os.fs.readdir("/")).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
+  }
+  for (const broken of [Buffer.from("f"), Buffer.from("f\u0009\0abc"), listing(["q", "x"])]) {
+    content = broken;
+    await expect(os.fs.readdir("/")).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
+  }
+});
+
+test("a read that breaks in the middle is an error with its errno", async () => {
+  const [os] = await start((connection) => ({
+    "fs.read": ({ stream }) => {
+      connection.peer.sendFrame(encodeFrame(FRAME_KIND.out, stream, 0, Buffer.from("half")));
+      const failure = Buffer.concat([Buffer.from([5, 0, 0, 0]), Buffer.from("read")]);
+      connection.peer.sendFrame(encodeFrame(FRAME_KIND.fail, stream, 0, failure));
+      return statOf("file");
+    },
+  }));
+  await expect(os.fs.readFile("/a")).rejects.toMatchObject({
+    code: "FILE_SYSTEM",
+    errno: "EIO",
+    details: { syscall: "read" },
+  });
+  const reader = os.fs.readStream("/a").getReader();
+  expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("half");
+  await expect(reader.read()).rejects.toMatchObject({ errno: "EIO" });
+});
+
+test("an end that claims more than came is an error", async () => {
+  const [os] = await start((connection) => ({
+    "fs.read": ({ stream }) => {
+      connection.peer.sendFrame(encodeFrame(FRAME_KIND.end, stream, 9, Uint8Array.of(1)));
+      return statOf("file");
+    },
+  }));
+  await expect(os.fs.readFile("/a")).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
+});
+
+test("a refused open is the reader's error, and cancelling a reader closes the stream over there", async () => {
+  const [os, server] = await start((connection) => ({
+    "fs.read": ({ stream, path }) => {
+      if (path === "/none")
+        throw new AgentOsError("FILE_SYSTEM", "ENOENT", { errno: "ENOENT", syscall: "open", path });
+      connection.peer.sendFrame(encodeFrame(FRAME_KIND.out, stream, 0, Buffer.from("first")));
+      return statOf("file");
+    },
+  }));
+  await expect(os.fs.readStream("/none").getReader().read()).rejects.toMatchObject({
+    errno: "ENOENT",
+  });
+  const reader = os.fs.readStream("/a").getReader();
+  expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("first");
+  await reader.cancel();
+  await os.info();
+  expect(server.requests.filter((method) => method === "stream.close").length).toBe(1);
+});
+
+test("a write sends within its window, says how, and resolves with the answer", async () => {
+  const asked: object[] = [];
+  const [os] = await start((connection) => ({
+    "fs.write": async ({ stream, how, mode, windowBytes }) => {
+      asked.push({ how, mode });
+      let bytes = 0;
+      await new Promise<void>((resolve) => {
+        connection.onFrame = ({ kind, payload }) => {
+          if (kind === FRAME_KIND.eofIn) return resolve();
+          bytes += payload.byteLength;
+          expect(payload.byteLength).toBeLessThanOrEqual(windowBytes ?? 0);
+          connection.peer.sendFrame(encodeFrame(FRAME_KIND.inAck, stream, bytes));
+        };
+      });
+      return { size: bytes };
+    },
+  }));
+  await os.fs.writeFile("/a", new Uint8Array(3_000_000), { mode: 0o600 });
+  await os.fs.writeFile("/a", "x", { flag: "wx" });
+  await os.fs.appendFile("/a", "x");
+  const writer = os.fs.writeStream("/a").getWriter();
+  await writer.write("one");
+  await writer.close();
+  expect(asked).toEqual([
+    { how: "truncate", mode: 0o600 },
+    { how: "exclusive", mode: undefined },
+    { how: "append", mode: undefined },
+    { how: "truncate", mode: undefined },
+  ]);
+  const unknown: object = { flags: "w" };
+  await expect(os.fs.writeFile("/a", "x", unknown)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+  });
+});
+
+async function* failing(): AsyncGenerator<string> {
+  yield "x";
+  throw new RangeError("mine");
+}
+
+test("a write that is refused rejects though its source never ends", async () => {
+  const [os] = await start(() => ({
+    "fs.write": ({ path }) => {
+      throw new AgentOsError("FILE_SYSTEM", "EROFS", { errno: "EROFS", syscall: "open", path });
+    },
+  }));
+  const never = new ReadableStream<Uint8Array>();
+  await expect(os.fs.writeFile("/a", never)).rejects.toMatchObject({ errno: "EROFS" });
+  await expect(os.fs.writeStream("/a").getWriter().close()).rejects.toMatchObject({
+    errno: "EROFS",
+  });
+  await expect(os.fs.writeFile("/a", failing())).rejects.toBeInstanceOf(Error);
+});
+
+/** A VM whose tree is `entries`: path to type, content and mode. */
+function tree(
+  entries: Readonly<
+    Record<
+      string,
+      { type: "file" | "directory" | "symlink" | "fifo"; content?: string; mode?: number }
+    >
+  >,
+) {
+  const at = (path: string) => {
+    const entry = entries[path];
+    if (entry === undefined)
+      throw new AgentOsError("FILE_SYSTEM", "ENOENT", { errno: "ENOENT", syscall: "stat", path });
+    return entry;
+  };
+  return (connection: ScriptedConnection): Handlers => {
+    const letters = { file: "f", directory: "d", symlink: "l", fifo: "p" } as const;
+    return {
+      "fs.stat": ({ path }) => statOf(at(path).type, at(path).mode),
+      "fs.readlink": ({ path }) => ({ path: at(path).content ?? "" }),
+      "fs.read": ({ path, stream }) => {
+        send(connection, stream, Buffer.from(at(path).content ?? ""));
+        return statOf("file");
+      },
+      "fs.readdir": ({ path, stream }) => {
+        const names = Object.entries(entries).filter(
+          ([name]) => name.startsWith(`${path}/`) && !name.slice(path.length + 1).includes("/"),
+        );
+        send(
+          connection,
+          stream,
+          listing(
+            ...names.map(([name, { type }]): [string, string] => [
+              letters[type],
+              name.slice(path.length + 1),
+            ]),
+          ),
+        );
+        return statOf("directory");
+      },
+    };
+  };
+}
+
+test("a download keeps modes but not set-user-id, keeps links as links, and tells what it left out", async () => {
+  const [os] = await start(
+    tree({
+      "/w": { type: "directory", mode: 0o750 },
+      "/w/run": { type: "file", content: "#!", mode: 0o4755 },
+      "/w/link": { type: "symlink", content: "/etc/passwd" },
+      "/w/pipe": { type: "fifo" },
+      "/w/sub": { type: "directory", mode: 0o555 },
+      "/w/sub/x": { type: "file", content: "x", mode: 0o400 },
+    }),
+  );
+  const target = join(directory.path, "out");
+  expect(await os.fs.download("/w", target)).toEqual({
+    files: 2,
+    directories: 2,
+    links: 1,
+    bytes: 3,
+    skipped: [{ path: "/w/pipe", type: "fifo" }],
+  });
+  expect(readdirSync(target).toSorted()).toEqual(["link", "run", "sub"]);
+  expect(
+    ["", "run", "sub", "sub/x"].map((name) => statSync(join(target, name)).mode & 0o7777),
+  ).toEqual([0o750, 0o755, 0o555, 0o400]);
+  expect(lstatSync(join(target, "link")).isSymbolicLink()).toBe(true);
+  // Over what is there already, too.
+  await os.fs.download("/w", target, { exclude: (path) => path === "sub" });
+  expect(readFileSync(join(target, "run"), "utf8")).toBe("#!");
+});
+
+test("a download never follows a link on the host that an earlier one left", async () => {
+  const outside = join(directory.path, "outside");
+  const target = join(directory.path, "out");
+  mkdirSync(outside);
+  mkdirSync(target);
+  writeFileSync(join(outside, "file"), "mine");
+  symlinkSync(outside, join(target, "sub"));
+  symlinkSync(join(outside, "file"), join(target, "file"));
+  const [os] = await start(
+    tree({
+      "/w": { type: "directory", mode: 0o755 },
+      "/w/file": { type: "file", content: "theirs" },
+      "/w/sub": { type: "directory", mode: 0o755 },
+      "/w/sub/file": { type: "file", content: "theirs" },
+    }),
+  );
+  await os.fs.download("/w", target);
+  expect(readFileSync(join(outside, "file"), "utf8")).toBe("mine");
+  expect(readdirSync(outside)).toEqual(["file"]);
+  expect([
+    readFileSync(join(target, "file"), "utf8"),
+    readFileSync(join(target, "sub/file"), "utf8"),
+  ]).toEqual(["theirs", "theirs"]);
+});
+
+test("a transfer that fails says why, and an aborted one stops", async () => {
+  const [os] = await start(
+    tree({ "/w": { type: "directory", mode: 0o755 }, "/w/gone": { type: "file" } }),
+  );
+  await expect(os.fs.download("/none", join(directory.path, "x"))).rejects.toMatchObject({
+    errno: "ENOENT",
+  });
+  await expect(os.fs.upload(join(directory.path, "none"), "/w")).rejects.toMatchObject({
+    code: "ENOENT",
+  });
+  const stopped = os.fs.download("/w", join(directory.path, "x"), {
+    signal: AbortSignal.abort(new RangeError("stop")),
+  });
+  await expect(stopped).rejects.toThrow(new RangeError("stop"));
+});
