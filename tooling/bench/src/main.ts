@@ -44,5 +44,6 @@ for (const row of rows) {
 writeFileSync(values.json, `${JSON.stringify({ machine, results }, undefined, 2)}\n`);
 
 const sidecar = await AgentOs.getSharedSidecar();
+await sidecar.shutdown();
 await sidecar.dispose();
 rmSync(directory, { recursive: true, force: true });

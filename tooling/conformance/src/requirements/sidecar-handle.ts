@@ -65,4 +65,5 @@ export const sidecarHandle = rows("pools and leases", {
   U3: "a create in flight counts as a user of the connection",
   U4: "disposing an explicit sidecar ends its process",
   U5: "a dead sidecar's leases fail typed; the next create works",
+  U6: "one pool asked for with another configuration is refused",
 });

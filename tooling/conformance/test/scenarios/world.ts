@@ -25,6 +25,7 @@ export function useWorld(): World {
   });
   afterAll(async () => {
     const sidecar = await AgentOs.getSharedSidecar();
+    await sidecar.shutdown();
     await sidecar.dispose();
     rmSync(directory, { recursive: true, force: true });
   });
