@@ -1,0 +1,32 @@
+import { type Command, CommanderError } from "commander";
+
+import type { Io } from "./io.ts";
+import { failureExitCode, isBrokenPipe, printFailure } from "./output/failure.ts";
+
+/** What every command takes. */
+export interface GlobalOptions {
+  readonly pool?: string;
+  readonly json?: boolean;
+}
+
+/** What a command's definition needs: its surroundings, and where its exit code goes. */
+export class CommandContext {
+  readonly io: Io;
+  exitCode = 0;
+
+  constructor(io: Io) {
+    this.io = io;
+  }
+
+  /** Runs a command's work; what it throws becomes two lines on stderr and an exit code. */
+  async run(command: Command, work: (options: GlobalOptions) => Promise<number>): Promise<void> {
+    const options: GlobalOptions = command.optsWithGlobals();
+    try {
+      this.exitCode = await work(options);
+    } catch (error) {
+      if (error instanceof CommanderError) throw error;
+      if (!isBrokenPipe(error)) await printFailure(this.io, error, options.json === true);
+      this.exitCode = failureExitCode(error);
+    }
+  }
+}

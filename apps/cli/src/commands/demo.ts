@@ -1,0 +1,131 @@
+import { mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+import { AgentOs, AgentOsError } from "@agentos/client";
+
+import type { GlobalOptions } from "../command-context.ts";
+import { DEMO_FIX, findDemoProject } from "../demo/demo-project.ts";
+import { Stopwatch } from "../demo/stopwatch.ts";
+import { EXIT_CODE, exitCodeOf } from "../exit-code.ts";
+import { drainOutput } from "../guest/drain-output.ts";
+import { Interrupts } from "../guest/interrupts.ts";
+import type { Io } from "../io.ts";
+import { createDemoScreen, type DemoScreen, usesColour } from "../output/demo-screen.ts";
+import { diffLines } from "../output/diff.ts";
+
+const WORKSPACE = "/workspace";
+const TEST_COMMAND = ["node", "--test", "--test-reporter=spec"];
+
+interface Stage {
+  readonly io: Io;
+  readonly screen: DemoScreen;
+  readonly watch: Stopwatch;
+  readonly project: string;
+  readonly signal: AbortSignal;
+}
+
+/** `agentos demo`: a failing test, found and fixed in a VM. */
+export async function demo(io: Io, globals: GlobalOptions): Promise<number> {
+  using interrupts = new Interrupts(io.signals);
+  const screen = createDemoScreen(io, globals.json === true);
+  const watch = new Stopwatch(screen);
+  const project = await findDemoProject();
+  try {
+    await play({ io, screen, watch, project, signal: interrupts.signal }, globals.pool);
+    await screen.summary(watch.times, watch.totalMs);
+    return EXIT_CODE.ok;
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode;
+    throw error;
+  }
+}
+
+async function play(stage: Stage, pool: string | undefined): Promise<void> {
+  const { screen, watch, signal } = stage;
+  await screen.begin("A shared sidecar, and a VM in it");
+  await watch.time("sidecar", "the sidecar", () => reachSidecar(pool, signal));
+  const os = await watch.time("vm", "lease a VM", async () => {
+    const leased = await AgentOs.create({ pool, signal });
+    const { driver, isolation } = await leased.info();
+    return [`VM ${leased.id}: driver ${driver}, ${isolation}`, leased] as const;
+  });
+  try {
+    await work(stage, os);
+  } finally {
+    await watch.time("end", "end the VM", async () => {
+      await os.dispose();
+      return ["the VM is gone, with its processes and files", undefined] as const;
+    });
+  }
+}
+
+async function work(stage: Stage, os: AgentOs): Promise<void> {
+  const { screen, watch, project, signal } = stage;
+  const { path } = DEMO_FIX;
+  await screen.begin(`\nA project of examples/, copied in, its tests run there`);
+  await watch.time("copy", "copy the project in", async () => {
+    await os.fs.upload(project, WORKSPACE, { signal });
+    return [`${basename(project)} is in ${WORKSPACE}`, undefined] as const;
+  });
+  await watch.time("tests", "its tests", () => runTests(stage, os, 1));
+  await screen.begin(`\nOne file changed from outside, and the tests again`);
+  await watch.time("fix", "fix one line", () => fix(os));
+  await watch.time("tests-again", "its tests again", () => runTests(stage, os, 0));
+  await screen.begin(`\nThe changed file, brought back out`);
+  const copy = await watch.time("bring-back", "bring the file back", () => bringBack(os, signal));
+  const [before, after] = await Promise.all([readText(join(project, path)), readText(copy)]);
+  await screen.diff(path, diffLines(before, after));
+}
+
+/** Runs the project's tests with live output; another exit code than the expected one is an error. */
+async function runTests(stage: Stage, os: AgentOs, expected: number) {
+  const guest = await os.spawn(TEST_COMMAND, {
+    env: usesColour(stage.io) ? { FORCE_COLOR: "1" } : {},
+    signal: stage.signal,
+  });
+  const print = (_channel: string, bytes: Uint8Array) => stage.screen.output(bytes);
+  await drainOutput(guest, { output: print, event: async () => {}, end: async () => {} }, os);
+  const exitCode = exitCodeOf(await guest.exited);
+  stage.signal.throwIfAborted();
+  if (exitCode !== expected) throw unexpected(exitCode, expected);
+  const text = expected === 0 ? "all of them pass" : "one fails: there is a bug";
+  return [`exit code ${exitCode}: ${text}`, undefined] as const;
+}
+
+async function fix(os: AgentOs) {
+  const { path, wrong, right } = DEMO_FIX;
+  const target = `${WORKSPACE}/${path}`;
+  const source = await os.fs.readFile(target, "utf8");
+  await os.fs.writeFile(
+    target,
+    source.replace(wrong, () => right),
+  );
+  return [`${path} is changed in the VM; the original is as it was`, undefined] as const;
+}
+
+async function bringBack(os: AgentOs, signal: AbortSignal) {
+  const directory = await mkdtemp(join(tmpdir(), "agentos-demo-"));
+  const copy = join(directory, basename(DEMO_FIX.path));
+  await os.fs.download(`${WORKSPACE}/${DEMO_FIX.path}`, copy, { signal });
+  return [copy, copy] as const;
+}
+
+function unexpected(actual: number, expected: number): AgentOsError {
+  const reason = `the project's tests ended with exit code ${actual}, expected ${expected}`;
+  return new AgentOsError("INTERNAL", reason, { reason });
+}
+
+async function readText(path: string): Promise<string> {
+  return await readFile(path, "utf8");
+}
+
+/** Connects to the pool's sidecar, which starts where none is alive. */
+async function reachSidecar(pool: string | undefined, signal: AbortSignal) {
+  const beganAt = Date.now();
+  const sidecar = await AgentOs.getSharedSidecar({ pool });
+  const { pid, startedAt, vms } = await sidecar.info();
+  signal.throwIfAborted();
+  const how = Date.parse(startedAt) >= beganAt ? "started" : `found, with ${vms} VMs in it`;
+  return [`sidecar ${pid}: ${how}`, undefined] as const;
+}

@@ -1,0 +1,70 @@
+import { AgentOs, type CreateOptions } from "@agentos/client";
+
+import type { GlobalOptions } from "../command-context.ts";
+import { createGuestOutput } from "../guest/guest-output.ts";
+import { Interrupts } from "../guest/interrupts.ts";
+import { type ProcessOptions, runGuest } from "../guest/run-guest.ts";
+import { type LimitOptions, limitsOf, warnOfSoftLimits } from "../guest/vm-limits.ts";
+import type { Io } from "../io.ts";
+import { printable } from "../output/printable.ts";
+import { write } from "../output/write.ts";
+
+export interface RunOptions extends ProcessOptions, LimitOptions {
+  readonly name?: string;
+  readonly mount?: boolean;
+  readonly readOnly?: boolean;
+  readonly mapOwner?: boolean;
+  readonly copy: boolean;
+}
+
+const WORKSPACE = "/workspace";
+
+/** `agentos run -- CMD`. */
+export async function run(
+  io: Io,
+  globals: GlobalOptions,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  using interrupts = new Interrupts(io.signals);
+  try {
+    const { signal } = interrupts;
+    await using os = await AgentOs.create({ ...createOptions(io, globals, options), signal });
+    const info = await os.info();
+    const output = createGuestOutput(io, globals.json === true, signal);
+    const { vmId, name, driver, isolation } = info;
+    await output.event("leased", { vmId, name, driver, isolation });
+    await warnOfSoftLimits(io, options, info);
+    if (options.mount !== true && options.copy) await copyIn(io, os, signal);
+    signal.throwIfAborted();
+    return await runGuest(io, { os, argv, options, output, interrupts });
+  } catch (error) {
+    // Whatever broke off because of Ctrl-C is no failure of its own.
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode;
+    throw error;
+  }
+}
+
+function createOptions(io: Io, globals: GlobalOptions, options: RunOptions): CreateOptions {
+  const mount = {
+    kind: "host" as const,
+    source: io.directory,
+    target: WORKSPACE,
+    readOnly: options.readOnly === true,
+    mapOwner: options.mapOwner === true,
+  };
+  return {
+    pool: globals.pool,
+    name: options.name,
+    limits: limitsOf(options),
+    mounts: options.mount === true ? [mount] : [],
+  };
+}
+
+async function copyIn(io: Io, os: AgentOs, signal: AbortSignal): Promise<void> {
+  const { skipped } = await os.fs.upload(io.directory, WORKSPACE, { signal });
+  if (skipped.length === 0) return;
+  const [first] = skipped;
+  const what = `${skipped.length} sockets, pipes or devices, such as ${printable(first?.path ?? "")}`;
+  await write(io.stderr, `agentos: not copied: ${what}\n`);
+}

@@ -1,0 +1,40 @@
+import type { CreateOptions, VmInfo } from "@agentos/client";
+
+import type { Io } from "../io.ts";
+import { write } from "../output/write.ts";
+
+/** The limits of `agentos run`. Sizes in bytes. */
+export interface LimitOptions {
+  readonly memory?: number;
+  readonly cpus?: number;
+  readonly pids?: number;
+  readonly disk?: number;
+  readonly requireLimits?: boolean;
+}
+
+const NAMES = { memory: "memoryBytes", cpus: "cpus", pids: "pids", disk: "diskBytes" } as const;
+const OPTIONS = ["memory", "cpus", "pids", "disk"] as const;
+
+/** The limits that were named, as the client takes them. */
+export function limitsOf(options: LimitOptions): CreateOptions["limits"] {
+  const named = namedLimits(options);
+  if (named.length === 0) return undefined;
+  return {
+    ...Object.fromEntries(named.map((option) => [NAMES[option], options[option]])),
+    ...(options.requireLimits === true && { require: named.map((option) => NAMES[option]) }),
+  };
+}
+
+/** One line on stderr for each limit that was named and that this machine does not hold hard. */
+export async function warnOfSoftLimits(io: Io, options: LimitOptions, info: VmInfo): Promise<void> {
+  for (const option of namedLimits(options)) {
+    const enforcement = info.limits[NAMES[option]]?.enforcement ?? "none";
+    if (enforcement === "hard") continue;
+    const held = enforcement === "soft" ? "is held only softly" : "is not held";
+    await write(io.stderr, `agentos: --${option} ${held} on this machine\n`);
+  }
+}
+
+function namedLimits(options: LimitOptions): (typeof OPTIONS)[number][] {
+  return OPTIONS.filter((option) => options[option] !== undefined);
+}

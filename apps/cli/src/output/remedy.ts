@@ -1,0 +1,37 @@
+import { type AgentOsError, type ErrorCode, isAgentOsError } from "@agentos/client";
+
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  ALREADY_EXISTS: "Choose another name, or see what has it with: agentos ps",
+  ARGUMENTS_TOO_LONG: "Pass long input on standard input or in a file.",
+  CANCELLED: "Nothing is left running; repeat the command when you want it.",
+  COMMAND_NOT_EXECUTABLE: "Look at its permission bits and its first line.",
+  COMMAND_NOT_FOUND: "Look at its name; the VM has the programs of the host's system directories.",
+  CONNECTION_LOST: "Repeat the command; a new connection is made by itself.",
+  DEADLINE_EXCEEDED:
+    "Repeat the command; if it happens again, look at the sidecar's log (docs/operations.md says where).",
+  FENCED: "Another program took this VM over; see who holds what with: agentos ps",
+  INVALID_ARGUMENT: "See the command's options with --help.",
+  MOUNT_REFUSED: "Leave out --mount to copy the directory in, or add --read-only.",
+  NOT_FOUND: "See what there is with: agentos ps",
+  POOL_EXHAUSTED: "End VMs that you no longer need (agentos ps), or use another --pool.",
+  SIDECAR_LOST: "Repeat the command; a new sidecar is started by itself.",
+  UNAUTHENTICATED: "The sidecar was replaced meanwhile: repeat the command.",
+  UNSUPPORTED_LIMIT: "Leave out --require-limits, or the limit that this machine can't hold.",
+  VERSION_MISMATCH:
+    "Another version of AgentOS runs the pool: end it with agentos down, or use another --pool.",
+  VM_ENDED: "Lease a new one with: agentos run",
+  VM_START_FAILED:
+    "Repeat the command; if it happens again, look at the sidecar's log (docs/operations.md says where).",
+};
+
+/** What a person can do about an error, in one line. */
+export function remedyOf(error: AgentOsError): string {
+  if (isAgentOsError(error, "DRIVER_UNAVAILABLE") && error.details.remedy !== undefined) {
+    return error.details.remedy;
+  }
+  if (isAgentOsError(error, "SIDECAR_NOT_FOUND")) return error.details.install;
+  if (isAgentOsError(error, "UNSUPPORTED") && error.details.instead !== undefined) {
+    return error.details.instead;
+  }
+  return REMEDIES[error.code] ?? "Repeat with AGENTOS_DEBUG=1 to see where it came from.";
+}

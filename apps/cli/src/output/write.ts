@@ -1,0 +1,37 @@
+import type { Writable } from "node:stream";
+
+/** Writes and waits until the bytes have left, so that a slow reader costs no memory here. Rejects with EPIPE where nobody reads. */
+export async function write(
+  stream: Writable,
+  bytes: Uint8Array | string,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const written = Promise.withResolvers<void>();
+  const abort = () => written.reject(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  stream.write(bytes, (error) => (error ? written.reject(error) : written.resolve()));
+  try {
+    await written.promise;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** One JSON document on one line. */
+export async function writeJson(
+  stream: Writable,
+  value: unknown,
+  signal?: AbortSignal,
+): Promise<void> {
+  await write(stream, `${JSON.stringify(value)}\n`, signal);
+}
+
+/** Resolves when everything written so far has left this process. */
+export async function flush(stream: Writable): Promise<void> {
+  if (stream.destroyed || stream.writableEnded) return;
+  await new Promise<void>((resolve) => {
+    // A stream that broke has nothing left to flush.
+    stream.write("", () => resolve());
+  });
+}

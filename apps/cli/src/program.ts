@@ -1,0 +1,57 @@
+import { Command, CommanderError } from "commander";
+
+import { CommandContext } from "./command-context.ts";
+import { defineCopyCommand } from "./definitions/copy.ts";
+import { defineGuestCommands } from "./definitions/guest.ts";
+import { defineSidecarCommands } from "./definitions/sidecar.ts";
+import { EXIT_CODE } from "./exit-code.ts";
+import type { Io } from "./io.ts";
+import { printFailure } from "./output/failure.ts";
+import { VERSION } from "./version.ts";
+
+const HELP = `
+Exit codes: 0 ok; the guest's own, or 128 + its signal (run, exec); 64 wrong arguments;
+124 timed out; 125 AgentOS failed; 126 not executable; 127 not found; 130 interrupted.`;
+
+/** Runs one command line to its end and resolves with the exit code; never rejects. */
+export async function runCommandLine(args: readonly string[], io: Io): Promise<number> {
+  const context = new CommandContext(io);
+  try {
+    await createProgram(context).parseAsync([...args], { from: "user" });
+    return context.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      await printFailure(io, error, false);
+      return EXIT_CODE.failed;
+    }
+    return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
+  }
+}
+
+/** The command tree of `agentos`. What a command does is imported when it runs. */
+function createProgram(context: CommandContext): Command {
+  const program = new Command("agentos")
+    .description("Run programs and agents in isolated workspaces on this machine.")
+    .version(VERSION)
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => void context.io.stdout.write(text),
+      writeErr: (text) => void context.io.stderr.write(text),
+      outputError: (text, print) => print(text.replace(/^error: /, "agentos: ")),
+    })
+    .addHelpText("after", HELP);
+  defineSidecarCommands(program, context);
+  defineGuestCommands(program, context);
+  defineCopyCommand(program, context);
+  for (const command of [program, ...program.commands]) addGlobals(command);
+  return program;
+}
+
+function addGlobals(command: Command): void {
+  const path = command.parent === null ? "agentos" : `agentos ${command.name()}`;
+  command
+    .option("--pool <name>", 'the sidecar to use, by its pool (default: "default")')
+    .option("--json", "one JSON document, or one JSON line per event")
+    .showHelpAfterError(`usage: ${path} ${command.usage()}\nSee: ${path} --help`);
+}
