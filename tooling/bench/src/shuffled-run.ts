@@ -1,7 +1,16 @@
+import { type Summary, summarise } from "./sample.ts";
+
 /** One way of doing a row's work. Answers how long it took, or how much it used. */
 export interface Variant {
   readonly name: string;
   readonly measure: () => Promise<number>;
+}
+
+/** What a shuffled run found. */
+export interface Measured {
+  readonly variants: Readonly<Record<string, Summary>>;
+  /** One variant's p50 divided by another's. */
+  readonly ratio: (name: string, floor: string, figure?: "p50" | "p95") => number;
 }
 
 /** Milliseconds that `work` takes. */
@@ -12,19 +21,26 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** Runs every variant `count` times, in random order, so that none follows only itself; the first call of each is not counted. */
-export async function shuffledRun(
-  variants: readonly Variant[],
-  count: number,
-): Promise<Map<string, number[]>> {
-  const samples = new Map(variants.map(({ name }) => [name, [] as number[]]));
+export async function shuffledRun(variants: readonly Variant[], count: number): Promise<Measured> {
+  const samples = new Map<string, number[]>(variants.map(({ name }) => [name, []]));
   for (const { measure } of variants) await measure();
   const order = variants.flatMap((variant) => Array.from({ length: count }, () => variant));
   shuffle(order);
   for (const { name, measure } of order) samples.get(name)?.push(await measure());
-  return samples;
+  return measured(Object.fromEntries([...samples].map(([name, all]) => [name, summarise(all)])));
 }
 
-function shuffle<T>(items: T[]): void {
+/** The same view on figures that were taken otherwise. */
+export function measured(variants: Readonly<Record<string, Summary>>): Measured {
+  const value = (name: string, figure: "p50" | "p95"): number =>
+    variants[name]?.[figure] ?? Number.NaN;
+  return {
+    variants,
+    ratio: (name, floor, figure = "p50") => value(name, figure) / value(floor, figure),
+  };
+}
+
+function shuffle(items: Variant[]): void {
   for (let last = items.length - 1; last > 0; last -= 1) {
     const other = Math.floor(Math.random() * (last + 1));
     const [a, b] = [items[last], items[other]];

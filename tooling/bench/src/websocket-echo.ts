@@ -30,7 +30,9 @@ export async function startEcho(path: string): Promise<Echo> {
       const answer = new Promise<Buffer>((resolve) => {
         client.once("message", (data: Buffer) => resolve(data));
       });
-      client.send(JSON.stringify({ id, method: "fs.read", params: { path: `/tmp/${"x".repeat(120)}` } }));
+      client.send(
+        JSON.stringify({ id, method: "fs.read", params: { path: `/tmp/${"x".repeat(120)}` } }),
+      );
       Ping.parse(JSON.parse((await answer).toString("utf8")));
     },
     [Symbol.asyncDispose]: async () => {

@@ -81,7 +81,7 @@ export const FIELD = {
 export const LINK_VERSION = 1;
 
 /** What a frame of one kind may hold, and whether its pieces are passed on as they come. */
-export interface KindRule {
+interface KindRule {
   readonly maxPayloadBytes: number;
   readonly piecewise: boolean;
 }

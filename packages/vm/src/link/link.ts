@@ -16,7 +16,7 @@ import { LINK_KIND, VM_KINDS } from "./link-kinds.ts";
 import { violation } from "./violation.ts";
 
 /** Streams open at once on one link; vmd itself allows fewer. */
-export const MAX_LINK_STREAMS = 4096;
+const MAX_LINK_STREAMS = 4096;
 
 const LAST_STREAM = 0xffff_ffff;
 const SIGKILL = 9;

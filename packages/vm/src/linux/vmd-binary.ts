@@ -7,7 +7,7 @@ import { AgentOsError } from "@agentos/protocol";
 import { vmdFileName } from "../vmd-file-name.ts";
 
 /** What to do where the build could not make vmd. */
-export const VMD_REMEDY = "install a C compiler and run npm run build";
+const VMD_REMEDY = "install a C compiler and run npm run build";
 
 /** The path of the vmd binary that the build made. Rejects with `DRIVER_UNAVAILABLE`. */
 export async function findVmd(): Promise<string> {

@@ -44,7 +44,7 @@ async function hashSources(flags: string[]): Promise<string> {
 }
 
 /** The path of the program; compiled when a source has changed. */
-export async function buildHarness({ fast = false } = {}): Promise<string> {
+async function buildHarness({ fast = false } = {}): Promise<string> {
   const flags = [...(fast ? plain : sanitizers), ...warnings];
   const path = join(cache, `agent-${await hashSources(flags)}`);
   if (existsSync(path)) return path;

@@ -3,7 +3,6 @@ import { AgentOs } from "@agentos/client";
 import { hasBubblewrap, inBubblewrap } from "../bubblewrap.ts";
 import { hostFirstByte } from "../floors.ts";
 import { atMost, type Row } from "../row.ts";
-import { summarise } from "../sample.ts";
 import { shuffledRun } from "../shuffled-run.ts";
 
 /** create() to the first byte of /bin/echo; the VM's end is not counted. */
@@ -26,25 +25,28 @@ export const createRow: Row = {
     await using keep = await AgentOs.create();
     await keep.exec("true");
     const compare = hasBubblewrap();
-    const samples = await shuffledRun(
+    const { variants, ratio } = await shuffledRun(
       [
         { name: "spawn echo", measure: () => hostFirstByte("/bin/echo", ["hi"]) },
         { name: "create + echo", measure: createToFirstByte },
         ...(compare
-          ? [{ name: "bwrap echo", measure: () => hostFirstByte("bwrap", inBubblewrap(["/bin/echo", "hi"])) }]
+          ? [
+              {
+                name: "bwrap echo",
+                measure: () => hostFirstByte("bwrap", inBubblewrap(["/bin/echo", "hi"])),
+              },
+            ]
           : []),
       ],
       count,
     );
-    const variants = Object.fromEntries([...samples].map(([name, all]) => [name, summarise(all)]));
-    const p50 = (name: string): number => variants[name]?.p50 ?? Number.NaN;
     return {
       row: "create() to first output, nothing pooled",
       unit: "ms",
       variants,
       goals: [
-        atMost("p50 / spawn", p50("create + echo") / p50("spawn echo"), 2),
-        ...(compare ? [atMost("p50 / bwrap", p50("create + echo") / p50("bwrap echo"), 0.8)] : []),
+        atMost("p50 / spawn", ratio("create + echo", "spawn echo"), 2),
+        ...(compare ? [atMost("p50 / bwrap", ratio("create + echo", "bwrap echo"), 0.8)] : []),
       ],
     };
   },

@@ -38,10 +38,7 @@ export const memoryRow: Row = {
         "per VM": summarise([perVm / MIB]),
         "sidecar RSS": summarise([idle / MIB]),
       },
-      goals: [
-        atMost("MiB per VM", perVm / MIB, 1.5),
-        atMost("sidecar RSS, MiB", idle / MIB, 110),
-      ],
+      goals: [atMost("MiB per VM", perVm / MIB, 1.5), atMost("sidecar RSS, MiB", idle / MIB, 110)],
     };
   },
 };

@@ -7,10 +7,11 @@ import { fileURLToPath } from "node:url";
 
 import { hostProcess } from "../floors.ts";
 import { atMost, type Row } from "../row.ts";
-import { summarise } from "../sample.ts";
 import { shuffledRun, timed } from "../shuffled-run.ts";
 
-const PROGRAM = fileURLToPath(new URL("dist/main.js", import.meta.resolve("@agentos/sidecar/package.json")));
+const PROGRAM = fileURLToPath(
+  new URL("dist/main.js", import.meta.resolve("@agentos/sidecar/package.json")),
+);
 
 function startMessage(directory: string): Buffer {
   const json = Buffer.from(
@@ -43,7 +44,8 @@ async function spawnToReady(): Promise<number> {
   child.stdin.write(startMessage(directory));
   const [answer] = await once(child.stdout, "data");
   const tookMs = performance.now() - startedAt;
-  if (!String(answer).includes('"ready"')) throw new Error(`the sidecar did not start: ${String(answer)}`);
+  if (!String(answer).includes('"ready"'))
+    throw new Error(`the sidecar did not start: ${String(answer)}`);
   await end(child);
   rmSync(directory, { recursive: true, force: true });
   return tookMs;
@@ -53,7 +55,7 @@ async function spawnToReady(): Promise<number> {
 export const sidecarStartRow: Row = {
   name: "sidecar-start",
   run: async ({ count }) => {
-    const samples = await shuffledRun(
+    const { variants, ratio } = await shuffledRun(
       [
         {
           name: "node -e 0",
@@ -63,13 +65,11 @@ export const sidecarStartRow: Row = {
       ],
       Math.max(5, Math.round(count / 10)),
     );
-    const variants = Object.fromEntries([...samples].map(([name, all]) => [name, summarise(all)]));
-    const p50 = (name: string): number => variants[name]?.p50 ?? Number.NaN;
     return {
       row: "a sidecar from spawn to ready",
       unit: "ms",
       variants,
-      goals: [atMost("p50 / node -e 0", p50("spawn to ready") / p50("node -e 0"), 5)],
+      goals: [atMost("p50 / node -e 0", ratio("spawn to ready", "node -e 0"), 5)],
     };
   },
 };

@@ -23,7 +23,8 @@ export const vm = rows(
     "mount.read-only": "a host directory mounted read-only can be read, not written",
     "mount.read-write": "a host directory mounted read-write shares files both ways",
     "mount.memory": "a memory mount has its size",
-    "image.host": "the host image has system programs, a synthetic /etc, home, /tmp, /workspace and node",
+    "image.host":
+      "the host image has system programs, a synthetic /etc, home, /tmp, /workspace and node",
     "processes.list": "the process list shows the VM's processes",
     "vm.dispose": "dispose leaves no process, mount, socket or file",
     "vm.names": "a named VM is found by its name",

@@ -16,7 +16,9 @@ describe("bad input", () => {
     for (const path of ["relative", "", "/a\0b", `/${"x".repeat(5000)}`]) {
       await expect(os.fs.writeFile(path, "x")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     }
-    await expect(os.exec("true", { cwd: "relative" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(os.exec("true", { cwd: "relative" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
     await expect(os.exec("true", { cwd: "/none" })).rejects.toMatchObject({
       code: "FILE_SYSTEM",
       errno: "ENOENT",
@@ -58,8 +60,8 @@ describe("bad input", () => {
   });
 
   test("[bad.arguments] a huge argument list is refused", async () => {
-    const arguments_ = Array.from({ length: 900 }, () => "x".repeat(1024));
-    await expect(os.exec(["echo", ...arguments_])).rejects.toMatchObject({ code: "ARGUMENTS_TOO_LONG" });
+    const words = Array.from({ length: 900 }, () => "x".repeat(1024));
+    await expect(os.exec(["echo", ...words])).rejects.toMatchObject({ code: "ARGUMENTS_TOO_LONG" });
     await expect(os.exec(["echo", "x".repeat(200_000)])).rejects.toMatchObject({
       code: "ARGUMENTS_TOO_LONG",
     });
@@ -78,6 +80,8 @@ describe("bad input", () => {
     await expect(AgentOs.create(misspelt)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     const unknownLimit = { name: "x", limits: { pids: 3, memoryByte: 3 } };
     await expect(AgentOs.create(unknownLimit)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-    await expect(AgentOs.create({ limits: { pids: -1 } })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(AgentOs.create({ limits: { pids: -1 } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
   });
 });

@@ -46,7 +46,12 @@ describe("exec and spawn", () => {
 
   test("[exec.timeout] a timeout ends the whole session", async () => {
     const result = await os.exec("(sleep 4321 & sleep 4321); echo never", { timeoutMs: 100 });
-    expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", outcome: "timed-out", stdout: "" });
+    expect(result).toMatchObject({
+      exitCode: null,
+      signal: "SIGKILL",
+      outcome: "timed-out",
+      stdout: "",
+    });
     expect(await untilGone("sleep 4321")).toBe(0);
   });
 
@@ -72,7 +77,9 @@ describe("exec and spawn", () => {
     const text = "0123456789\n".repeat(200_000);
     const { stdout } = await os.exec("wc -c; cat", { stdin: text });
     expect(stdout).toBe(`${text.length}\n`);
-    expect((await os.exec("cat", { stdin: "ende\u0301 \u{1F600}" })).stdout).toBe("ende\u0301 \u{1F600}");
+    expect((await os.exec("cat", { stdin: "ende\u0301 \u{1F600}" })).stdout).toBe(
+      "ende\u0301 \u{1F600}",
+    );
     expect((await os.exec("cat")).stdout).toBe("");
     expect((await os.exec("head -c 3", { stdin: text })).stdout).toBe("012");
   });
@@ -100,7 +107,11 @@ describe("exec and spawn", () => {
   });
 
   test("[spawn.back-pressure] an unread stream stops its program, not its neighbours", async () => {
-    const flood = await os.spawn(["bash", "-c", "i=0; while printf '%01023d\\n' 0; do i=$((i+1)); echo $i > /tmp/count; done"]);
+    const flood = await os.spawn([
+      "bash",
+      "-c",
+      "i=0; while printf '%01023d\\n' 0; do i=$((i+1)); echo $i > /tmp/count; done",
+    ]);
     let before = "";
     let after = "x";
     while (before !== after || after === "") {
@@ -123,9 +134,12 @@ describe("exec and spawn", () => {
   });
 
   test("[logs.readers] a logged process has many readers and drops the oldest", async () => {
-    const logged = await os.spawn(["bash", "-c", "for i in $(seq 1 200000); do echo line $i; done"], {
-      output: "logged",
-    });
+    const logged = await os.spawn(
+      ["bash", "-c", "for i in $(seq 1 200000); do echo line $i; done"],
+      {
+        output: "logged",
+      },
+    );
     await logged.exited;
     const read = async (): Promise<string> => {
       let text = "";

@@ -44,7 +44,11 @@ describe("files, mounts and the image", () => {
     expect(await fs.readlink("/workspace/a/b/link")).toBe("one");
     expect(await fs.realpath("/workspace/a/b/link")).toBe("/workspace/a/b/one");
     expect((await fs.lstat("/workspace/a/b/link")).type).toBe("symlink");
-    expect(await fs.stat("/workspace/a/b/link")).toMatchObject({ type: "file", size: 2, mode: 0o640 });
+    expect(await fs.stat("/workspace/a/b/link")).toMatchObject({
+      type: "file",
+      size: 2,
+      mode: 0o640,
+    });
     await fs.copy("/workspace/a", "/workspace/c", { recursive: true });
     expect(await fs.readdir("/workspace/c/b")).toEqual(["link", "one"]);
     expect((await fs.lstat("/workspace/c/b/link")).type).toBe("symlink");
@@ -109,7 +113,9 @@ describe("files, mounts and the image", () => {
     symlinkSync("deep/er/run.sh", join(source, "link"));
     await os.fs.upload(source, "/workspace/tree");
     expect((await os.exec("./link", { cwd: "/workspace/tree" })).stdout).toBe("ran\n");
-    await os.exec("echo more >> 'na\u00efve name'; ln -s /etc/passwd out", { cwd: "/workspace/tree" });
+    await os.exec("echo more >> 'na\u00efve name'; ln -s /etc/passwd out", {
+      cwd: "/workspace/tree",
+    });
     const back = join(world.directory, "back");
     await os.fs.download("/workspace/tree", back);
     expect(statSync(join(back, "deep/er/run.sh")).mode & 0o777).toBe(0o755);

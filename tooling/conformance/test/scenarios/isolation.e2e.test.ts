@@ -15,6 +15,7 @@ const PROBE_SOURCE = join(import.meta.dirname, "../../probe/probe.c");
 describe("isolation", () => {
   let os: AgentOs;
   let probe: Map<string, string>;
+  const results = (names: string[]): (string | undefined)[] => names.map((name) => probe.get(name));
 
   beforeAll(async () => {
     os = await AgentOs.create({ limits: { diskBytes: 32 * 1024 * 1024 } });
@@ -44,11 +45,13 @@ describe("isolation", () => {
     const fill = "dd if=/dev/zero of=$0/fill bs=1M count=200 2>&1; rm -f $0/fill";
     for (const place of ["/tmp", "/workspace", "/home/agent", "/dev/shm", "/var/tmp"]) {
       const { stdout } = await os.exec(["/bin/sh", "-c", fill, place]);
-      expect(stdout, place).toContain("No space left on device");
+      expect(`${place}: ${stdout}`).toContain("No space left on device");
     }
     const { stdout } = await os.exec("awk '$3 == \"tmpfs\" && $4 !~ /size=/' /proc/self/mounts");
     expect(stdout).toBe("");
-    expect((await os.exec("echo x > /fill; echo x > /dev/fill")).stderr).toMatch(/Read-only|denied/);
+    expect((await os.exec("echo x > /fill; echo x > /dev/fill")).stderr).toMatch(
+      /Read-only|denied/,
+    );
   });
 
   test("[hole.3] PID 1 shows no secret and no host path", async () => {
@@ -58,13 +61,16 @@ describe("isolation", () => {
   });
 
   test("[hole.4] [probe.environment] a process gets descriptors 0, 1, 2 and the named environment", async () => {
-    const { stdout } = await os.exec(["/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; echo; env"], {
-      env: { ASKED: "yes" },
-    });
+    const { stdout } = await os.exec(
+      ["/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; echo; env"],
+      {
+        env: { ASKED: "yes" },
+      },
+    );
     const [descriptors = "", ...environment] = stdout.trim().split("\n");
     // 3 is the directory that ls itself has open.
     expect(descriptors.trim()).toBe("0 1 2 3");
-    const names = environment.map((line) => line.split("=")[0]).toSorted();
+    const names = environment.map((line) => line.split("=")[0] ?? "").toSorted();
     expect(names).toEqual(
       ["ASKED", "HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "USER"].toSorted(),
     );
@@ -89,7 +95,10 @@ describe("isolation", () => {
         () => undefined,
         (reason: unknown) => reason,
       );
-      expect(isAgentOsError(error, "FILE_SYSTEM"), String(attempt)).toBe(true);
+      expect([String(attempt), isAgentOsError(error, "FILE_SYSTEM")]).toEqual([
+        String(attempt),
+        true,
+      ]);
     }
     await os.fs.rm("/workspace/up", { recursive: true });
     expect(readFileSync(secret, "utf8")).toBe("host secret");
@@ -148,9 +157,9 @@ describe("isolation", () => {
   });
 
   test("[probe.namespaces] namespaces, mounts and chroot are refused", () => {
-    for (const name of ["unshare-user", "unshare-mount", "clone-user", "mount", "setns", "chroot"]) {
-      expect(probe.get(name), name).toBe("EPERM");
-    }
+    expect(
+      results(["unshare-user", "unshare-mount", "clone-user", "mount", "setns", "chroot"]),
+    ).toEqual(Array(6).fill("EPERM"));
   });
 
   test("[probe.host-signal] a host process can't be signalled", () => {
@@ -164,9 +173,9 @@ describe("isolation", () => {
   });
 
   test("[probe.sysrq] sysrq and core_pattern can't be written", () => {
-    for (const name of ["sysrq", "core-pattern"]) {
-      expect(probe.get(name), name).toMatch(/^(EACCES|EPERM|EROFS|ENOENT)$/);
-    }
+    expect(results(["sysrq", "core-pattern"]).join()).toMatch(
+      /^((EACCES|EPERM|EROFS|ENOENT),?){2}$/,
+    );
   });
 
   test("[probe.sys] /sys is absent", async () => {
@@ -175,11 +184,23 @@ describe("isolation", () => {
 
   test("[probe.devices] /dev is minimal and devices can't be made", async () => {
     const { stdout } = await os.exec("ls /dev");
-    expect(stdout.trim().split("\n").toSorted()).toEqual(
-      ["fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"],
-    );
+    expect(stdout.trim().split("\n").toSorted()).toEqual([
+      "fd",
+      "full",
+      "null",
+      "ptmx",
+      "pts",
+      "random",
+      "shm",
+      "stderr",
+      "stdin",
+      "stdout",
+      "tty",
+      "urandom",
+      "zero",
+    ]);
     expect(probe.get("mknod")).toBe("EPERM");
-    for (const name of ["kcore", "kmsg"]) expect(probe.get(name), name).not.toBe("ok");
+    expect(results(["kcore", "kmsg"])).not.toContain("ok");
   });
 
   test("[probe.net] the network is lo alone", async () => {
@@ -200,7 +221,7 @@ describe("isolation", () => {
   });
 
   test("[probe.sockets] socket families that reach out are refused", () => {
-    for (const name of ["vsock", "packet", "alg"]) expect(probe.get(name), name).toBe("EAFNOSUPPORT");
+    expect(results(["vsock", "packet", "alg"])).toEqual(Array(3).fill("EAFNOSUPPORT"));
     expect(probe.get("inet")).toBe("ok");
   });
 
@@ -211,9 +232,9 @@ describe("isolation", () => {
   });
 
   test("[probe.syscalls] dangerous calls are refused", () => {
-    for (const name of ["keyctl", "bpf", "io-uring", "ptrace"]) {
-      expect(probe.get(name), name).toMatch(/^(EPERM|ENOSYS)$/);
-    }
+    expect(results(["keyctl", "bpf", "io-uring", "ptrace"]).join()).toMatch(
+      /^((EPERM|ENOSYS),?){4}$/,
+    );
   });
 
   test("[probe.x32] a call of a foreign architecture kills its caller", () => {
@@ -222,7 +243,9 @@ describe("isolation", () => {
 
   test("[probe.setuid] set-user-ID gains nothing and can't be made", async () => {
     expect(probe.get("setuid-bit")).toBe("EPERM");
-    const { stdout } = await os.exec("grep -E 'NoNewPrivs|CapEff|CapBnd|Seccomp:' /proc/self/status");
+    const { stdout } = await os.exec(
+      "grep -E 'NoNewPrivs|CapEff|CapBnd|Seccomp:' /proc/self/status",
+    );
     expect(stdout.replaceAll(/\s+/g, " ").trim()).toBe(
       "CapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 Seccomp: 2",
     );

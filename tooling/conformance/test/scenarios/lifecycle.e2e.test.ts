@@ -34,6 +34,10 @@ async function firstLine(child: ChildProcess): Promise<Line> {
   return line;
 }
 
+function files(): string[] {
+  return readdirSync(join(world.directory, "run"), { recursive: true, encoding: "utf8" });
+}
+
 /** Ends when `condition` holds; vitest's timeout is the bound. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -43,7 +47,11 @@ describe("lifecycle", () => {
   test("[pool.race] [pool.shared] 20 programs starting at once end with one sidecar", async () => {
     const programs = Array.from({ length: 20 }, () => start([PROGRAM, "once"]));
     const lines = await Promise.all(programs.map(firstLine));
-    await Promise.all(programs.map((child) => (child.exitCode === null ? once(child, "exit") : [])));
+    await Promise.all(
+      programs.map(async (child) => {
+        if (child.exitCode === null) await once(child, "exit");
+      }),
+    );
     expect(programs.map(({ exitCode }) => exitCode)).toEqual(programs.map(() => 0));
     expect(new Set(lines.map(({ sidecarPid }) => sidecarPid)).size).toBe(1);
     const command = start([COMMAND, "exec", "--help"]);
@@ -51,7 +59,14 @@ describe("lifecycle", () => {
     expect(command.exitCode).toBe(0);
     await using os = await AgentOs.create({ name: "shared-with-command" });
     expect((await os.info()).sidecarPid).toBe(lines[0]?.sidecarPid);
-    const run = start([COMMAND, "exec", "shared-with-command", "--", "touch", "/workspace/by-command"]);
+    const run = start([
+      COMMAND,
+      "exec",
+      "shared-with-command",
+      "--",
+      "touch",
+      "/workspace/by-command",
+    ]);
     await once(run, "exit");
     expect(run.exitCode).toBe(0);
     expect(await os.fs.exists("/workspace/by-command")).toBe(true);
@@ -80,8 +95,6 @@ describe("lifecycle", () => {
   test("[lease.client-killed] a killed client leaves nothing after the grace", async () => {
     const marker = `sleep ${8_000_000 + process.pid}`;
     await using witness = await AgentOs.create();
-    const files = (): string[] =>
-      readdirSync(join(world.directory, "run"), { recursive: true, encoding: "utf8" });
     const before = new Set(files());
     const program = start([PROGRAM, "hold"], { MARKER: marker });
     await firstLine(program);

@@ -29,12 +29,16 @@ describe("unix semantics", () => {
   });
 
   test("[unix.background] background jobs and wait work", async () => {
-    const { stdout, exitCode } = await bash("(sleep 0.05; exit 7) & wait $!; echo $?; jobs; exit 0");
+    const { stdout, exitCode } = await bash(
+      "(sleep 0.05; exit 7) & wait $!; echo $?; jobs; exit 0",
+    );
     expect([stdout, exitCode]).toEqual(["7\n", 0]);
   });
 
   test("[unix.trap] traps run", async () => {
-    const { stdout } = await bash("trap 'echo term' TERM; trap 'echo bye' EXIT; kill -TERM $$; echo on");
+    const { stdout } = await bash(
+      "trap 'echo term' TERM; trap 'echo bye' EXIT; kill -TERM $$; echo on",
+    );
     expect(stdout).toBe("term\non\nbye\n");
   });
 
@@ -81,10 +85,10 @@ describe("unix semantics", () => {
 
   test("[unix.ownership] files belong to the VM's user", async () => {
     await os.fs.writeFile("/workspace/mine", "x");
-    const { stdout } = await bash("stat -c '%U:%G %u' mine . ~ ; id -un; touch ~/x && echo writable");
-    expect(stdout).toBe(
-      "agent:agent 1000\nagent:agent 1000\nagent:agent 1000\nagent\nwritable\n",
+    const { stdout } = await bash(
+      "stat -c '%U:%G %u' mine . ~ ; id -un; touch ~/x && echo writable",
     );
+    expect(stdout).toBe("agent:agent 1000\nagent:agent 1000\nagent:agent 1000\nagent\nwritable\n");
   });
 
   test("[unix.big-output] 100 MiB of output arrives whole", async () => {
@@ -98,7 +102,9 @@ describe("unix semantics", () => {
     expect(await process.exited).toMatchObject({ exitCode: 0, outcome: "exited" });
     expect(bytes).toBe(100 * MIB);
     expect(hash.digest("hex")).toBe(
-      createHash("sha256").update(Buffer.alloc(100 * MIB, "a")).digest("hex"),
+      createHash("sha256")
+        .update(Buffer.alloc(100 * MIB, "a"))
+        .digest("hex"),
     );
   });
 
@@ -116,7 +122,12 @@ describe("unix semantics", () => {
 
   test("[unix.quick] 1,000 quick execs lose no trailing byte", async () => {
     for (let round = 0; round < 1000; round += 1) {
-      const { stdout, exitCode } = await os.exec(["printf", "line %d\nlast %d", String(round), String(round)]);
+      const { stdout, exitCode } = await os.exec([
+        "printf",
+        "line %d\nlast %d",
+        String(round),
+        String(round),
+      ]);
       expect([stdout, exitCode]).toEqual([`line ${round}\nlast ${round}`, 0]);
     }
   });

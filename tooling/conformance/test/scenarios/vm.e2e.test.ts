@@ -38,7 +38,9 @@ describe("a VM's life", () => {
     expect(other.id).toBe(os.id);
     expect(await other.fs.readFile("/workspace/x", "utf8")).toBe("same VM");
     expect((await AgentOs.list()).map(({ name }) => name)).toContain("builder");
-    await expect(AgentOs.create({ name: "builder" })).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+    await expect(AgentOs.create({ name: "builder" })).rejects.toMatchObject({
+      code: "ALREADY_EXISTS",
+    });
     await expect(AgentOs.attach("nobody")).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
@@ -51,9 +53,9 @@ describe("a VM's life", () => {
     expect(info.sidecarPid).toBeGreaterThan(1);
     expect(info.epoch).toBeGreaterThan(0);
     expect((await os.exec("ulimit -n")).stdout).toBe("256\n");
-    await expect(AgentOs.create({ limits: { wallMs: 50, require: ["cpus"], cpus: 1 } })).rejects.toMatchObject(
-      { code: "UNSUPPORTED_LIMIT", details: { limit: "cpus" } },
-    );
+    await expect(
+      AgentOs.create({ limits: { wallMs: 50, require: ["cpus"], cpus: 1 } }),
+    ).rejects.toMatchObject({ code: "UNSUPPORTED_LIMIT", details: { limit: "cpus" } });
   });
 
   test("[lease.takeover] a takeover fences the other holders", async () => {
