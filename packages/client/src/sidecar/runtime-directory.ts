@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { AgentOsError, PROTOCOL_VERSION } from "@agentos/protocol";
@@ -14,7 +14,9 @@ export function runtimeDirectory(option: string | undefined): string {
   const set = option ?? given("AGENTOS_RUNTIME_DIR");
   if (set !== undefined) return set;
   const xdg = given("XDG_RUNTIME_DIR");
-  return xdg === undefined ? join(tmpdir(), `agentos-${userInfo().uid}`) : join(xdg, "agentos");
+  // Not userInfo(): a user need not be in the password file.
+  const user = process.geteuid?.() ?? "user";
+  return xdg === undefined ? join(tmpdir(), `agentos-${user}`) : join(xdg, "agentos");
 }
 
 /** Where durable state goes: the option, AGENTOS_STATE_DIR, XDG_STATE_HOME/agentos, else ~/.local/state/agentos. */
