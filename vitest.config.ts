@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 
+import { NotRunReporter } from "./tooling/conformance/src/not-run-reporter.ts";
 import { TallyReporter } from "./tooling/tally-reporter.ts";
 
 const conditions = ["@agentos/source", "node", "import", "default"];
@@ -7,7 +8,11 @@ const tallyFile = process.env["AGENTOS_TALLY_FILE"];
 
 export default defineConfig({
   test: {
-    reporters: tallyFile === undefined ? ["default"] : ["default", new TallyReporter(tallyFile)],
+    reporters: [
+      "default",
+      new NotRunReporter(),
+      ...(tallyFile === undefined ? [] : [new TallyReporter(tallyFile)]),
+    ],
     projects: [
       {
         ssr: { resolve: { conditions } },

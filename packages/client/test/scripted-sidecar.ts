@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -21,7 +22,13 @@ import { sidecarFolder } from "../src/sidecar/runtime-directory.ts";
 /** A runtime directory of a test's own; removed with `dispose`. */
 export function temporaryDirectory(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "aos-"));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, [Symbol.dispose]: () => removeTree(path) };
+}
+
+/** Also what lies in directories that their owner may not write. */
+function removeTree(path: string): void {
+  execFileSync("chmod", ["-R", "u+rwX", path]);
+  rmSync(path, { recursive: true, force: true });
 }
 
 const Text = z.object({ type: z.string(), method: z.string().optional() });

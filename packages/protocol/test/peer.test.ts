@@ -133,7 +133,7 @@ test("a result that does not parse is an internal error of the answering side", 
   expect(faults).toHaveLength(1);
 });
 
-test("an unknown method, an unanswered one and wrong params are typed", async () => {
+test("[bad.method] an unknown method, an unanswered one and wrong params are typed", async () => {
   const raw = new RawEnd();
   const ask = (id: number, method: string, params?: unknown): void =>
     raw.send({ type: "request", id, method, params });

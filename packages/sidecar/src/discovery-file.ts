@@ -21,7 +21,10 @@ export async function writeDiscoveryFile(path: string, content: DiscoveryFile): 
 }
 
 /** Removes the file if it still speaks of this life of this sidecar. */
-export async function removeDiscoveryFile(path: string, own: { sidecarId: string; epoch: number; pid: number }): Promise<void> {
+export async function removeDiscoveryFile(
+  path: string,
+  own: { sidecarId: string; epoch: number; pid: number },
+): Promise<void> {
   const content = await readDiscoveryFile(path);
   const isOurs =
     content?.sidecarId === own.sidecarId && content.epoch === own.epoch && content.pid === own.pid;

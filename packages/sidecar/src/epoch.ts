@@ -11,7 +11,9 @@ export function nextEpoch(stateDirectory: string, owner: string): number {
   const path = join(stateDirectory, "epochs.sqlite");
   try {
     using database = new DatabaseSync(path, { timeout: BUSY_MS });
-    database.exec("CREATE TABLE IF NOT EXISTS epochs (owner TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT");
+    database.exec(
+      "CREATE TABLE IF NOT EXISTS epochs (owner TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT",
+    );
     const row = database
       .prepare(
         "INSERT INTO epochs VALUES (?, 1) ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch",

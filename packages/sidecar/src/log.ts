@@ -71,7 +71,8 @@ export class StderrLog implements Log {
     destination.on("error", () => undefined);
     const redact = { paths: secretPaths(), censor: "[redacted]" };
     this.#logger = pino({ level: "info", base: this.#base, redact }, destination);
-    for (const { level, facts, message } of this.#waiting.splice(0)) this.#logger[level](facts, message);
+    for (const { level, facts, message } of this.#waiting.splice(0))
+      this.#logger[level](facts, message);
   }
 }
 

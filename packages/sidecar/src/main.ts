@@ -7,6 +7,8 @@ if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[
   const { run } = await import("./run.ts");
   await run();
 } else {
-  process.stderr.write(`agentos-sidecar needs Node >= ${OLDEST_NODE.join(".")}, this is ${process.version}\n`);
+  process.stderr.write(
+    `agentos-sidecar needs Node >= ${OLDEST_NODE.join(".")}, this is ${process.version}\n`,
+  );
   process.exitCode = 1;
 }

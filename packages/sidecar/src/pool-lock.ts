@@ -19,13 +19,19 @@ export class PoolLock implements Disposable {
     try {
       // Node has no flock; SQLite's file locks are the kernel's.
       database = new DatabaseSync(path, { timeout: 0 });
-      database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+      // Not EXCLUSIVE: that takes several locks one after the other, and of two racers both may fail.
+      database.exec("PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE");
       return new PoolLock(database);
     } catch (cause) {
       database?.close();
       if (isBusy(cause)) return undefined;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new AgentOsError("SIDECAR_START_FAILED", `cannot lock ${path}: ${reason}`, { reason, stderr: [] }, { cause });
+      throw new AgentOsError(
+        "SIDECAR_START_FAILED",
+        `cannot lock ${path}: ${reason}`,
+        { reason, stderr: [] },
+        { cause },
+      );
     }
   }
 
@@ -35,5 +41,7 @@ export class PoolLock implements Disposable {
 }
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === SQLITE_BUSY;
+  return (
+    error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === SQLITE_BUSY
+  );
 }

@@ -55,7 +55,10 @@ async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<voi
   await sidecar.closed;
 }
 
-async function makeDrivers({ runtimeDirectory, epoch }: DriverContext): Promise<readonly VmDriver[]> {
+async function makeDrivers({
+  runtimeDirectory,
+  epoch,
+}: DriverContext): Promise<readonly VmDriver[]> {
   // Loaded after ready: nobody needs it before the first create.
   const { LinuxDriver } = await import("@agentos/vm");
   return [new LinuxDriver({ runDirectory: runtimeDirectory, epoch })];
@@ -67,7 +70,8 @@ async function answer(reply: StartReply): Promise<void> {
 }
 
 function failed(error: unknown): StartReply {
-  if (error instanceof AgentOsError) return { kind: "failed", code: error.code, message: error.message };
+  if (error instanceof AgentOsError)
+    return { kind: "failed", code: error.code, message: error.message };
   const { code, message } = encodeError(error);
   return { kind: "failed", code, message };
 }

@@ -12,7 +12,10 @@ import { makePrivateDirectory } from "./private-directory.ts";
 
 const HASH_CHARACTERS = 6;
 
-type HomeOptions = Pick<SidecarOptions, "sidecarId" | "stateDirectory" | "runtimeDirectory" | "pool">;
+type HomeOptions = Pick<
+  SidecarOptions,
+  "sidecarId" | "stateDirectory" | "runtimeDirectory" | "pool"
+>;
 
 /** What one life of a sidecar takes up on disk: its directories, its pool's lock, its epoch, its files. */
 export class SidecarHome implements AsyncDisposable {
@@ -29,7 +32,8 @@ export class SidecarHome implements AsyncDisposable {
   static async take(options: HomeOptions): Promise<SidecarHome | undefined> {
     const { stateDirectory, runtimeDirectory, pool, sidecarId } = options;
     await makePrivateDirectory(runtimeDirectory, "runtime directory");
-    const lock = pool === undefined ? undefined : PoolLock.acquire(join(runtimeDirectory, "sidecar.lock"));
+    const lock =
+      pool === undefined ? undefined : PoolLock.acquire(join(runtimeDirectory, "sidecar.lock"));
     if (pool !== undefined && lock === undefined) return undefined;
     try {
       await makePrivateDirectory(stateDirectory, "state directory");
@@ -49,7 +53,10 @@ export class SidecarHome implements AsyncDisposable {
     this.#lock = lock;
     this.epoch = epoch;
     const { runtimeDirectory } = options;
-    this.socketPath = join(runtimeDirectory, lock === undefined ? `${this.#prefix}${epoch}.sock` : "sidecar.sock");
+    this.socketPath = join(
+      runtimeDirectory,
+      lock === undefined ? `${this.#prefix}${epoch}.sock` : "sidecar.sock",
+    );
     this.vmDirectory = join(runtimeDirectory, `${this.#prefix}${epoch}`);
   }
 

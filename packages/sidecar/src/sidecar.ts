@@ -1,15 +1,17 @@
+import type { Clock } from "@agentos/core";
 import {
   DEFAULTS,
   type ListenAddress,
   type SidecarInfo,
   type StartReply,
   SUPPORTED_VERSIONS,
+  type Transport,
 } from "@agentos/protocol";
 
 import { BOUNDS } from "./bounds.ts";
 import type { SidecarControl, SidecarParts } from "./handlers/handler-context.ts";
 import { IdleExit } from "./idle-exit.ts";
-import { ApiKeys } from "./keys/api-keys.ts";
+import { type ApiKey, ApiKeys } from "./keys/api-keys.ts";
 import { errorFacts } from "./log.ts";
 import { capacityOf, type SidecarOptions } from "./options.ts";
 import { Connection } from "./server/connection.ts";
@@ -28,19 +30,22 @@ type State = "running" | "closing" | "closed";
 export class Sidecar implements AsyncDisposable, SidecarControl {
   readonly #options: SidecarOptions;
   readonly #home: SidecarHome;
+  readonly #clock: Clock;
   readonly #keys: ApiKeys;
   readonly #drivers: DriverSet;
   readonly #host: VmHost;
-  readonly #idle: IdleExit | undefined;
   readonly #connections = new Set<Connection>();
   readonly #startedAt = new Date().toISOString();
   readonly #closed = Promise.withResolvers<void>();
   #server: WebSocketServer | undefined;
+  #idle: IdleExit | undefined;
   #state: State = "running";
   #keep = false;
 
   /** Listens, or gives undefined where another sidecar of the pool is alive. Rejects with `SIDECAR_START_FAILED`, and nothing is left. */
-  static async start(options: SidecarOptions): Promise<{ sidecar: Sidecar; ready: Ready } | undefined> {
+  static async start(
+    options: SidecarOptions,
+  ): Promise<{ sidecar: Sidecar; ready: Ready } | undefined> {
     const home = await SidecarHome.take(options);
     if (home === undefined) return undefined;
     const sidecar = new Sidecar(options, home);
@@ -56,10 +61,17 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     this.#options = options;
     this.#home = home;
     const clock = options.clock ?? new SystemClock();
+    this.#clock = clock;
     this.#keys = new ApiKeys(clock);
     const { sidecarId, stateDirectory, warmPoolSize = DEFAULTS.warmPoolSize } = options;
     const { epoch, vmDirectory } = home;
-    const context = { sidecarId, epoch, stateDirectory, warmPoolSize, runtimeDirectory: vmDirectory };
+    const context = {
+      sidecarId,
+      epoch,
+      stateDirectory,
+      warmPoolSize,
+      runtimeDirectory: vmDirectory,
+    };
     this.#drivers = new DriverSet(() => options.drivers(context));
     this.#host = new VmHost({
       sidecarId,
@@ -70,13 +82,6 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       clock,
       log: options.log,
       onChange: () => this.#idle?.changed(),
-    });
-    if (options.pool === undefined) return;
-    this.#idle = new IdleExit({
-      clock,
-      idleMs: options.idleMs ?? DEFAULTS.sidecarIdleMs,
-      isBusy: () => this.#host.vmCount > 0,
-      expired: () => this.shutdown("nobody used it"),
     });
   }
 
@@ -156,21 +161,49 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       listen,
       keys: this.#keys,
       log: this.#options.log,
-      onConnection: (transport, key) => this.#accept(new Connection({ transport, key, parts: this.parts, log: this.#options.log })),
+      onConnection: (transport, key) => this.#accept(transport, key),
     });
     this.#server = server;
     const facts = this.#facts(server.listen);
     await this.#home.publish(facts);
+    // Not before: an end in the middle of the start would leave half of it behind.
+    this.#idle = this.#idleExit();
     return { kind: "ready", ...facts, sidecarId };
   }
 
   #facts(listen: ListenAddress): Omit<Ready, "kind"> {
     const { sidecarId, epoch } = this;
     const apiKey = this.#keys.createOwn();
-    return { sidecarId, epoch, pid: process.pid, listen, apiKey, protocol: { ...SUPPORTED_VERSIONS } };
+    return {
+      sidecarId,
+      epoch,
+      pid: process.pid,
+      listen,
+      apiKey,
+      protocol: { ...SUPPORTED_VERSIONS },
+    };
   }
 
-  #accept(connection: Connection): void {
+  #idleExit(): IdleExit | undefined {
+    const { pool, idleMs = DEFAULTS.sidecarIdleMs } = this.#options;
+    if (pool === undefined) return undefined;
+    return new IdleExit({
+      clock: this.#clock,
+      idleMs,
+      isBusy: () => this.#host.isBusy,
+      expired: () => this.shutdown("nobody used it"),
+    });
+  }
+
+  #accept(transport: Transport, key: ApiKey): void {
+    const { log } = this.#options;
+    const connection = new Connection({
+      transport,
+      key,
+      parts: this.parts,
+      clock: this.#clock,
+      log,
+    });
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
   }
@@ -182,7 +215,8 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     const timer = setTimeout(() => resolve("late"), BOUNDS.drainMs);
     const outcome = await Promise.race([this.#endVms(reason), late]);
     clearTimeout(timer);
-    if (outcome === "late") this.#options.log.error({ drainMs: BOUNDS.drainMs }, "VMs did not end in time");
+    if (outcome === "late")
+      this.#options.log.error({ drainMs: BOUNDS.drainMs }, "VMs did not end in time");
     for (const connection of this.#connections) connection.close();
     await this.#server?.[Symbol.asyncDispose]();
     await this.#home[Symbol.asyncDispose]();

@@ -33,11 +33,17 @@ function readFramed(input: Readable, deadlineMs: number): Promise<Buffer> {
     if (received.byteLength < LENGTH_BYTES) return;
     const length = received.readUInt32LE();
     if (length > BOUNDS.startRequestBytes) {
-      return reject(broken(`the start message has ${length} bytes, at most ${BOUNDS.startRequestBytes} are taken`));
+      return reject(
+        broken(
+          `the start message has ${length} bytes, at most ${BOUNDS.startRequestBytes} are taken`,
+        ),
+      );
     }
-    if (received.byteLength >= LENGTH_BYTES + length) resolve(received.subarray(LENGTH_BYTES, LENGTH_BYTES + length));
+    if (received.byteLength >= LENGTH_BYTES + length)
+      resolve(received.subarray(LENGTH_BYTES, LENGTH_BYTES + length));
   };
-  const onEnd = (): void => reject(broken(`stdin ended after ${received.byteLength} bytes, expected a start message`));
+  const onEnd = (): void =>
+    reject(broken(`stdin ended after ${received.byteLength} bytes, expected a start message`));
   const timer = setTimeout(() => reject(late(deadlineMs)), deadlineMs);
   input.on("data", onData).on("end", onEnd).on("error", reject);
   return promise.finally(() => {
@@ -60,8 +66,12 @@ function broken(reason: string): AgentOsError {
 }
 
 function late(deadlineMs: number): AgentOsError {
-  return new AgentOsError("DEADLINE_EXCEEDED", `no start message on stdin within ${deadlineMs} ms`, {
-    operation: "start",
-    deadlineMs,
-  });
+  return new AgentOsError(
+    "DEADLINE_EXCEEDED",
+    `no start message on stdin within ${deadlineMs} ms`,
+    {
+      operation: "start",
+      deadlineMs,
+    },
+  );
 }

@@ -24,10 +24,14 @@ export const CLIENT = { name: "test", version: "1.0.0" };
 /** Keeps what is logged. */
 export class RecordingLog implements Log {
   readonly lines: { level: string; facts: Record<string, unknown>; message: string }[] = [];
-  debug = (facts: Record<string, unknown>, message: string) => void this.lines.push({ level: "debug", facts, message });
-  info = (facts: Record<string, unknown>, message: string) => void this.lines.push({ level: "info", facts, message });
-  warn = (facts: Record<string, unknown>, message: string) => void this.lines.push({ level: "warn", facts, message });
-  error = (facts: Record<string, unknown>, message: string) => void this.lines.push({ level: "error", facts, message });
+  debug = (facts: Record<string, unknown>, message: string) =>
+    void this.lines.push({ level: "debug", facts, message });
+  info = (facts: Record<string, unknown>, message: string) =>
+    void this.lines.push({ level: "info", facts, message });
+  warn = (facts: Record<string, unknown>, message: string) =>
+    void this.lines.push({ level: "warn", facts, message });
+  error = (facts: Record<string, unknown>, message: string) =>
+    void this.lines.push({ level: "error", facts, message });
 }
 
 /** A client over any transport, with its streams and events recorded. */
@@ -52,7 +56,10 @@ export class TestClient implements AsyncDisposable {
   }
 
   async authenticate(): Promise<string> {
-    const { connectionId } = await this.peer.request("authenticate", { protocol: SUPPORTED_VERSIONS, client: CLIENT });
+    const { connectionId } = await this.peer.request("authenticate", {
+      protocol: SUPPORTED_VERSIONS,
+      client: CLIENT,
+    });
     return connectionId;
   }
 
@@ -75,17 +82,27 @@ export class TestClient implements AsyncDisposable {
   openStream(acknowledge = true): { stream: number; sink: RecordingSink } {
     this.#lastStream += 1;
     const sink = new RecordingSink();
-    if (acknowledge) sink.attach({ send: (frame) => this.peer.sendFrame(frame), close: () => undefined });
+    if (acknowledge)
+      sink.attach({ send: (frame) => this.peer.sendFrame(frame), close: () => undefined });
     this.#sinks.set(this.#lastStream, sink);
     return { stream: this.#lastStream, sink };
   }
 
   async create(spec: Partial<MethodParams<"vm.create">> = {}): Promise<LeasedVm> {
-    return await this.peer.request("vm.create", { vmId: this.id("vm"), leaseId: this.id("lease"), ...spec });
+    return await this.peer.request("vm.create", {
+      vmId: this.id("vm"),
+      leaseId: this.id("lease"),
+      ...spec,
+    });
   }
 
   /** Starts a process and gives its recorded stream and its answer to come. */
-  exec(scope: VmScope, argv: string[], more: Partial<MethodParams<"process.exec">> = {}, signal?: AbortSignal) {
+  exec(
+    scope: VmScope,
+    argv: string[],
+    more: Partial<MethodParams<"process.exec">> = {},
+    signal?: AbortSignal,
+  ) {
     const { stream, sink } = this.openStream();
     const processId = this.id("process");
     const { vmId, fence } = scope;
@@ -105,7 +122,9 @@ export class TestClient implements AsyncDisposable {
   }
 }
 
-export interface TestSidecarOptions extends Partial<Omit<SidecarOptions, "drivers" | "clock" | "log">> {
+export interface TestSidecarOptions extends Partial<
+  Omit<SidecarOptions, "drivers" | "clock" | "log">
+> {
   fake?: FakeDriverOptions;
   drivers?: readonly VmDriver[];
 }
@@ -120,7 +139,10 @@ export class TestSidecar implements AsyncDisposable {
   ready!: Ready;
 
   static async start(options: TestSidecarOptions = {}): Promise<TestSidecar> {
-    const test = new TestSidecar(await mkdtemp(join(tmpdir(), "sc-")), new FakeDriver(options.fake));
+    const test = new TestSidecar(
+      await mkdtemp(join(tmpdir(), "sc-")),
+      new FakeDriver(options.fake),
+    );
     const { fake: _fake, drivers, ...rest } = options;
     const started = await Sidecar.start({
       sidecarId: "test-sidecar",
@@ -130,8 +152,14 @@ export class TestSidecar implements AsyncDisposable {
       drivers: async () => drivers ?? [test.driver],
       log: test.log,
       clock: test.clock,
+    }).catch(async (error: unknown) => {
+      await rm(test.directory, { recursive: true, force: true });
+      throw error;
     });
-    if (started === undefined) throw new Error("another sidecar has this test's own directory");
+    if (started === undefined) {
+      await rm(test.directory, { recursive: true, force: true });
+      throw new Error("another sidecar has this test's own directory");
+    }
     test.sidecar = started.sidecar;
     test.ready = started.ready;
     return test;
@@ -153,7 +181,13 @@ export class TestSidecar implements AsyncDisposable {
     const key = this.sidecar.parts.keys.verify(apiKey);
     if (key === undefined) throw new Error("not a key of this sidecar");
     const [ours, theirs] = createMemoryTransportPair();
-    void new Connection({ transport: theirs, key, parts: this.sidecar.parts, log: this.log });
+    void new Connection({
+      transport: theirs,
+      key,
+      parts: this.sidecar.parts,
+      clock: this.clock,
+      log: this.log,
+    });
     return new TestClient(ours);
   }
 

@@ -1,8 +1,8 @@
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 
-import type { ListenAddress, Message, Transport } from "@agentos/protocol";
-import { WebSocket } from "ws";
+import { AgentOsError, type ListenAddress, type Message, type Transport } from "@agentos/protocol";
+import { type RawData, WebSocket } from "ws";
 
 import { TestClient } from "./sidecar-harness.ts";
 
@@ -36,14 +36,21 @@ class SocketTransport implements Transport {
   }
 }
 
-export function urlOf(listen: ListenAddress, path = "/"): string {
-  return listen.kind === "unix" ? `ws+unix:${listen.path}:${path}` : `ws://127.0.0.1:${listen.port}${path}`;
+function urlOf(listen: ListenAddress, path = "/"): string {
+  return listen.kind === "unix"
+    ? `ws+unix:${listen.path}:${path}`
+    : `ws://127.0.0.1:${listen.port}${path}`;
 }
 
 /** An open WebSocket. Rejects with the HTTP status of a refusal as message. */
 export async function openSocket(
   listen: ListenAddress,
-  options: { apiKey?: string; headers?: Record<string, string>; path?: string; origin?: string } = {},
+  options: {
+    apiKey?: string;
+    headers?: Record<string, string>;
+    path?: string;
+    origin?: string;
+  } = {},
 ): Promise<WebSocket> {
   const { apiKey, headers = {}, path, origin } = options;
   const authorization = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
@@ -82,24 +89,36 @@ export async function http(
   options: { path?: string; method?: string; headers?: Headers; body?: string } = {},
 ): Promise<HttpAnswer> {
   const { path = "/", method = "GET", headers = {}, body } = options;
-  const where = listen.kind === "unix" ? { socketPath: listen.path } : { host: "127.0.0.1", port: listen.port };
+  const where =
+    listen.kind === "unix" ? { socketPath: listen.path } : { host: "127.0.0.1", port: listen.port };
   return await new Promise((resolve, reject) => {
-    const asked = request({ ...where, path, method, headers, setHost: !("host" in headers) && listen.kind === "tcp" }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("end", () => {
-        const known = Object.entries(response.headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined);
-        resolve({ status: response.statusCode ?? 0, headers: Object.fromEntries(known), body: text });
-      });
-    });
+    const asked = request(
+      { ...where, path, method, headers, setHost: !("host" in headers) && listen.kind === "tcp" },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (text += chunk));
+        response.on("end", () => {
+          const known = Object.entries(response.headers).filter(
+            (entry): entry is [string, string | string[]] => entry[1] !== undefined,
+          );
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: Object.fromEntries(known),
+            body: text,
+          });
+        });
+      },
+    );
     asked.on("error", reject);
     asked.end(body);
   });
 }
 
 export function openRaw(listen: ListenAddress): Socket {
-  return listen.kind === "unix" ? connect({ path: listen.path }) : connect({ host: "127.0.0.1", port: listen.port });
+  return listen.kind === "unix"
+    ? connect({ path: listen.path })
+    : connect({ host: "127.0.0.1", port: listen.port });
 }
 
 /** Sends bytes as they are, and gives everything that comes back until the other side closes. */
@@ -113,4 +132,20 @@ export async function raw(listen: ListenAddress, text: string): Promise<string> 
   socket.write(text);
   await new Promise<void>((resolve) => socket.once("close", () => resolve()));
   return answer;
+}
+
+export function textOf(data: RawData): string {
+  return Buffer.isBuffer(data) ? data.toString() : "expected one buffer";
+}
+
+/** What of a refusal reaches a caller; undefined where there was none. */
+export async function codeOf(call: Promise<unknown>): Promise<unknown> {
+  return await call.then(
+    () => undefined,
+    (error: unknown) => {
+      if (!(error instanceof AgentOsError)) return error;
+      const { code, details, message } = error;
+      return { code, details, message };
+    },
+  );
 }

@@ -8,7 +8,8 @@ const DIRECTORY_MODE = 0o755;
 
 /** Files: every path is resolved by the VM's own agent. */
 export function fsHandlers(context: HandlerContext): Handlers {
-  const files = (scope: VmScope): VmFiles => context.host.access(context.holder, scope).handle.files;
+  const files = (scope: VmScope): VmFiles =>
+    context.host.access(context.holder, scope).handle.files;
   return {
     ...fileStreamHandlers(context),
     "fs.stat": async (params) => ({ stat: await files(params).stat(params.path) }),

@@ -7,7 +7,8 @@ const MAX_STRING_BYTES = 128 * 1024;
 export function assertArguments({ argv, env = {} }: Pick<ProcessStart, "argv" | "env">): void {
   const strings = [...argv, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
   const sizes = strings.map((text) => Buffer.byteLength(text) + 1);
-  for (const bytes of sizes) assertWithin(bytes, MAX_STRING_BYTES, "one string of argv and env has");
+  for (const bytes of sizes)
+    assertWithin(bytes, MAX_STRING_BYTES, "one string of argv and env has");
   const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
   assertWithin(total, DEFAULTS.maxArgumentBytes, "argv and env have");
 }

@@ -1,5 +1,13 @@
 import type { ProcessRequest } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type Handlers, isAgentOsError, type ParsedParams, type ProcessStart, type ProcessSummary } from "@agentos/protocol";
+import {
+  AgentOsError,
+  DEFAULTS,
+  type Handlers,
+  isAgentOsError,
+  type ParsedParams,
+  type ProcessStart,
+  type ProcessSummary,
+} from "@agentos/protocol";
 
 import type { HostedProcess } from "../vms/hosted-process.ts";
 import type { ReleasedProcess } from "../vms/process-table.ts";
@@ -36,7 +44,8 @@ export function processHandlers(context: HandlerContext): Handlers {
     },
     "process.release": (params) => {
       const { processes } = host.access(holder, params).vm;
-      if (processes.findReleased(params.processId) === undefined) processes.get(params.processId).release();
+      if (processes.findReleased(params.processId) === undefined)
+        processes.get(params.processId).release();
       return {};
     },
     "process.list": (scope) => ({ processes: host.access(holder, scope).vm.processes.list() }),
@@ -62,19 +71,30 @@ function startOnce(context: HandlerContext, params: ProcessStart, isExec: boolea
   const { processes } = access.vm;
   const known = processes.find(params.processId);
   const released = processes.findReleased(params.processId);
-  if (known === undefined && released === undefined) return startNew(context, access, params, isExec);
+  if (known === undefined && released === undefined)
+    return startNew(context, access, params, isExec);
   const repeated = known === undefined ? ofReleased(released) : ofKnown(known);
   refuseStream(context, access, params);
   return repeated;
 }
 
-function startNew(context: HandlerContext, access: Access, params: ProcessStart, isExec: boolean): Started {
+function startNew(
+  context: HandlerContext,
+  access: Access,
+  params: ProcessStart,
+  isExec: boolean,
+): Started {
   const { vm, handle, lease } = access;
   assertArguments(params);
   vm.processes.assertRoom();
   const { windowBytes = DEFAULTS.streamWindowBytes } = params;
   const env = { ...handle.environment, ...vm.facts.spec.env, ...params.env };
-  const link = context.streams.open({ number: params.stream, vmKey: vm.facts.key, windowBytes, kind: "process" });
+  const link = context.streams.open({
+    number: params.stream,
+    vmKey: vm.facts.key,
+    windowBytes,
+    kind: "process",
+  });
   const process = vm.processes.start({
     handle,
     request: requestOf(params, env, windowBytes),
@@ -95,8 +115,19 @@ function announce({ host }: HandlerContext, { vm }: Access, process: HostedProce
   );
 }
 
-function requestOf(params: ProcessStart, env: Record<string, string>, windowBytes: number): ProcessRequest {
-  const { processId, argv, cwd = WORKING_DIRECTORY, stdin = "none", output = "piped", timeoutMs } = params;
+function requestOf(
+  params: ProcessStart,
+  env: Record<string, string>,
+  windowBytes: number,
+): ProcessRequest {
+  const {
+    processId,
+    argv,
+    cwd = WORKING_DIRECTORY,
+    stdin = "none",
+    output = "piped",
+    timeoutMs,
+  } = params;
   const request = { processId, argv, cwd, env, stdin, output, windowBytes };
   return timeoutMs === undefined ? request : { ...request, timeoutMs };
 }
@@ -106,20 +137,29 @@ function ofKnown(process: HostedProcess): Started {
 }
 
 function ofReleased(released: ReleasedProcess | undefined): Started {
-  if (released === undefined) throw new AgentOsError("INTERNAL", "a process is neither known nor released", {});
+  if (released === undefined)
+    throw new AgentOsError("INTERNAL", "a process is neither known nor released", {});
   return { process: undefined, pid: async () => released.pid, exited: released.exited };
 }
 
 /** Output has one reader: a repeated request learns the end, and that its stream carries nothing. */
 function refuseStream({ streams }: HandlerContext, { vm }: Access, params: ProcessStart): void {
   if (streams.get(params.stream) !== undefined) return;
-  const options = { number: params.stream, vmKey: vm.facts.key, windowBytes: 0, kind: "file" as const };
+  const options = {
+    number: params.stream,
+    vmKey: vm.facts.key,
+    windowBytes: 0,
+    kind: "file" as const,
+  };
   streams.open(options).fail(REPEATED.errno, REPEATED.step);
 }
 
 type LogParams = ParsedParams<"process.log">;
 
-async function openLog({ host, holder, streams }: HandlerContext, params: LogParams): Promise<ProcessSummary> {
+async function openLog(
+  { host, holder, streams }: HandlerContext,
+  params: LogParams,
+): Promise<ProcessSummary> {
   const { vm, handle } = host.access(holder, params);
   const process = vm.processes.get(params.processId);
   const link = streams.open({

@@ -41,18 +41,25 @@ export class ApiKeys {
   }
 
   /** A further key, of the creator's user unless the sidecar's own key names another; never outlives its creator's. */
-  create(creator: ApiKey, wanted: { user?: string | undefined; ttlMs?: number | undefined }): { key: ApiKey; apiKey: string } {
+  create(
+    creator: ApiKey,
+    wanted: { user?: string | undefined; ttlMs?: number | undefined },
+  ): { key: ApiKey; apiKey: string } {
     const user = wanted.user ?? creator.user;
     if (user !== creator.user && !creator.isOwn) {
       const reason = `only the sidecar's own key may name another user, this one speaks for ${creator.user}`;
       throw new AgentOsError("UNAUTHENTICATED", reason, { reason });
     }
     if (this.#keys.size >= BOUNDS.apiKeys) {
-      throw new AgentOsError("POOL_EXHAUSTED", `there are ${BOUNDS.apiKeys} API keys already, the most a sidecar keeps`, {
-        limit: "apiKeys",
-        capacity: BOUNDS.apiKeys,
-        waiting: 0,
-      });
+      throw new AgentOsError(
+        "POOL_EXHAUSTED",
+        `there are ${BOUNDS.apiKeys} API keys already, the most a sidecar keeps`,
+        {
+          limit: "apiKeys",
+          capacity: BOUNDS.apiKeys,
+          waiting: 0,
+        },
+      );
     }
     return this.#add(user, false, this.#expiry(creator, wanted.ttlMs));
   }
@@ -93,7 +100,11 @@ export class ApiKeys {
     return Math.min(creator.expiresAtMs, own ?? Infinity);
   }
 
-  #add(user: string, isOwn: boolean, expiresAtMs: number | undefined): { key: ApiKey; apiKey: string } {
+  #add(
+    user: string,
+    isOwn: boolean,
+    expiresAtMs: number | undefined,
+  ): { key: ApiKey; apiKey: string } {
     const apiKey = randomBytes(KEY_BYTES).toString("base64url");
     const keyId = randomBytes(12).toString("hex");
     const key: StoredKey = {

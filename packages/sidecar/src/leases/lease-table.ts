@@ -135,7 +135,9 @@ export class LeaseTable {
   #startGrace(row: Row): void {
     if (row.state === "grace") return;
     row.state = "grace";
-    row.cancelExpiry = this.#options.clock.after(this.#options.graceMs, () => this.#end(row, "expired"));
+    row.cancelExpiry = this.#options.clock.after(this.#options.graceMs, () =>
+      this.#end(row, "expired"),
+    );
   }
 
   #end(row: Row, why: LeaseEnd): void {
@@ -161,9 +163,13 @@ function unknownLease(leaseId: string): AgentOsError {
 }
 
 function tooMany(): AgentOsError {
-  return new AgentOsError("POOL_EXHAUSTED", `the VM has ${BOUNDS.leasesPerVm} leases already, the most it can have`, {
-    limit: "leasesPerVm",
-    capacity: BOUNDS.leasesPerVm,
-    waiting: 0,
-  });
+  return new AgentOsError(
+    "POOL_EXHAUSTED",
+    `the VM has ${BOUNDS.leasesPerVm} leases already, the most it can have`,
+    {
+      limit: "leasesPerVm",
+      capacity: BOUNDS.leasesPerVm,
+      waiting: 0,
+    },
+  );
 }

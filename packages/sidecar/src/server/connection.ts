@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 
+import type { Clock } from "@agentos/core";
 import {
   AgentOsError,
   type EventData,
@@ -29,6 +30,7 @@ export interface ConnectionOptions {
   /** The key that opened it. */
   key: ApiKey;
   parts: SidecarParts;
+  clock: Clock;
   log: Log;
 }
 
@@ -38,7 +40,7 @@ export class Connection implements Holder {
   readonly #options: ConnectionOptions;
   readonly #peer: Peer;
   readonly #streams: StreamTable;
-  readonly #deadline: NodeJS.Timeout;
+  readonly #cancelDeadline: () => void;
   #state: "connected" | "authenticated" | "closed" = "connected";
 
   constructor(options: ConnectionOptions) {
@@ -52,10 +54,10 @@ export class Connection implements Holder {
     this.#peer = new Peer(transport, {
       handlers: this.#handlers(context),
       onFrame: (frame, bytes) => this.#streams.receive(frame, bytes),
-      onFault: (error) => log.error({ connectionId: this.id, ...errorFacts(error) }, "a request failed inside"),
+      onFault: (error) =>
+        log.error({ connectionId: this.id, ...errorFacts(error) }, "a request failed inside"),
     });
-    this.#deadline = setTimeout(() => this.close(late()), BOUNDS.authenticateMs);
-    this.#deadline.unref();
+    this.#cancelDeadline = options.clock.after(BOUNDS.authenticateMs, () => this.close(late()));
     const forget = parts.keys.onEnd(key.keyId, () => this.close(keyEnded()));
     void this.#peer.closed.then((reason) => this.#closed(reason, forget));
   }
@@ -103,7 +105,7 @@ export class Connection implements Holder {
   #authenticated(): void {
     if (this.#state !== "connected") return;
     this.#state = "authenticated";
-    clearTimeout(this.#deadline);
+    this.#cancelDeadline();
     this.#options.parts.host.join(this);
   }
 
@@ -122,11 +124,16 @@ export class Connection implements Holder {
 
   #closed(reason: AgentOsError, forget: () => void): void {
     this.#state = "closed";
-    clearTimeout(this.#deadline);
+    this.#cancelDeadline();
     forget();
     this.#streams.connectionLost();
     this.#options.parts.host.leave(this);
-    const facts = { connectionId: this.id, user: this.user, reason: reason.message, droppedFrames: this.#streams.dropped };
+    const facts = {
+      connectionId: this.id,
+      user: this.user,
+      reason: reason.message,
+      droppedFrames: this.#streams.dropped,
+    };
     this.#options.log.debug(facts, "a connection ended");
   }
 }

@@ -21,7 +21,11 @@ export function isLoopback(host: string): boolean {
  * Who asks, or why not. The token alone decides: an Origin proves nothing, and a foreign one with a valid token is a
  * client that was given the token. Checked on every request, before anything is made for it.
  */
-export function authorize(request: IncomingMessage, listen: ListenAddress, keys: ApiKeys): ApiKey | Refusal {
+export function authorize(
+  request: IncomingMessage,
+  listen: ListenAddress,
+  keys: ApiKeys,
+): ApiKey | Refusal {
   const hosts = valuesOf(request, "host");
   if (hosts.length !== 1 || !isAllowedHost(hosts[0] ?? "", listen)) {
     return { status: 421, reason: "the Host header is not one of this sidecar's" };
@@ -29,7 +33,8 @@ export function authorize(request: IncomingMessage, listen: ListenAddress, keys:
   const tokens = valuesOf(request, "authorization");
   const token = tokens.length === 1 ? bearerOf(tokens[0] ?? "") : undefined;
   const key = token === undefined ? undefined : keys.verify(token);
-  if (key === undefined) return { status: 401, reason: "a valid API key is needed as bearer token" };
+  if (key === undefined)
+    return { status: 401, reason: "a valid API key is needed as bearer token" };
   if (request.url?.includes("?") !== false) {
     // Addresses end up in logs and histories: nothing in them may be a secret.
     return { status: 400, reason: "no query is taken" };
@@ -49,5 +54,7 @@ function bearerOf(header: string): string | undefined {
 
 /** Every value that was sent: Node's own `headers` hides repeated ones. */
 function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  return rawHeaders.filter(
+    (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
+  );
 }

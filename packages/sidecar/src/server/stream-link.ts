@@ -138,7 +138,9 @@ export class StreamLink implements FrameSink {
     if (this.#state !== "open") return;
     this.#earlyBytes += payloadBytes;
     if (this.#earlyBytes > this.#options.windowBytes || this.#early.length >= BOUNDS.earlyFrames) {
-      return this.#options.violate(`stream ${this.#options.number}: more than its window before it began`);
+      return this.#options.violate(
+        `stream ${this.#options.number}: more than its window before it began`,
+      );
     }
     this.#early.push(bytes);
   }

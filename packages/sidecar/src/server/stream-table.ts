@@ -29,7 +29,10 @@ export class StreamTable {
     const { number } = options;
     if (this.#links.has(number)) {
       const id = String(number);
-      throw new AgentOsError("ALREADY_EXISTS", `stream ${id} of this connection is in use`, { kind: "stream", id });
+      throw new AgentOsError("ALREADY_EXISTS", `stream ${id} of this connection is in use`, {
+        kind: "stream",
+        id,
+      });
     }
     if (this.#links.size >= BOUNDS.streamsPerConnection) throw tooMany();
     const onClosed = (): void => {
@@ -53,7 +56,8 @@ export class StreamTable {
 
   /** The connection holds nothing on the VM any more. Its processes' streams are the process table's to end. */
   closeOf(vmKey: string): void {
-    for (const link of this.#links.values()) if (link.vmKey === vmKey && link.kind !== "process") link.close();
+    for (const link of this.#links.values())
+      if (link.vmKey === vmKey && link.kind !== "process") link.close();
   }
 
   /** The connection is lost. */
@@ -68,14 +72,22 @@ export class StreamTable {
 function isFromClient({ kind, payload }: StreamFrame): boolean {
   if (kind === FRAME_KIND.dataIn || kind === FRAME_KIND.eofIn) return true;
   const channel = payload[0];
-  return kind === FRAME_KIND.ack && payload.byteLength === 1 && (channel === CHANNEL.stdout || channel === CHANNEL.stderr);
+  return (
+    kind === FRAME_KIND.ack &&
+    payload.byteLength === 1 &&
+    (channel === CHANNEL.stdout || channel === CHANNEL.stderr)
+  );
 }
 
 function tooMany(): AgentOsError {
   const capacity = BOUNDS.streamsPerConnection;
-  return new AgentOsError("POOL_EXHAUSTED", `this connection has ${capacity} streams, the most it can have`, {
-    limit: "streamsPerConnection",
-    capacity,
-    waiting: 0,
-  });
+  return new AgentOsError(
+    "POOL_EXHAUSTED",
+    `this connection has ${capacity} streams, the most it can have`,
+    {
+      limit: "streamsPerConnection",
+      capacity,
+      waiting: 0,
+    },
+  );
 }

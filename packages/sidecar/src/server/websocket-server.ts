@@ -59,7 +59,9 @@ export class WebSocketServer implements AsyncDisposable {
     this.#http.maxConnections = BOUNDS.connections;
     this.#http.on("request", (request, response) => {
       const { status, reason } = this.#refusalOf(request);
-      response.writeHead(status, { connection: "close", "content-type": "text/plain" }).end(`${reason}\n`);
+      response
+        .writeHead(status, { connection: "close", "content-type": "text/plain" })
+        .end(`${reason}\n`);
     });
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
@@ -86,17 +88,28 @@ export class WebSocketServer implements AsyncDisposable {
       await promise;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new AgentOsError("SIDECAR_START_FAILED", `cannot listen: ${reason}`, { reason, stderr: [] }, { cause: error });
+      throw new AgentOsError(
+        "SIDECAR_START_FAILED",
+        `cannot listen: ${reason}`,
+        { reason, stderr: [] },
+        { cause: error },
+      );
     }
     this.#http.off("error", reject);
-    this.#http.on("error", (error) => this.#options.log.error(errorFacts(error), "the server failed"));
+    this.#http.on("error", (error) =>
+      this.#options.log.error(errorFacts(error), "the server failed"),
+    );
     const address = this.#http.address();
     if (listen.kind === "tcp" && typeof address === "object" && address !== null) {
       this.#listen = { ...listen, port: address.port };
     }
   }
 
-  async #listenOnSocket(path: string, listening: Promise<void>, resolve: () => void): Promise<void> {
+  async #listenOnSocket(
+    path: string,
+    listening: Promise<void>,
+    resolve: () => void,
+  ): Promise<void> {
     // What a killed sidecar left; the pool's lock says that nobody uses it.
     await rm(path, { force: true });
     // The mode is there from the bind on: between bind and chmod others could connect.
@@ -111,10 +124,13 @@ export class WebSocketServer implements AsyncDisposable {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on("error", (error) => this.#options.log.debug(errorFacts(error), "a client's socket failed"));
+    socket.on("error", (error) =>
+      this.#options.log.debug(errorFacts(error), "a client's socket failed"),
+    );
     const key = authorize(request, this.#listen, this.#options.keys);
     if ("status" in key) return refuse(socket, key);
-    if (request.url !== "/") return refuse(socket, { status: 404, reason: "the WebSocket is at /" });
+    if (request.url !== "/")
+      return refuse(socket, { status: 404, reason: "the WebSocket is at /" });
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#options.onConnection(new WebSocketTransport(webSocket), key);
     });
@@ -145,5 +161,6 @@ function assertSafe(listen: ListenAddress): void {
   if (listen.kind === "unix" && Buffer.byteLength(listen.path) > MAX_SOCKET_PATH_BYTES) {
     reason = `expected a socket path of at most ${MAX_SOCKET_PATH_BYTES} bytes, got ${Buffer.byteLength(listen.path)}: ${listen.path}`;
   }
-  if (reason !== undefined) throw new AgentOsError("SIDECAR_START_FAILED", reason, { reason, stderr: [] });
+  if (reason !== undefined)
+    throw new AgentOsError("SIDECAR_START_FAILED", reason, { reason, stderr: [] });
 }

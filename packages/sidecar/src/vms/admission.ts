@@ -29,7 +29,11 @@ export class Admission {
    * Waits for a slot and a turn, runs `start`, and keeps the slot until what `start` gave has ended.
    * Rejects with `POOL_EXHAUSTED` at once where the line is full, and after `waitingCreateMs` in line.
    */
-  async run<T>(asker: string, signal: AbortSignal, start: () => Promise<{ value: T; ended: Promise<unknown> }>): Promise<T> {
+  async run<T>(
+    asker: string,
+    signal: AbortSignal,
+    start: () => Promise<{ value: T; ended: Promise<unknown> }>,
+  ): Promise<T> {
     this.#refuseWhereFull();
     this.#waiting += 1;
     const { slots, starts } = await (this.#lanes ??= this.#open());
@@ -64,7 +68,8 @@ export class Admission {
   #refuseWhereFull(): void {
     const { maxVms, waitingCreates } = this.#capacity;
     const free = Math.max(0, maxVms - this.#slotsTaken);
-    if (this.#waiting >= free + waitingCreates) throw exhausted(this.#capacity, this.#waiting, "and the line is full");
+    if (this.#waiting >= free + waitingCreates)
+      throw exhausted(this.#capacity, this.#waiting, "and the line is full");
   }
 
   /** Aborts with the caller's signal or when the wait in line has lasted too long; not after `leave`. */
@@ -73,7 +78,9 @@ export class Admission {
     const cancel = (): void => controller.abort(cancelled(signal.reason));
     const timer = setTimeout(() => {
       const { waitingCreateMs } = this.#capacity;
-      controller.abort(exhausted(this.#capacity, this.#waiting, `and none was free within ${waitingCreateMs} ms`));
+      controller.abort(
+        exhausted(this.#capacity, this.#waiting, `and none was free within ${waitingCreateMs} ms`),
+      );
     }, this.#capacity.waitingCreateMs);
     let inLine = true;
     const leave = (): void => {
@@ -92,17 +99,29 @@ export class Admission {
     // Loaded by the first create: ready need not wait for it.
     const { default: Queue } = await import("p-queue");
     const lane = (concurrency: number): Lane =>
-      new Queue<FairQueue<RunFunction>, FairOptions>({ concurrency, queueClass: FairQueue<RunFunction> });
+      new Queue<FairQueue<RunFunction>, FairOptions>({
+        concurrency,
+        queueClass: FairQueue<RunFunction>,
+      });
     return { slots: lane(this.#capacity.maxVms), starts: lane(BOUNDS.concurrentStarts) };
   }
 }
 
 function exhausted(capacity: Capacity, waiting: number, why: string): AgentOsError {
   const message = `the sidecar hosts ${capacity.maxVms} VMs at most, ${why} (${waiting} waiting)`;
-  return new AgentOsError("POOL_EXHAUSTED", message, { limit: "maxVms", capacity: capacity.maxVms, waiting });
+  return new AgentOsError("POOL_EXHAUSTED", message, {
+    limit: "maxVms",
+    capacity: capacity.maxVms,
+    waiting,
+  });
 }
 
 function cancelled(reason: unknown): AgentOsError {
   if (isAgentOsError(reason)) return reason;
-  return new AgentOsError("CANCELLED", "vm.create was cancelled", { operation: "vm.create" }, { cause: reason });
+  return new AgentOsError(
+    "CANCELLED",
+    "vm.create was cancelled",
+    { operation: "vm.create" },
+    { cause: reason },
+  );
 }

@@ -8,6 +8,7 @@ const NEVER_AUTOMATIC = "virtual";
 export class DriverSet implements AsyncDisposable {
   readonly #make: () => Promise<readonly VmDriver[]>;
   #made: Promise<readonly VmDriver[]> | undefined;
+  #state: "open" | "disposed" = "open";
 
   constructor(make: () => Promise<readonly VmDriver[]>) {
     this.#make = make;
@@ -15,6 +16,8 @@ export class DriverSet implements AsyncDisposable {
 
   /** Makes the drivers where that has not been done. Rejects as the making did. */
   async load(): Promise<readonly VmDriver[]> {
+    // One that is made after the disposal would never be disposed.
+    if (this.#state === "disposed") return [];
     this.#made ??= this.#make();
     return await this.#made;
   }
@@ -26,10 +29,14 @@ export class DriverSet implements AsyncDisposable {
     const driver = drivers.find((candidate) => candidate.name === name);
     if (driver !== undefined) return driver;
     const known = drivers.map((candidate) => candidate.name);
-    throw new AgentOsError("UNKNOWN_DRIVER", `unknown driver ${JSON.stringify(name)}, known are: ${["auto", ...known].join(", ")}`, {
-      driver: name,
-      known,
-    });
+    throw new AgentOsError(
+      "UNKNOWN_DRIVER",
+      `unknown driver ${JSON.stringify(name)}, known are: ${["auto", ...known].join(", ")}`,
+      {
+        driver: name,
+        known,
+      },
+    );
   }
 
   /** What each driver can do on this machine. */
@@ -39,6 +46,7 @@ export class DriverSet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#state = "disposed";
     // What could not be made needs no disposal.
     const drivers = (await this.#made?.catch(() => [])) ?? [];
     await Promise.all(drivers.map((driver) => driver[Symbol.asyncDispose]()));
@@ -65,6 +73,10 @@ async function strongest(drivers: readonly VmDriver[]): Promise<VmDriver> {
     if (report.available) return driver;
     reasons.push(`${driver.name}: ${report.reason ?? "not available"}`);
   }
-  const reason = reasons.length === 0 ? "this sidecar has no driver that isolates" : reasons.join("; ");
-  throw new AgentOsError("DRIVER_UNAVAILABLE", `no driver works on this machine: ${reason}`, { driver: "auto", reason });
+  const reason =
+    reasons.length === 0 ? "this sidecar has no driver that isolates" : reasons.join("; ");
+  throw new AgentOsError("DRIVER_UNAVAILABLE", `no driver works on this machine: ${reason}`, {
+    driver: "auto",
+    reason,
+  });
 }

@@ -40,7 +40,10 @@ export class FairQueue<Run> {
   }
 
   filter(options: Readonly<Partial<FairOptions>>): Run[] {
-    const lines = options.asker === undefined ? [...this.#byAsker.values()].flat() : (this.#byAsker.get(options.asker) ?? []);
+    const lines =
+      options.asker === undefined
+        ? [...this.#byAsker.values()].flat()
+        : (this.#byAsker.get(options.asker) ?? []);
     return lines.map((waiting) => waiting.run);
   }
 

@@ -1,5 +1,11 @@
 import type { ProcessRequest, VmHandle, VmProcess, VmProcessExit } from "@agentos/core";
-import type { OutputMode, ProcessExit, ProcessSummary, Signal, SignalScope } from "@agentos/protocol";
+import type {
+  OutputMode,
+  ProcessExit,
+  ProcessSummary,
+  Signal,
+  SignalScope,
+} from "@agentos/protocol";
 
 import type { StreamLink } from "../server/stream-link.ts";
 

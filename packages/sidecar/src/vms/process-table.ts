@@ -40,15 +40,22 @@ export class ProcessTable {
     const forgettable = this.#all().find((process) => process.isRead);
     if (forgettable !== undefined) return forgettable.release();
     const capacity = BOUNDS.processesPerVm;
-    throw new AgentOsError("POOL_EXHAUSTED", `the VM has ${capacity} processes that run or are not released`, {
-      limit: "processesPerVm",
-      capacity,
-      waiting: 0,
-    });
+    throw new AgentOsError(
+      "POOL_EXHAUSTED",
+      `the VM has ${capacity} processes that run or are not released`,
+      {
+        limit: "processesPerVm",
+        capacity,
+        waiting: 0,
+      },
+    );
   }
 
   start(options: Omit<HostedProcessOptions, "onReleased">): HostedProcess {
-    const process: HostedProcess = new HostedProcess({ ...options, onReleased: () => this.#forget(process) });
+    const process: HostedProcess = new HostedProcess({
+      ...options,
+      onReleased: () => this.#forget(process),
+    });
     this.#known.set(process.processId, process);
     process.started.catch(() => this.#released.delete(process.processId));
     void process.exited.then(
@@ -94,11 +101,15 @@ export class ProcessTable {
     exited.then(end, end);
     this.#released.set(processId, released);
     const [oldest] = this.#released.keys();
-    if (this.#released.size > BOUNDS.releasedProcessesPerVm && oldest !== undefined) this.#released.delete(oldest);
+    if (this.#released.size > BOUNDS.releasedProcessesPerVm && oldest !== undefined)
+      this.#released.delete(oldest);
   }
 
   #limitEndedLogs(): void {
-    const ended = this.#all().filter(({ output, exit }) => output === "logged" && exit !== undefined);
-    for (const process of ended.slice(0, Math.max(0, ended.length - BOUNDS.endedLogsPerVm))) process.release();
+    const ended = this.#all().filter(
+      ({ output, exit }) => output === "logged" && exit !== undefined,
+    );
+    for (const process of ended.slice(0, Math.max(0, ended.length - BOUNDS.endedLogsPerVm)))
+      process.release();
   }
 }

@@ -77,8 +77,9 @@ export class VmHost {
     return this.#registry.size;
   }
 
-  get leaseCount(): number {
-    return this.#leases.size;
+  /** Whether a VM starts or runs. One that ends, or is stuck at it, keeps no sidecar alive. */
+  get isBusy(): boolean {
+    return this.#registry.all().some(({ state }) => state === "starting" || state === "running");
   }
 
   /** What a user may know of how many there are. */
@@ -99,7 +100,11 @@ export class VmHost {
   }
 
   /** Makes a VM and leases it. The same id again is the same VM. */
-  async create(holder: Holder, params: ParsedParams<"vm.create">, signal: AbortSignal): Promise<LeasedVm> {
+  async create(
+    holder: Holder,
+    params: ParsedParams<"vm.create">,
+    signal: AbortSignal,
+  ): Promise<LeasedVm> {
     this.#assertOpen();
     const { leaseId, ...spec } = params;
     const vm = this.#known(holder.user, spec) ?? this.#begin(holder, spec);
@@ -108,9 +113,14 @@ export class VmHost {
   }
 
   /** Another lease: shared, or a takeover that fences the others off. */
-  async attach(holder: Holder, params: ParsedParams<"vm.attach">, signal: AbortSignal): Promise<LeasedVm> {
+  async attach(
+    holder: Holder,
+    params: ParsedParams<"vm.attach">,
+    signal: AbortSignal,
+  ): Promise<LeasedVm> {
     this.#assertOpen();
-    const vm = this.#registry.byName(holder.user, params.vm) ?? this.#registry.get(holder.user, params.vm);
+    const vm =
+      this.#registry.byName(holder.user, params.vm) ?? this.#registry.get(holder.user, params.vm);
     await vm.ready(signal);
     const isRepeated = this.#leases.find(vm.facts.key, params.leaseId) !== undefined;
     if (params.mode === "shared" || isRepeated) return this.#lease(vm, params.leaseId, holder);
@@ -175,10 +185,14 @@ export class VmHost {
   #assertOpen(): void {
     if (this.#state === "open") return;
     const { sidecarId } = this.#options;
-    throw new AgentOsError("SIDECAR_UNAVAILABLE", `sidecar ${sidecarId} is ending and takes no more VMs`, {
-      sidecarId,
-      state: "disposing",
-    });
+    throw new AgentOsError(
+      "SIDECAR_UNAVAILABLE",
+      `sidecar ${sidecarId} is ending and takes no more VMs`,
+      {
+        sidecarId,
+        state: "disposing",
+      },
+    );
   }
 
   /** The VM that this request made before. */
@@ -190,16 +204,23 @@ export class VmHost {
     }
     const isSame = vm.facts.user === user && JSON.stringify(vm.facts.spec) === JSON.stringify(spec);
     if (isSame) return vm;
-    throw new AgentOsError("ALREADY_EXISTS", `there is a VM ${spec.vmId} already, with another specification`, {
-      kind: "vm",
-      id: spec.vmId,
-    });
+    throw new AgentOsError(
+      "ALREADY_EXISTS",
+      `there is a VM ${spec.vmId} already, with another specification`,
+      {
+        kind: "vm",
+        id: spec.vmId,
+      },
+    );
   }
 
   #begin(holder: Holder, spec: VmSpec): Vm {
     const { name } = spec;
     if (name !== undefined && this.#registry.byName(holder.user, name) !== undefined) {
-      throw new AgentOsError("ALREADY_EXISTS", `there is a VM named ${name} already`, { kind: "vm", id: name });
+      throw new AgentOsError("ALREADY_EXISTS", `there is a VM named ${name} already`, {
+        kind: "vm",
+        id: name,
+      });
     }
     const { sidecarId, epoch } = this.#options;
     const vm = new Vm({
@@ -235,7 +256,8 @@ export class VmHost {
   #started(vm: Vm): void {
     const { clock } = this.#options;
     const wallMs = vm.facts.spec.limits?.wallMs;
-    const expire = (): void => void this.#end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` });
+    const expire = (): void =>
+      void this.#end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` });
     const cancelWall = wallMs === undefined ? () => undefined : clock.after(wallMs, expire);
     this.#timers.set(vm, { cancelParked: () => undefined, cancelWall });
     void vm.ended.then((end) => this.#gone(vm, end));
@@ -259,10 +281,15 @@ export class VmHost {
   }
 
   async #end(vm: Vm, end: VmEnd): Promise<void> {
+    const ending = vm.end(end);
+    this.#options.onChange();
     try {
-      await vm.end(end);
+      await ending;
     } catch (error) {
-      this.#options.log.error({ vmId: vm.id, ...errorFacts(error) }, "a VM did not end as it should");
+      this.#options.log.error(
+        { vmId: vm.id, ...errorFacts(error) },
+        "a VM did not end as it should",
+      );
     }
   }
 
@@ -271,7 +298,13 @@ export class VmHost {
     vm.access(vm.fence);
     const { user, id } = holder;
     const previous = this.#leases.find(vm.facts.key, leaseId)?.holder;
-    const lease = this.#leases.acquire({ user, leaseId, vmKey: vm.facts.key, fence: vm.fence, holder: id });
+    const lease = this.#leases.acquire({
+      user,
+      leaseId,
+      vmKey: vm.facts.key,
+      fence: vm.fence,
+      holder: id,
+    });
     if (previous !== undefined) this.#letGo(previous, vm.facts.key);
     this.#timers.get(vm)?.cancelParked();
     // The connection was lost while the VM was made: its grace begins now.
@@ -297,11 +330,14 @@ export class VmHost {
     const timers = this.#timers.get(vm);
     if (timers === undefined) return;
     timers.cancelParked();
-    timers.cancelParked = this.#options.clock.after(DEFAULTS.frozenProcessesMs, () => vm.processes.killAll());
+    timers.cancelParked = this.#options.clock.after(DEFAULTS.frozenProcessesMs, () =>
+      vm.processes.killAll(),
+    );
   }
 
   #letGo(holderId: string, vmKey: string): void {
-    if (this.#leases.heldBy(holderId, vmKey) === undefined) this.#holders.get(holderId)?.letGo(vmKey);
+    if (this.#leases.heldBy(holderId, vmKey) === undefined)
+      this.#holders.get(holderId)?.letGo(vmKey);
   }
 
   #info(vm: Vm): VmInfo {

@@ -21,6 +21,8 @@ const DEFAULT_LIMITS = {
   openFiles: DEFAULTS.openFiles,
 } as const;
 
-function definedOf(limits: Partial<Record<LimitName, number | undefined>>): Partial<Record<LimitName, number>> {
+function definedOf(
+  limits: Partial<Record<LimitName, number | undefined>>,
+): Partial<Record<LimitName, number>> {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

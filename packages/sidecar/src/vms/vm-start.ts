@@ -14,7 +14,9 @@ export async function startVm(
   try {
     const driver = await choose();
     vm.startSignal.throwIfAborted();
-    const handle = await driver.create(vmRequestOf(vm.facts.spec, vm.facts.key), { signal: vm.startSignal });
+    const handle = await driver.create(vmRequestOf(vm.facts.spec, vm.facts.key), {
+      signal: vm.startSignal,
+    });
     if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
     vm.run(handle, driver.name);
     return { value: undefined, ended: handle.ended };
@@ -29,8 +31,12 @@ async function discard(handle: VmHandle, reason: unknown): Promise<never> {
 }
 
 function late(deadlineMs: number): AgentOsError {
-  return new AgentOsError("DEADLINE_EXCEEDED", `vm.create: the VM was not ready within ${deadlineMs} ms`, {
-    operation: "vm.create",
-    deadlineMs,
-  });
+  return new AgentOsError(
+    "DEADLINE_EXCEEDED",
+    `vm.create: the VM was not ready within ${deadlineMs} ms`,
+    {
+      operation: "vm.create",
+      deadlineMs,
+    },
+  );
 }

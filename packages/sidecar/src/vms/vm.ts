@@ -1,5 +1,11 @@
 import type { VmHandle } from "@agentos/core";
-import { AgentOsError, isAgentOsError, type VmEndReason, type VmInfo, type VmSpec } from "@agentos/protocol";
+import {
+  AgentOsError,
+  isAgentOsError,
+  type VmEndReason,
+  type VmInfo,
+  type VmSpec,
+} from "@agentos/protocol";
 
 import { ProcessTable } from "./process-table.ts";
 
@@ -158,7 +164,10 @@ export class Vm {
       image,
       limits: {
         ...handle.limits,
-        wallMs: wallMs === undefined ? { value: null, enforcement: "none" } : { value: wallMs, enforcement: "hard" },
+        wallMs:
+          wallMs === undefined
+            ? { value: null, enforcement: "none" }
+            : { value: wallMs, enforcement: "hard" },
       },
       network: spec.network ?? { egress: "none" },
       sidecarId,
@@ -180,7 +189,10 @@ export class Vm {
   #running(): VmHandle {
     if (this.#state === "running" && this.#handle !== undefined) return this.#handle;
     if (this.#state === "starting") {
-      throw new AgentOsError("NOT_FOUND", `VM ${this.id} is not running yet`, { kind: "vm", id: this.id });
+      throw new AgentOsError("NOT_FOUND", `VM ${this.id} is not running yet`, {
+        kind: "vm",
+        id: this.id,
+      });
     }
     throw vmEnded(this.id, this.#ending);
   }
@@ -197,5 +209,8 @@ export class Vm {
 export function vmEnded(vmId: string, end: VmEnd | undefined): AgentOsError {
   const reason = end?.reason ?? "died";
   const detail = end?.detail === undefined ? "" : `: ${end.detail}`;
-  return new AgentOsError("VM_ENDED", `VM ${vmId} has ended (${reason})${detail}`, { vmId, reason });
+  return new AgentOsError("VM_ENDED", `VM ${vmId} has ended (${reason})${detail}`, {
+    vmId,
+    reason,
+  });
 }

@@ -15,7 +15,12 @@ async function setUp() {
   const write = (path: string, text: string, how?: "append" | "exclusive") => {
     const { stream } = client.openStream();
     const bytes = Buffer.from(text);
-    const written = client.peer.request("fs.write", { ...scope, path, stream, ...(how === undefined ? {} : { how }) });
+    const written = client.peer.request("fs.write", {
+      ...scope,
+      path,
+      stream,
+      ...(how === undefined ? {} : { how }),
+    });
     client.peer.sendFrame(encodeFrame(FRAME_KIND.dataIn, stream, 0, bytes));
     client.peer.sendFrame(encodeFrame(FRAME_KIND.eofIn, stream, bytes.byteLength));
     return written;
@@ -53,26 +58,41 @@ describe("fs handlers", () => {
     await peer.request("fs.chmod", { ...scope, path: "/workspace/d/e/f", mode: 0o600 });
     await peer.request("fs.truncate", { ...scope, path: "/workspace/d/e/f", length: 2 });
     await peer.request("fs.symlink", { ...scope, path: "/workspace/l", content: "d/e/f" });
-    await expect(peer.request("fs.stat", { ...scope, path: "/workspace/l" })).resolves.toMatchObject({
+    await expect(
+      peer.request("fs.stat", { ...scope, path: "/workspace/l" }),
+    ).resolves.toMatchObject({
       stat: { type: "file", size: 2, mode: 0o600 },
     });
-    await expect(peer.request("fs.lstat", { ...scope, path: "/workspace/l" })).resolves.toMatchObject({
+    await expect(
+      peer.request("fs.lstat", { ...scope, path: "/workspace/l" }),
+    ).resolves.toMatchObject({
       stat: { type: "symlink" },
     });
-    await expect(peer.request("fs.readlink", { ...scope, path: "/workspace/l" })).resolves.toEqual({ path: "d/e/f" });
+    await expect(peer.request("fs.readlink", { ...scope, path: "/workspace/l" })).resolves.toEqual({
+      path: "d/e/f",
+    });
     await expect(peer.request("fs.realpath", { ...scope, path: "/workspace/l" })).resolves.toEqual({
       path: "/workspace/d/e/f",
     });
-    await peer.request("fs.copy", { ...scope, from: "/workspace/d", to: "/workspace/c", recursive: true });
+    await peer.request("fs.copy", {
+      ...scope,
+      from: "/workspace/d",
+      to: "/workspace/c",
+      recursive: true,
+    });
     await peer.request("fs.rename", { ...scope, from: "/workspace/c/e/f", to: "/workspace/g" });
     await expect(run.read("/workspace/g")).resolves.toBe("te");
     await peer.request("fs.rm", { ...scope, path: "/workspace/d", recursive: true });
-    await expect(peer.request("fs.stat", { ...scope, path: "/workspace/d" })).rejects.toMatchObject({
-      code: "FILE_SYSTEM",
-      details: { errno: "ENOENT" },
-    });
+    await expect(peer.request("fs.stat", { ...scope, path: "/workspace/d" })).rejects.toMatchObject(
+      {
+        code: "FILE_SYSTEM",
+        details: { errno: "ENOENT" },
+      },
+    );
     const { stream, sink } = client.openStream();
-    await expect(peer.request("fs.readdir", { ...scope, path: "/workspace", stream })).resolves.toMatchObject({
+    await expect(
+      peer.request("fs.readdir", { ...scope, path: "/workspace", stream }),
+    ).resolves.toMatchObject({
       stat: { type: "directory" },
     });
     await sink.ended();
@@ -83,7 +103,9 @@ describe("fs handlers", () => {
     await using run = await setUp();
     for (const path of ["relative", "", "/a\0b", `/${"x".repeat(5_000)}`]) {
       // oxlint-disable-next-line no-await-in-loop -- One after the other.
-      await expect(run.client.peer.request("fs.mkdir", { ...run.scope, path, recursive: true })).rejects.toMatchObject({
+      await expect(
+        run.client.peer.request("fs.mkdir", { ...run.scope, path, recursive: true }),
+      ).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
       });
     }
@@ -110,7 +132,12 @@ describe("fs handlers", () => {
     await client.peer.request("vm.attach", { vm: scope.vmId, leaseId: "second", mode: "shared" });
     await run.write("/workspace/a", "x".repeat(100_000));
     const { stream, sink } = client.openStream(false);
-    await client.peer.request("fs.read", { ...scope, path: "/workspace/a", stream, windowBytes: 4_096 });
+    await client.peer.request("fs.read", {
+      ...scope,
+      path: "/workspace/a",
+      stream,
+      windowBytes: 4_096,
+    });
     await sink.until(({ stdout }) => stdout.byteLength === 4_096);
     await client.peer.request("stream.close", { ...scope, stream });
     await client.peer.request("stream.close", { ...scope, stream });

@@ -13,7 +13,13 @@ async function setUp(options: TestSidecarOptions = {}) {
   const stack = new AsyncDisposableStack();
   stack.use(world);
   stack.use(client);
-  return { world, client, scope: { vmId, fence }, lease, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    world,
+    client,
+    scope: { vmId, fence },
+    lease,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
 async function list(client: TestClient, scope: VmScope) {
@@ -38,7 +44,9 @@ describe("process handlers", () => {
 
   test("the environment is the driver's, then the VM's, then the process's", async () => {
     await using run = await setUp();
-    const { exit, sink } = run.client.exec(run.scope, ["env"], { env: { BOTH: "process", __proto__x: "1" } });
+    const { exit, sink } = run.client.exec(run.scope, ["env"], {
+      env: { BOTH: "process", __proto__x: "1" },
+    });
     await exit;
     expect(sink.stdout.toString().trim().split("\n").toSorted()).toEqual([
       "BOTH=process",
@@ -68,18 +76,32 @@ describe("process handlers", () => {
     await flood.sink.until(({ stdout }) => stdout.byteLength === total);
     expect(Buffer.compare(flood.sink.stdout, floodBytes(0, total))).toBe(0);
     const { stream, sink } = run.client.openStream(false);
-    const held = { ...run.scope, stream, processId: "held", argv: ["flood", String(total)], windowBytes: 65_536 };
+    const held = {
+      ...run.scope,
+      stream,
+      processId: "held",
+      argv: ["flood", String(total)],
+      windowBytes: 65_536,
+    };
     await run.client.peer.request("process.spawn", held);
     await sink.until(({ stdout }) => stdout.byteLength >= 65_536);
     await run.client.peer.request("ping", {});
     expect(sink.stdout.byteLength).toBe(65_536);
-    expect(await list(run.client, run.scope)).toMatchObject([{ processId: "held", state: "running" }]);
+    expect(await list(run.client, run.scope)).toMatchObject([
+      { processId: "held", state: "running" },
+    ]);
   });
 
   test("a stalled stream delays neither another stream nor a control message", async () => {
     await using run = await setUp();
     const { stream, sink } = run.client.openStream(false);
-    const held = { ...run.scope, stream, processId: "held", argv: ["flood", "9999999"], windowBytes: 4_096 };
+    const held = {
+      ...run.scope,
+      stream,
+      processId: "held",
+      argv: ["flood", "9999999"],
+      windowBytes: 4_096,
+    };
     await run.client.peer.request("process.spawn", held);
     await sink.until(({ stdout }) => stdout.byteLength >= 4_096);
     for (let count = 0; count < 20; count += 1) {
@@ -90,7 +112,7 @@ describe("process handlers", () => {
     }
   });
 
-  test("exec is forgotten once its output is received; its repeated request answers the same and starts nothing", async () => {
+  test("[exec.once] exec is forgotten once its output is received; its repeated request answers the same and starts nothing", async () => {
     await using run = await setUp();
     const first = run.client.exec(run.scope, ["echo", "hello"], { processId: "p" });
     const exit = await first.exit;
@@ -106,7 +128,11 @@ describe("process handlers", () => {
     const both = [1, 2].map(() => run.client.exec(run.scope, ["sleep"], { processId: "p" }));
     expect(await list(run.client, run.scope)).toHaveLength(1);
     expect(run.world.driver.vm(run.scope.vmId).running).toHaveLength(1);
-    await run.client.peer.request("process.signal", { ...run.scope, processId: "p", signal: "SIGINT" });
+    await run.client.peer.request("process.signal", {
+      ...run.scope,
+      processId: "p",
+      signal: "SIGINT",
+    });
     const exits = await Promise.all(both.map(({ exit }) => exit));
     expect(exits[0]).toMatchObject({ outcome: "signaled", signal: "SIGINT", exitCode: null });
     expect(exits[1]).toEqual(exits[0]);
@@ -115,7 +141,12 @@ describe("process handlers", () => {
   test("a cancelled exec is killed with its session, and ends as cancelled", async () => {
     await using run = await setUp();
     const controller = new AbortController();
-    const { exit } = run.client.exec(run.scope, ["stubborn"], { processId: "p" }, controller.signal);
+    const { exit } = run.client.exec(
+      run.scope,
+      ["stubborn"],
+      { processId: "p" },
+      controller.signal,
+    );
     await run.client.peer.request("ping", {});
     const repeated = run.client.exec(run.scope, ["stubborn"], { processId: "p" });
     await run.client.peer.request("ping", {});
@@ -147,7 +178,9 @@ describe("process handlers", () => {
       processId: "p",
       exitCode: 7,
     });
-    expect(await list(run.client, run.scope)).toMatchObject([{ processId: "p", state: "exited", exit: { exitCode: 7 } }]);
+    expect(await list(run.client, run.scope)).toMatchObject([
+      { processId: "p", state: "exited", exit: { exitCode: 7 } },
+    ]);
     const ref = { ...run.scope, processId: "p" };
     await run.client.peer.request("process.signal", { ...ref, signal: "SIGTERM" });
     await run.client.peer.request("process.release", ref);
@@ -166,11 +199,16 @@ describe("process handlers", () => {
       output: "logged",
     });
     await run.client.event("process.exited");
-    for (const [from, expected] of [[0, "hello\n"], [2, "llo\n"]] as const) {
+    for (const [from, expected] of [
+      [0, "hello\n"],
+      [2, "llo\n"],
+    ] as const) {
       const { stream, sink } = run.client.openStream();
       const ref = { ...run.scope, processId: "p", stream, stdoutFrom: from };
       // oxlint-disable-next-line no-await-in-loop -- Two readers, one after the other.
-      await expect(run.client.peer.request("process.log", ref)).resolves.toMatchObject({ output: "logged" });
+      await expect(run.client.peer.request("process.log", ref)).resolves.toMatchObject({
+        output: "logged",
+      });
       // oxlint-disable-next-line no-await-in-loop -- As above.
       await sink.ended();
       expect(sink.stdout.toString()).toBe(expected);
@@ -202,7 +240,9 @@ describe("process handlers", () => {
     ];
     for (const { argv, ...more } of attempts) {
       // oxlint-disable-next-line no-await-in-loop -- Each must leave nothing for the next.
-      await expect(run.client.exec(run.scope, argv, more).exit).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+      await expect(run.client.exec(run.scope, argv, more).exit).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
     }
     const tooMuch = Array.from({ length: 10 }, () => "x".repeat(90_000));
     await expect(run.client.exec(run.scope, ["true", ...tooMuch]).exit).rejects.toMatchObject({
@@ -228,7 +268,9 @@ describe("process handlers", () => {
     await run.client.event("process.exited");
     const rest = Array.from({ length: BOUNDS.processesPerVm }, (_, index) => `p${index}`);
     await Promise.all(rest.map((id) => spawn(id, ["sleep"])));
-    expect((await list(run.client, run.scope)).some(({ processId }) => processId === "read")).toBe(false);
+    expect((await list(run.client, run.scope)).some(({ processId }) => processId === "read")).toBe(
+      false,
+    );
     await expect(spawn("more", ["sleep"])).rejects.toMatchObject({
       code: "POOL_EXHAUSTED",
       details: { limit: "processesPerVm" },
@@ -246,7 +288,9 @@ describe("process handlers", () => {
       await run.client.peer.request("process.spawn", start);
     }
     await run.client.peer.request("lease.release", run.lease);
-    const running = run.world.driver.vm(run.scope.vmId).running.map(({ request }) => request.processId);
+    const running = run.world.driver
+      .vm(run.scope.vmId)
+      .running.map(({ request }) => request.processId);
     expect(running).toEqual(["logged"]);
   });
 
@@ -276,7 +320,11 @@ describe("process handlers", () => {
     await using run = await setUp();
     await using flooder = await run.world.connect();
     const gate = { vmId: run.scope.vmId, leaseId: "l2", mode: "shared" as const };
-    const { lease } = await flooder.peer.request("vm.attach", { vm: gate.vmId, leaseId: gate.leaseId, mode: gate.mode });
+    const { lease } = await flooder.peer.request("vm.attach", {
+      vm: gate.vmId,
+      leaseId: gate.leaseId,
+      mode: gate.mode,
+    });
     const { stream } = flooder.exec(lease, ["cat"], { stdin: "pipe", windowBytes: 4_096 });
     flooder.peer.sendFrame(encodeFrame(FRAME_KIND.dataIn, stream, 0, Buffer.alloc(8_192)));
     await flooder.peer.closed;

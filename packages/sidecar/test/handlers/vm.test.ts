@@ -6,13 +6,15 @@ describe("vm and lease handlers", () => {
   test("nothing but authenticate and ping is answered before authenticate", async () => {
     await using world = await TestSidecar.start();
     await using client = world.connectRaw();
-    await expect(client.peer.request("vm.list", {})).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(client.peer.request("vm.list", {})).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
     await client.peer.request("ping", {});
     await client.authenticate();
     await expect(client.peer.request("vm.list", {})).resolves.toEqual({ vms: [] });
   });
 
-  test("a version range without a common version is VERSION_MISMATCH with the supported range", async () => {
+  test("[bad.version] a version range without a common version is VERSION_MISMATCH with the supported range", async () => {
     await using world = await TestSidecar.start();
     await using client = world.connectRaw();
     const params = { protocol: { min: 7, max: 9 }, client: { name: "t", version: "1" } };
@@ -20,13 +22,19 @@ describe("vm and lease handlers", () => {
       code: "VERSION_MISMATCH",
       details: { offered: "7-9", supported: "1" },
     });
-    await expect(client.peer.request("vm.list", {})).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(client.peer.request("vm.list", {})).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
   });
 
   test("create leases a VM and says everything about it", async () => {
     await using world = await TestSidecar.start();
     await using client = await world.connect();
-    const { lease, vm } = await client.create({ vmId: "vm-a", name: "my-vm", limits: { pids: 5, wallMs: 99 } });
+    const { lease, vm } = await client.create({
+      vmId: "vm-a",
+      name: "my-vm",
+      limits: { pids: 5, wallMs: 99 },
+    });
     expect(lease).toEqual({ leaseId: expect.any(String), vmId: "vm-a", fence: 1, ttlMs: 15_000 });
     expect(vm).toMatchObject({
       vmId: "vm-a",
@@ -55,7 +63,9 @@ describe("vm and lease handlers", () => {
     expect(both[0]).toEqual(both[1]);
     await expect(client.create(request)).resolves.toEqual(both[0]);
     expect(world.driver.vms).toHaveLength(1);
-    await expect(client.create({ ...request, env: { A: "2" } })).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+    await expect(client.create({ ...request, env: { A: "2" } })).rejects.toMatchObject({
+      code: "ALREADY_EXISTS",
+    });
   });
 
   test("the last release ends an unnamed VM and its id answers VM_ENDED", async () => {
@@ -77,9 +87,16 @@ describe("vm and lease handlers", () => {
     const { lease } = await client.create({ name: "kept" });
     await client.peer.request("lease.release", lease);
     expect(world.driver.vms).toHaveLength(1);
-    const again = await client.peer.request("vm.attach", { vm: "kept", leaseId: "l2", mode: "shared" });
+    const again = await client.peer.request("vm.attach", {
+      vm: "kept",
+      leaseId: "l2",
+      mode: "shared",
+    });
     expect(again.vm.vmId).toBe(lease.vmId);
-    await expect(client.create({ name: "kept" })).rejects.toMatchObject({ code: "ALREADY_EXISTS", details: { id: "kept" } });
+    await expect(client.create({ name: "kept" })).rejects.toMatchObject({
+      code: "ALREADY_EXISTS",
+      details: { id: "kept" },
+    });
   });
 
   test("a named VM without a lease loses its processes after ten minutes", async () => {
@@ -88,7 +105,14 @@ describe("vm and lease handlers", () => {
     const { lease } = await client.create({ name: "kept" });
     const { vmId, fence } = lease;
     const { stream } = client.openStream();
-    await client.peer.request("process.spawn", { vmId, fence, stream, processId: "p", argv: ["sleep"], output: "logged" });
+    await client.peer.request("process.spawn", {
+      vmId,
+      fence,
+      stream,
+      processId: "p",
+      argv: ["sleep"],
+      output: "logged",
+    });
     await client.peer.request("lease.release", lease);
     world.clock.advance(599_999);
     expect(world.driver.vm(vmId).running).toHaveLength(1);
@@ -101,10 +125,16 @@ describe("vm and lease handlers", () => {
     await using first = await world.connect();
     await using second = await world.connect();
     const { lease } = await first.create();
-    const attached = await second.peer.request("vm.attach", { vm: lease.vmId, leaseId: "l2", mode: "shared" });
+    const attached = await second.peer.request("vm.attach", {
+      vm: lease.vmId,
+      leaseId: "l2",
+      mode: "shared",
+    });
     expect(attached).toMatchObject({ lease: { fence: 1 }, vm: { leases: 2 } });
     await first.peer.request("lease.release", lease);
-    await expect(second.peer.request("vm.info", attached.lease)).resolves.toMatchObject({ leases: 1 });
+    await expect(second.peer.request("vm.info", attached.lease)).resolves.toMatchObject({
+      leases: 1,
+    });
     await expect(first.peer.request("vm.info", lease)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
@@ -115,17 +145,31 @@ describe("vm and lease handlers", () => {
     const { lease } = await first.create();
     const running = first.exec(lease, ["sleep"]);
     await first.peer.request("vm.info", lease);
-    const taken = await second.peer.request("vm.attach", { vm: lease.vmId, leaseId: "l2", mode: "takeover" });
+    const taken = await second.peer.request("vm.attach", {
+      vm: lease.vmId,
+      leaseId: "l2",
+      mode: "takeover",
+    });
     expect(taken.lease.fence).toBe(2);
-    await expect(first.event("lease.fenced")).resolves.toEqual({ vmId: lease.vmId, leaseId: lease.leaseId, currentFence: 2 });
+    await expect(first.event("lease.fenced")).resolves.toEqual({
+      vmId: lease.vmId,
+      leaseId: lease.leaseId,
+      currentFence: 2,
+    });
     await expect(first.peer.request("vm.info", lease)).rejects.toMatchObject({
       code: "FENCED",
       details: { vmId: lease.vmId, fence: 1, currentFence: 2 },
     });
     await expect(first.exec(lease, ["true"]).exit).rejects.toMatchObject({ code: "FENCED" });
     await expect(running.exit).resolves.toMatchObject({ outcome: "cancelled", signal: "SIGKILL" });
-    await expect(first.peer.request("lease.resume", lease)).rejects.toMatchObject({ code: "FENCED" });
-    const again = await second.peer.request("vm.attach", { vm: lease.vmId, leaseId: "l2", mode: "takeover" });
+    await expect(first.peer.request("lease.resume", lease)).rejects.toMatchObject({
+      code: "FENCED",
+    });
+    const again = await second.peer.request("vm.attach", {
+      vm: lease.vmId,
+      leaseId: "l2",
+      mode: "takeover",
+    });
     expect(again.lease.fence).toBe(2);
   });
 
@@ -138,7 +182,9 @@ describe("vm and lease handlers", () => {
     world.clock.advance(999);
     expect(world.driver.vms).toHaveLength(1);
     world.clock.advance(1);
-    await expect(other.peer.request("lease.resume", lease)).rejects.toMatchObject({ code: "VM_ENDED" });
+    await expect(other.peer.request("lease.resume", lease)).rejects.toMatchObject({
+      code: "VM_ENDED",
+    });
     await world.sidecar.close("to see that the end is over");
     expect(world.driver.vms).toEqual([]);
   });
@@ -157,7 +203,12 @@ describe("vm and lease handlers", () => {
     const list = await next.peer.request("process.list", { vmId, fence });
     expect(list.processes).toMatchObject([{ processId: "long", state: "running" }]);
     const repeated = next.exec(lease, ["sleep"], { processId: "long" });
-    await next.peer.request("process.signal", { vmId, fence, processId: "long", signal: "SIGTERM" });
+    await next.peer.request("process.signal", {
+      vmId,
+      fence,
+      processId: "long",
+      signal: "SIGTERM",
+    });
     await expect(repeated.exit).resolves.toMatchObject({ outcome: "signaled", signal: "SIGTERM" });
   });
 
@@ -220,8 +271,14 @@ describe("vm and lease handlers", () => {
     await client.peer.request("ping", {});
     world.driver.vm(lease.vmId).die("out of memory");
     await expect(running.exit).rejects.toMatchObject({ code: "VM_ENDED" });
-    await expect(client.event("vm.ended")).resolves.toEqual({ vmId: lease.vmId, reason: "died", detail: "out of memory" });
-    await expect(client.peer.request("vm.processes", lease)).rejects.toMatchObject({ code: "VM_ENDED" });
+    await expect(client.event("vm.ended")).resolves.toEqual({
+      vmId: lease.vmId,
+      reason: "died",
+      detail: "out of memory",
+    });
+    await expect(client.peer.request("vm.processes", lease)).rejects.toMatchObject({
+      code: "VM_ENDED",
+    });
   });
 
   test("a VM ends when its wallMs is over", async () => {
@@ -235,13 +292,19 @@ describe("vm and lease handlers", () => {
   test("drivers: auto, by name, unknown, unavailable, unknown image", async () => {
     await using world = await TestSidecar.start({ fake: { name: "linux" } });
     await using client = await world.connect();
-    await expect(client.create({ driver: "auto" })).resolves.toMatchObject({ vm: { driver: "linux" } });
-    await expect(client.create({ driver: "linux" })).resolves.toMatchObject({ vm: { driver: "linux" } });
+    await expect(client.create({ driver: "auto" })).resolves.toMatchObject({
+      vm: { driver: "linux" },
+    });
+    await expect(client.create({ driver: "linux" })).resolves.toMatchObject({
+      vm: { driver: "linux" },
+    });
     await expect(client.create({ driver: "vbox" })).rejects.toMatchObject({
       code: "UNKNOWN_DRIVER",
       details: { driver: "vbox", known: ["linux"] },
     });
-    await expect(client.create({ image: "nope" })).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
+    await expect(client.create({ image: "nope" })).rejects.toMatchObject({
+      code: "IMAGE_NOT_FOUND",
+    });
     await using none = await TestSidecar.start({ drivers: [] });
     await using other = await none.connect();
     await expect(other.create()).rejects.toMatchObject({ code: "DRIVER_UNAVAILABLE" });
@@ -251,16 +314,20 @@ describe("vm and lease handlers", () => {
     await using world = await TestSidecar.start({ fake: { name: "virtual" } });
     await using client = await world.connect();
     await expect(client.create()).rejects.toMatchObject({ code: "DRIVER_UNAVAILABLE" });
-    await expect(client.create({ driver: "virtual" })).resolves.toMatchObject({ vm: { driver: "virtual" } });
+    await expect(client.create({ driver: "virtual" })).resolves.toMatchObject({
+      vm: { driver: "virtual" },
+    });
   });
 
   test("an error of the driver that is not ours reaches the log, and the client only INTERNAL", async () => {
-    const onCreate = () => Promise.reject(new Error("/secret/host/path is broken"));
-    await using world = await TestSidecar.start({ fake: { onCreate } });
+    const error = new Error("/secret/host/path is broken");
+    await using world = await TestSidecar.start({
+      fake: { onCreate: () => Promise.reject(error) },
+    });
     await using client = await world.connect();
-    const error: unknown = await client.create().catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: "INTERNAL" });
-    expect(JSON.stringify([error, String(error)])).not.toContain("/secret");
+    const seen: unknown = await client.create().catch((caught: unknown) => caught);
+    expect(seen).toMatchObject({ code: "INTERNAL" });
+    expect(JSON.stringify([seen, String(seen)])).not.toContain("/secret");
     expect(JSON.stringify(world.log.lines)).toContain("/secret/host/path is broken");
   });
 

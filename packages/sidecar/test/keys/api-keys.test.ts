@@ -37,7 +37,7 @@ describe("ApiKeys", () => {
     expect(inspect(verified(keys, apiKey), { depth: 5, showHidden: true })).not.toContain(apiKey);
   });
 
-  test("S2: a key past its time is refused and closes its connections", () => {
+  test("[S2] a key past its time is refused and closes its connections", () => {
     const { clock, keys, own } = setUp();
     const { apiKey, key } = keys.create(own, { ttlMs: 1_000 });
     let closed = 0;
@@ -50,7 +50,7 @@ describe("ApiKeys", () => {
     expect(closed).toBe(1);
   });
 
-  test("S2: a revoked key is refused and closes its connections at once", () => {
+  test("[S2] a revoked key is refused and closes its connections at once", () => {
     const { keys, own } = setUp();
     const { apiKey, key } = keys.create(own, { user: "alice" });
     let closed = 0;
@@ -63,17 +63,21 @@ describe("ApiKeys", () => {
     expect(closed).toBe(101);
   });
 
-  test("S9: only the sidecar's own key names another user", () => {
+  test("[S9] only the sidecar's own key names another user", () => {
     const { keys, own } = setUp();
     const alice = verified(keys, keys.create(own, { user: "alice" }).apiKey);
     expect(keys.create(alice, {}).key.user).toBe("alice");
-    expect(() => keys.create(alice, { user: "owner" })).toThrow(expect.objectContaining({ code: "UNAUTHENTICATED" }));
+    expect(() => keys.create(alice, { user: "owner" })).toThrow(
+      expect.objectContaining({ code: "UNAUTHENTICATED" }),
+    );
     const second = verified(keys, keys.create(own, {}).apiKey);
     expect(second.user).toBe("owner");
-    expect(() => keys.create(second, { user: "alice" })).toThrow(expect.objectContaining({ code: "UNAUTHENTICATED" }));
+    expect(() => keys.create(second, { user: "alice" })).toThrow(
+      expect.objectContaining({ code: "UNAUTHENTICATED" }),
+    );
   });
 
-  test("S9: a key made from another never outlives it", () => {
+  test("[S9] a key made from another never outlives it", () => {
     const { clock, keys, own } = setUp();
     const short = verified(keys, keys.create(own, { ttlMs: 1_000 }).apiKey);
     const rotated = [keys.create(short, {}), keys.create(short, { ttlMs: 9_000 })];
@@ -81,7 +85,7 @@ describe("ApiKeys", () => {
     for (const { apiKey } of rotated) expect(keys.verify(apiKey)).toBeUndefined();
   });
 
-  test("S10: another user's key id is unknown, as is one that never was", () => {
+  test("[S10] another user's key id is unknown, as is one that never was", () => {
     const { keys, own } = setUp();
     const { key, apiKey } = keys.create(own, { user: "alice" });
     const error = (keyId: string): unknown => {
@@ -92,12 +96,18 @@ describe("ApiKeys", () => {
       }
       return undefined;
     };
-    expect(error(key.keyId)).toMatchObject({ code: "NOT_FOUND", details: { kind: "key", id: key.keyId } });
-    expect(error("0".repeat(24))).toMatchObject({ code: "NOT_FOUND", details: { kind: "key", id: "0".repeat(24) } });
+    expect(error(key.keyId)).toMatchObject({
+      code: "NOT_FOUND",
+      details: { kind: "key", id: key.keyId },
+    });
+    expect(error("0".repeat(24))).toMatchObject({
+      code: "NOT_FOUND",
+      details: { kind: "key", id: "0".repeat(24) },
+    });
     expect(keys.verify(apiKey)).toBeDefined();
   });
 
-  test("S11: the number of keys has a bound", () => {
+  test("[S11] the number of keys has a bound", () => {
     const { keys, own } = setUp();
     for (let count = 1; count < BOUNDS.apiKeys; count += 1) keys.create(own, {});
     expect(() => keys.create(own, {})).toThrow(expect.objectContaining({ code: "POOL_EXHAUSTED" }));

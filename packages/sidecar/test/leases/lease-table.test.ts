@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
+
 import { FakeClock } from "@agentos/testing";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { BOUNDS } from "../../src/bounds.ts";
@@ -65,20 +67,22 @@ class Command implements fc.Command<Model, Real> {
   run(model: Model, real: Real): void {
     this.#run(model, real);
     // Several that fall due at once have no order among themselves.
-    expect(real.ended.toSorted()).toEqual(model.ended.toSorted());
-    expect(real.table.size).toBe(model.leases.size);
+    assert.deepEqual(real.ended.toSorted(), model.ended.toSorted());
+    assert.equal(real.table.size, model.leases.size);
     for (const vm of ["vm1", "vm2"]) {
-      const seen = real.table.of(vm).map(({ leaseId, holder, fence, state }) => ({ leaseId, holder, fence, state }));
+      const seen = real.table
+        .of(vm)
+        .map(({ leaseId, holder, fence, state }) => ({ leaseId, holder, fence, state }));
       const expected = model.of(vm).map(([key, { holder, fence, expiresAt }]) => ({
         leaseId: key.split("/")[1],
         holder,
         fence,
         state: expiresAt === undefined ? "held" : "grace",
       }));
-      expect(seen).toEqual(expected);
+      assert.deepEqual(seen, expected);
       for (const holder of ["x", "y"]) {
         const holds = expected.some((lease) => lease.holder === holder && lease.state === "held");
-        expect(real.table.heldBy(holder, vm) !== undefined).toBe(holds);
+        assert.equal(real.table.heldBy(holder, vm) !== undefined, holds);
       }
     }
   }
@@ -113,7 +117,7 @@ const commands = [
         const known = model.leases.get(Model.key(vm, lease));
         const resume = () => real.table.resume(request(vm, lease, holder, 1));
         if (known === undefined) {
-          expect(resume).toThrow(expect.objectContaining({ code: "NOT_FOUND" }));
+          assert.throws(resume, { code: "NOT_FOUND" });
           return;
         }
         resume();
@@ -161,24 +165,27 @@ const commands = [
 
 describe("LeaseTable", () => {
   test("behaves as its model does, whatever happens in whatever order", () => {
-    fc.assert(
-      fc.property(fc.commands(commands, { maxCommands: 60 }), (run) => {
-        const clock = new FakeClock();
-        const ended: string[] = [];
-        const table = new LeaseTable({
-          clock,
-          graceMs: GRACE_MS,
-          onEnded: ({ vmKey, leaseId }, why) => ended.push(`${vmKey}/${leaseId} ${why}`),
-        });
-        fc.modelRun(() => ({ model: new Model(), real: { clock, table, ended } }), run);
-      }),
-      { numRuns: 300 },
-    );
+    const property = fc.property(fc.commands(commands, { maxCommands: 60 }), (run) => {
+      const clock = new FakeClock();
+      const ended: string[] = [];
+      const table = new LeaseTable({
+        clock,
+        graceMs: GRACE_MS,
+        onEnded: ({ vmKey, leaseId }, why) => ended.push(`${vmKey}/${leaseId} ${why}`),
+      });
+      fc.modelRun(() => ({ model: new Model(), real: { clock, table, ended } }), run);
+    });
+    expect(fc.check(property, { numRuns: 300 })).toMatchObject({ failed: false });
   });
 
   test("has a bound on the leases of one VM, and names it", () => {
-    const table = new LeaseTable({ clock: new FakeClock(), graceMs: GRACE_MS, onEnded: () => undefined });
-    for (let index = 0; index < BOUNDS.leasesPerVm; index += 1) table.acquire(request("vm1", `l${index}`, "x", 1));
+    const table = new LeaseTable({
+      clock: new FakeClock(),
+      graceMs: GRACE_MS,
+      onEnded: () => undefined,
+    });
+    for (let index = 0; index < BOUNDS.leasesPerVm; index += 1)
+      table.acquire(request("vm1", `l${index}`, "x", 1));
     expect(() => table.acquire(request("vm1", "one more", "x", 1))).toThrow(
       expect.objectContaining({
         code: "POOL_EXHAUSTED",

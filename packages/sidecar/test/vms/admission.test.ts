@@ -1,5 +1,5 @@
 import { AgentOsError } from "@agentos/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { Admission } from "../../src/vms/admission.ts";
@@ -20,7 +20,11 @@ function held(admission: Admission, asker: string, order: string[] = [], signal 
   return { admitted, end: () => ended.resolve() };
 }
 
-function admissionOf(capacity: { maxVms: number; waitingCreates: number; waitingCreateMs?: number }): Admission {
+function admissionOf(capacity: {
+  maxVms: number;
+  waitingCreates: number;
+  waitingCreateMs?: number;
+}): Admission {
   return new Admission({ waitingCreateMs: WAIT_MS, createMs: WAIT_MS, ...capacity });
 }
 
@@ -59,7 +63,9 @@ describe("Admission", () => {
   test("refuses all that come at once past the bound, not only later ones", async () => {
     const admission = admissionOf({ maxVms: 2, waitingCreates: 3 });
     const all = Array.from({ length: 20 }, () => held(admission, "a"));
-    const settled = await Promise.all(all.slice(5).map(({ admitted }) => admitted.catch((error: AgentOsError) => error.code)));
+    const settled = await Promise.all(
+      all.slice(5).map(({ admitted }) => admitted.catch((error: AgentOsError) => error.code)),
+    );
     expect(settled).toEqual(Array.from({ length: 15 }, () => "POOL_EXHAUSTED"));
     await Promise.all(all.slice(0, 2).map(({ admitted }) => admitted));
   });
@@ -99,11 +105,15 @@ describe("FairQueue", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 40 }), (askers) => {
         const queue = new FairQueue<string>();
-        askers.forEach((asker, index) => queue.enqueue(`${asker}${index}`, { asker, id: String(index) }));
+        askers.forEach((asker, index) =>
+          queue.enqueue(`${asker}${index}`, { asker, id: String(index) }),
+        );
         const served = Array.from({ length: askers.length }, () => queue.dequeue() ?? "");
         const expected: string[] = [];
         const lines = new Map<string, string[]>();
-        askers.forEach((asker, index) => lines.set(asker, [...(lines.get(asker) ?? []), `${asker}${index}`]));
+        askers.forEach((asker, index) =>
+          lines.set(asker, [...(lines.get(asker) ?? []), `${asker}${index}`]),
+        );
         while (expected.length < askers.length) {
           for (const line of lines.values()) expected.push(...line.splice(0, 1));
         }

@@ -1,11 +1,13 @@
 import { AgentOs } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { linuxDriver } from "../../src/linux-driver.ts";
 import { useWorld } from "./world.ts";
 
+const linux = await linuxDriver();
 useWorld();
 
-describe("bad input", () => {
+describe.runIf(linux.available)("bad input", () => {
   let os: AgentOs;
   beforeAll(async () => {
     os = await AgentOs.create();

@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { AgentOs } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { linuxDriver } from "../../src/linux-driver.ts";
 import { useWorld } from "./world.ts";
 
+const linux = await linuxDriver();
 useWorld();
 const MIB = 1024 * 1024;
 
-describe("unix semantics", () => {
+describe.runIf(linux.available)("unix semantics", () => {
   let os: AgentOs;
   beforeAll(async () => {
     os = await AgentOs.create();
