@@ -77,7 +77,8 @@ describe.runIf(linux.available)("lifecycle", () => {
   test("[pool.recovery] [pool.lost] a killed sidecar is replaced, and its handles say so", async () => {
     const os = await AgentOs.create();
     const { sidecarPid, epoch } = await os.info();
-    const pending = os.exec("sleep 1000");
+    const marker = `sleep ${7_000_000 + process.pid}`;
+    const pending = os.exec(marker);
     const settled = pending.then(
       () => undefined,
       (error: unknown) => error,
@@ -91,7 +92,7 @@ describe.runIf(linux.available)("lifecycle", () => {
     expect(info.sidecarPid).not.toBe(sidecarPid);
     expect(info.epoch).toBeGreaterThan(epoch);
     await os.dispose();
-    expect(processesWith("sleep 1000")).toEqual([]);
+    await until(() => processesWith(marker).length === 0);
   });
 
   test("[lease.client-killed] a killed client leaves nothing after the grace", async () => {
