@@ -1,16 +1,27 @@
 import { defineConfig } from "vitest/config";
 
 import { NotRunReporter } from "./tooling/conformance/src/not-run-reporter.ts";
+import { linuxDriverMissing } from "./tooling/linux-driver-missing.ts";
 import { TallyReporter } from "./tooling/tally-reporter.ts";
 
 const conditions = ["@agentos/source", "node", "import", "default"];
 const tallyFile = process.env["AGENTOS_TALLY_FILE"];
 
+const missing = linuxDriverMissing();
+/** What makes real VMs through the linux driver. */
+const needsLinux = [
+  "apps/cli/test/**/*.e2e.test.ts",
+  "examples/**",
+  "packages/client/test/**/*.e2e.test.ts",
+  "packages/vm/test/*.e2e.test.ts",
+  "tooling/conformance/test/scenarios/**",
+];
+
 export default defineConfig({
   test: {
     reporters: [
       "default",
-      new NotRunReporter(),
+      ...(missing === undefined ? [] : [new NotRunReporter(missing)]),
       ...(tallyFile === undefined ? [] : [new TallyReporter(tallyFile)]),
     ],
     projects: [
@@ -29,6 +40,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["{packages,apps,tooling,examples}/*/test/**/*.e2e.test.ts"],
+          exclude: ["**/node_modules/**", ...(missing === undefined ? [] : needsLinux)],
           // Real processes: one file at a time, after the unit project.
           fileParallelism: false,
           sequence: { groupOrder: 2 },

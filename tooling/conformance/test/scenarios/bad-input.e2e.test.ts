@@ -1,13 +1,11 @@
 import { AgentOs } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { linuxDriver } from "../../src/linux-driver.ts";
 import { useWorld } from "./world.ts";
 
-const linux = await linuxDriver();
 useWorld();
 
-describe.runIf(linux.available)("bad input", () => {
+describe("bad input", () => {
   let os: AgentOs;
   beforeAll(async () => {
     os = await AgentOs.create();

@@ -16,10 +16,8 @@ import { join } from "node:path";
 import { AgentOs, isAgentOsError } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { linuxDriver } from "../../src/linux-driver.ts";
 import { useWorld } from "./world.ts";
 
-const linux = await linuxDriver();
 const world = useWorld();
 
 const errnoOf = (attempt: Promise<unknown>): Promise<string | undefined> =>
@@ -28,7 +26,7 @@ const errnoOf = (attempt: Promise<unknown>): Promise<string | undefined> =>
     (error: unknown) => (isAgentOsError(error, "FILE_SYSTEM") ? error.errno : String(error)),
   );
 
-describe.runIf(linux.available)("files, mounts and the image", () => {
+describe("files, mounts and the image", () => {
   let os: AgentOs;
   beforeAll(async () => {
     os = await AgentOs.create();

@@ -7,14 +7,12 @@ import { join } from "node:path";
 import { AgentOs, isAgentOsError } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { linuxDriver } from "../../src/linux-driver.ts";
 import { useWorld } from "./world.ts";
 
-const linux = await linuxDriver();
 const world = useWorld();
 const PROBE_SOURCE = join(import.meta.dirname, "../../probe/probe.c");
 
-describe.runIf(linux.available)("isolation", () => {
+describe("isolation", () => {
   let os: AgentOs;
   let probe: Map<string, string>;
   const results = (names: string[]): (string | undefined)[] => names.map((name) => probe.get(name));

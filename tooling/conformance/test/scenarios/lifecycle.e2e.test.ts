@@ -6,10 +6,8 @@ import { join } from "node:path";
 import { AgentOs } from "@agentos/client";
 import { describe, expect, test } from "vitest";
 
-import { linuxDriver } from "../../src/linux-driver.ts";
 import { processesWith, useWorld } from "./world.ts";
 
-const linux = await linuxDriver();
 const world = useWorld();
 const PROGRAM = join(import.meta.dirname, "program.ts");
 const COMMAND = join(import.meta.dirname, "../../../../apps/cli/dist/main.js");
@@ -45,7 +43,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-describe.runIf(linux.available)("lifecycle", () => {
+describe("lifecycle", () => {
   test("[pool.race] [pool.shared] 20 programs starting at once end with one sidecar", async () => {
     const programs = Array.from({ length: 20 }, () => start([PROGRAM, "once"]));
     const lines = await Promise.all(programs.map(firstLine));

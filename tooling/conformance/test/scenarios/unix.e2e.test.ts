@@ -3,14 +3,12 @@ import { createHash } from "node:crypto";
 import { AgentOs } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { linuxDriver } from "../../src/linux-driver.ts";
 import { useWorld } from "./world.ts";
 
-const linux = await linuxDriver();
 useWorld();
 const MIB = 1024 * 1024;
 
-describe.runIf(linux.available)("unix semantics", () => {
+describe("unix semantics", () => {
   let os: AgentOs;
   beforeAll(async () => {
     os = await AgentOs.create();

@@ -4,17 +4,15 @@ import { join } from "node:path";
 import { AgentOs } from "@agentos/client";
 import { describe, expect, test } from "vitest";
 
-import { linuxDriver } from "../../src/linux-driver.ts";
 import { mountsHere, processesWith, useWorld } from "./world.ts";
 
-const linux = await linuxDriver();
 const world = useWorld();
 
 function filesIn(directory: string): string[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" }).toSorted();
 }
 
-describe.runIf(linux.available)("a VM's life", () => {
+describe("a VM's life", () => {
   test("[vm.dispose] dispose leaves no process, mount, socket or file", async () => {
     await using first = await AgentOs.create();
     await first.exec("true");
