@@ -4,6 +4,7 @@ import type {
   LimitName,
   Mount,
   NetworkPolicy,
+  OutputMode,
   ProcessInfo,
 } from "@agentos/protocol";
 
@@ -28,6 +29,39 @@ export interface VmEnding {
   detail?: string;
 }
 
+/** What another life of the sidecar needs to take a VM over: plain JSON, no secret, the driver's own business. */
+export type VmRecord = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** A process that was found in an adopted VM. */
+export interface AdoptedProcess {
+  readonly processId: string;
+  readonly output: OutputMode;
+  readonly state: "running" | "exited";
+  /** Its streams go on to `sink` once `resume` has said what the reader has. */
+  readonly process: VmProcess;
+  /** Where the process's frames go; set before `resume`. */
+  attach(sink: FrameSink): void;
+}
+
+export interface AdoptedVm {
+  readonly handle: VmHandle;
+  readonly processes: readonly AdoptedProcess[];
+}
+
+/** What a VM uses now. `null` where it can't be known here. */
+export interface VmUse {
+  memoryBytes: number | null;
+  processes: number;
+  cpuMs: number | null;
+  diskBytes: number | null;
+}
+
+/** A limit was hit. */
+export interface LimitHit {
+  limit: LimitName;
+  value: number;
+}
+
 /** One live VM. Every effect on it goes through here. Disposing ends it and leaves nothing behind. */
 export interface VmHandle extends AsyncDisposable {
   readonly vmId: string;
@@ -47,6 +81,15 @@ export interface VmHandle extends AsyncDisposable {
   ): Promise<FrameSource>;
   processes(): Promise<{ processes: ProcessInfo[]; truncated: boolean }>;
   ping(): Promise<void>;
+  /** For `VmDriver.adopt` in another life of the sidecar; undefined where the driver can't. */
+  readonly record: VmRecord | undefined;
+  /** Stops every process of the VM, or lets them go on. */
+  freeze(frozen: boolean): Promise<void>;
+  /** SIGKILL to every process but PID 1: the files stay. */
+  killProcesses(): Promise<void>;
+  stats(): Promise<VmUse>;
+  /** Tells each hit of a limit, from now on. The result ends it. */
+  onLimit(listener: (hit: LimitHit) => void): () => void;
 }
 
 /** What isolates VMs: `linux`, `virtual`. */
@@ -56,4 +99,6 @@ export interface VmDriver extends AsyncDisposable {
   probe(): Promise<DriverReport>;
   /** Rejects with `DRIVER_UNAVAILABLE`, `IMAGE_NOT_FOUND`, `MOUNT_REFUSED`, `UNSUPPORTED_LIMIT` or `VM_START_FAILED`, and nothing of the VM is left. */
   create(request: VmRequest, options: { signal: AbortSignal }): Promise<VmHandle>;
+  /** Takes over a VM of an earlier life by its record. Rejects with `VM_ENDED` where it is gone; nothing of it is left then. */
+  adopt(request: VmRequest, record: VmRecord, options: { signal: AbortSignal }): Promise<AdoptedVm>;
 }

@@ -30,4 +30,10 @@ export interface VmProcess extends FrameSource {
   /** Rejects with `VM_ENDED` when the VM goes first: an end nobody saw is never invented. */
   readonly exited: Promise<VmProcessExit>;
   signal(signal: Signal, scope: SignalScope): void;
+  /**
+   * The reader is another one, or the same on another connection: sending goes on from what it has.
+   * Frames go to the sink given at the start, or at `AdoptedProcess.attach`. An end that was told is told again.
+   * Rejects with `INVALID_ARGUMENT` for offsets that were acknowledged already or never produced.
+   */
+  resume(received: { stdout: number; stderr: number }): Promise<void>;
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 
 import { Id, VmId } from "./ids.ts";
 import { ProcessExit } from "./process.ts";
+import { LimitName } from "./vm.ts";
 
 /** Why a VM is gone. */
 export const VmEndReason = z.enum(["released", "expired", "died", "shutdown"]);
@@ -20,6 +21,10 @@ export const EVENTS = {
   "lease.fenced": {
     summary: "A takeover made this connection's lease on the VM worthless.",
     data: z.object({ vmId: VmId, leaseId: Id, currentFence: z.int() }),
+  },
+  "vm.limit": {
+    summary: "A VM hit one of its limits.",
+    data: z.object({ vmId: VmId, limit: LimitName, value: z.number() }),
   },
   "sidecar.closing": {
     summary: "The sidecar ends; its VMs end with it.",

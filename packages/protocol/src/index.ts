@@ -87,4 +87,5 @@ export {
   VmInfo,
   VmScope,
   VmSpec,
+  VmStats,
 } from "./vm.ts";

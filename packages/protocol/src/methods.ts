@@ -28,7 +28,7 @@ import {
   SignalScope,
 } from "./process.ts";
 import { SidecarInfo } from "./sidecar.ts";
-import { Lease, LeasedVm, VmInfo, VmScope, VmSpec } from "./vm.ts";
+import { Lease, LeasedVm, VmInfo, VmScope, VmSpec, VmStats } from "./vm.ts";
 
 const Nothing = z.object({});
 const ProcessRef = VmScope.extend({ processId: Id });
@@ -116,6 +116,12 @@ export const METHODS = {
     summary: "One VM.",
     params: VmScope,
     result: VmInfo,
+  },
+  "vm.stats": {
+    scope: "vm",
+    summary: "What the VM uses now.",
+    params: VmScope,
+    result: VmStats,
   },
   "vm.processes": {
     scope: "vm",

@@ -29,6 +29,11 @@ export const ProcessStart = VmScope.extend({
     .optional(),
   /** Afterwards every process of its session gets SIGKILL. */
   timeoutMs: z.int().min(1).max(0xffff_ffff).optional(),
+  /**
+   * A repeated request after a lost connection or sidecar: the bytes of each channel that came. The
+   * process is not started twice; its stream goes on from here, on this connection. 0 where nothing came.
+   */
+  received: z.object({ stdout: z.int().min(0), stderr: z.int().min(0) }).optional(),
 });
 export type ProcessStart = z.infer<typeof ProcessStart>;
 

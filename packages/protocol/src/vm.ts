@@ -125,6 +125,15 @@ export const VmInfo = z.object({
 });
 export type VmInfo = z.infer<typeof VmInfo>;
 
+/** What a VM uses now; `null` where it can't be known on this machine. */
+export const VmStats = z.object({
+  memoryBytes: z.int().nullable(),
+  processes: z.int(),
+  cpuMs: z.number().nullable(),
+  diskBytes: z.int().nullable(),
+});
+export type VmStats = z.infer<typeof VmStats>;
+
 /** A hold on one VM. */
 export const Lease = z.object({
   leaseId: Id,
