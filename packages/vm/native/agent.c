@@ -47,13 +47,32 @@ int agent_rewatch(int fd, uint32_t events, enum watched what, uint32_t index) {
 void agent_unwatch(int fd) { epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); }
 
 void agent_detached(void) {
-  grace_until_us = now_us + grace_us;
+  /* A pooled VM is nobody's: it goes with the sidecar that made it. */
+  grace_until_us = now_us + (configured ? grace_us : 0);
   agent_deadline(grace_until_us);
 }
 
 void agent_attached(void) { grace_until_us = 0; }
 
 bool agent_configured(void) { return configured; }
+
+static _Noreturn void end_unsealed(int error, const char *step) {
+  link_fail(0, error, step);
+  link_last_words();
+  _exit(1);
+}
+
+void agent_prepare(uint32_t stream, const uint8_t *config, size_t length) {
+  static bool prepared;
+  if (prepared || configured) {
+    link_fail(stream, EALREADY, "prepare");
+    return;
+  }
+  const char *step = "config";
+  int error = sandbox_prepare(config, length, mount_fd, &step);
+  if (error != 0) end_unsealed(error, step);
+  prepared = true;
+}
 
 void agent_configure(uint32_t stream, const uint8_t *config, size_t length) {
   if (configured) {
@@ -62,11 +81,7 @@ void agent_configure(uint32_t stream, const uint8_t *config, size_t length) {
   }
   const char *step = "config";
   int error = sandbox_enter(config, length, mount_fd, &step);
-  if (error != 0) {
-    link_fail(0, error, step);
-    link_last_words();
-    _exit(1);
-  }
+  if (error != 0) end_unsealed(error, step);
   if (mount_fd >= 0) close(mount_fd);
   mount_fd = -1;
   /* Guests share the user id: without this they could read and write the memory of PID 1. */

@@ -36,6 +36,7 @@ void agent_detached(void);
 void agent_attached(void);
 bool agent_configured(void);
 void agent_configure(uint32_t stream, const uint8_t *config, size_t length);
+void agent_prepare(uint32_t stream, const uint8_t *config, size_t length);
 
 /* ---- adopt.c: the adoption socket ---- */
 
@@ -167,6 +168,8 @@ void process_ack(struct process *process, uint8_t channel, uint64_t offset);
 
 bool process_signal(struct process *process, const uint8_t *payload, size_t length);
 void session_kill(pid_t session, int signal);
+/* To every process of the VM but this one. */
+void vm_signal(const uint8_t *payload);
 
 /* ---- reader.c: READ_LOG ---- */
 

@@ -71,23 +71,35 @@ static bool parse_field(const struct field *field, struct config *config, const 
 
 static bool repeated(uint16_t tag) { return tag >= F_SYSTEM && tag <= F_MOUNT; }
 
-int config_parse(const uint8_t *payload, size_t length, struct config *config, const char **step) {
-  *config = (struct config){.payload = payload, .length = length};
+bool config_has(const struct config *config, int first_tag, int last_tag) {
+  uint64_t required = 0;
+  for (int tag = first_tag; tag <= last_tag; tag++) required |= UINT64_C(1) << tag;
+  return (config->seen & required) == required;
+}
+
+int config_parse_part(const uint8_t *payload, size_t length, struct config *config,
+                      const char **step) {
+  config->payload = payload;
+  config->length = length;
   struct field_reader reader;
   struct field field;
-  uint64_t seen = 0;
   int more;
   fields_begin(&reader, payload, length);
   while ((more = fields_next(&reader, &field)) == 1) {
     if (!parse_field(&field, config, step)) return EINVAL;
     uint64_t bit = UINT64_C(1) << field.tag;
-    if (!repeated(field.tag) && (seen & bit)) return EINVAL;
-    seen |= bit;
+    if (!repeated(field.tag) && (config->seen & bit)) return EINVAL;
+    config->seen |= bit;
   }
   *step = "config";
-  uint64_t required = 0;
-  for (int tag = F_HOSTNAME; tag <= F_SHM_BYTES; tag++) required |= UINT64_C(1) << tag;
-  return more == 0 && (seen & required) == required ? 0 : EINVAL;
+  return more == 0 ? 0 : EINVAL;
+}
+
+int config_parse(const uint8_t *payload, size_t length, struct config *config, const char **step) {
+  *config = (struct config){0};
+  int error = config_parse_part(payload, length, config, step);
+  if (error) return error;
+  return config_has(config, F_HOSTNAME, F_SHM_BYTES) ? 0 : EINVAL;
 }
 
 int config_each(const struct config *config, uint16_t tag,

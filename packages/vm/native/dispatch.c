@@ -5,7 +5,7 @@
 
 bool dispatch_known(uint8_t kind) {
   switch (kind) {
-    case K_CONFIG: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
+    case K_CONFIG: case K_PREPARE: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
     case K_RELEASE: case K_TABLE: case K_PING: case K_PROCESSES: case K_SHUTDOWN: case K_RESUME:
     case K_READ_LOG: case K_FILE:
       return true;
@@ -49,7 +49,11 @@ static bool ack(const struct frame *frame, const uint8_t *payload) {
 }
 
 static bool signal_in(const struct frame *frame, const uint8_t *payload) {
-  if (frame->length != 5 || payload[4] > SCOPE_SESSION) return false;
+  if (frame->length != 5 || payload[4] > SCOPE_VM) return false;
+  if (payload[4] == SCOPE_VM) {
+    if (frame->stream == 0) vm_signal(payload);
+    return frame->stream == 0;
+  }
   struct process *process = process_find(frame->stream);
   struct file_stream *file = process ? NULL : file_find(frame->stream);
   if (process) return process_signal(process, payload, frame->length);
@@ -95,6 +99,7 @@ bool dispatch(const struct frame *frame, uint8_t *payload) {
     case K_SHUTDOWN:
       if (frame->length != 0) return false;
       _exit(0);
+    case K_PREPARE: agent_prepare(frame->stream, payload, frame->length); return true;
     case K_CONFIG: agent_configure(frame->stream, payload, frame->length); return true;
     default: break;
   }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 /* Paths of the current request: too large for the stack, and requests are handled one by one. */
@@ -167,6 +168,16 @@ static int answer_path(uint32_t stream, bool real) {
   return -1;
 }
 
+/* What the file system at the path holds, in bytes. */
+static int answer_space(uint32_t stream) {
+  struct statfs found;
+  uint8_t bytes[8];
+  if (statfs(request.path, &found) < 0) return errno;
+  put_u64(bytes, (uint64_t)(found.f_blocks - found.f_bfree) * (uint64_t)found.f_bsize);
+  result(stream, F_LENGTH, bytes, sizeof bytes);
+  return -1;
+}
+
 static int checked(int returned) { return returned < 0 ? errno : 0; }
 
 static mode_t mode_or(mode_t standard) {
@@ -189,6 +200,7 @@ static int run(uint32_t stream) {
     case OP_SYMLINK: return checked(symlink(request.path2, request.path));
     case OP_READLINK: return answer_path(stream, false);
     case OP_REALPATH: return answer_path(stream, true);
+    case OP_SPACE: return answer_space(stream);
     case OP_CHMOD: return request.mode == UINT32_MAX ? EINVAL : checked(chmod(request.path, mode_or(0)));
     case OP_TRUNCATE: return request.length > INT64_MAX ? EINVAL : checked(truncate(request.path, (off_t)request.length));
     case OP_UTIMES: return set_times();
@@ -203,7 +215,7 @@ static int run(uint32_t stream) {
 static const char *step_of(uint8_t op) {
   static const char *const steps[] = {"op", "stat", "lstat", "readdir", "mkdir", "rm", "rename", "copy",
                                       "symlink", "readlink", "chmod", "truncate", "read", "write",
-                                      "utimes", "realpath"};
+                                      "utimes", "realpath", "space"};
   return op < sizeof steps / sizeof *steps ? steps[op] : "op";
 }
 

@@ -83,8 +83,9 @@ void serve_sources(int fd, uint32_t host_uid, uint32_t host_gid);
 
 /* config.c */
 struct config {
-  const uint8_t *payload;
+  const uint8_t *payload; /* of the frame parsed last */
   size_t length;
+  uint64_t seen; /* one bit per tag */
   char hostname[65];
   uint64_t root_bytes, root_inodes, disk_bytes, disk_inodes, shm_bytes, open_files, pids;
 };
@@ -100,6 +101,10 @@ struct entry {
 };
 /* Checks every field: 0, or an errno with the field's name in *step. */
 int config_parse(const uint8_t *payload, size_t length, struct config *config, const char **step);
+/* The same, but adds to what another frame said, and may leave fields out. */
+int config_parse_part(const uint8_t *payload, size_t length, struct config *config,
+                      const char **step);
+bool config_has(const struct config *config, int first_tag, int last_tag);
 /* Calls `visit` for every entry with this tag, in order, until one returns an errno. */
 int config_each(const struct config *config, uint16_t tag,
                 int (*visit)(const struct entry *entry, void *context), void *context);
@@ -116,6 +121,8 @@ int place_parent(int root, const char *path, const char **name);
 int attach(int root, const char *path, int tree);
 
 /* seal.c */
+/* What needs no configuration and takes nothing from what is still to be done. */
+int seal_early(const char **step);
 int seal(const struct config *config, const char **step);
 
 /* seccomp.c */

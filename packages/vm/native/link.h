@@ -10,6 +10,7 @@ enum frame_kind {
   /* to PID 1 */
   K_CONFIG = 0x04,
   K_HELLO = 0x05,
+  K_PREPARE = 0x06,
   K_EXEC = 0x10,
   K_DATA_IN = 0x11,
   K_EOF_IN = 0x12,
@@ -36,6 +37,7 @@ enum frame_kind {
   K_ERR = 0x93,
   K_EXIT = 0x95,
   K_TABLE_ENTRY = 0x96,
+  K_RESUMED = 0x97,
   K_PONG = 0x98,
   K_PROCESS_LIST = 0x99,
   K_FILE_RESULT = 0xa0,
@@ -90,7 +92,7 @@ enum mount_flag { MOUNT_FLAG_MAP_OWNER = 1 };
 
 enum channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
 enum exec_flag { EXEC_STDIN_PIPE = 1, EXEC_LOGGED = 2 };
-enum signal_scope { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2 };
+enum signal_scope { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_VM = 3 };
 enum exit_cause { CAUSE_EXITED = 0, CAUSE_SIGNALED = 1 };
 enum exit_reason { REASON_OWN = 0, REASON_TIMED_OUT = 1 };
 
@@ -110,6 +112,7 @@ enum file_op {
   OP_WRITE = 13,
   OP_UTIMES = 14,
   OP_REALPATH = 15,
+  OP_SPACE = 16,
 };
 
 enum file_flag {

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #define PASSES 16
 
@@ -29,6 +30,16 @@ void session_kill(pid_t session, int signal) {
   if (signal == SIGKILL) kill(session, SIGKILL);
   for (int pass = 0; pass < PASSES; pass++)
     if (session_pass(session, signal) == 0 || signal != SIGKILL) return;
+}
+
+void vm_signal(const uint8_t *payload) {
+  uint32_t number = get_u32(payload);
+  int error = 0;
+  if (number == 0 || number >= NSIG) error = EINVAL;
+  /* Anywhere but in a pid namespace of our own, -1 is every process of the machine. */
+  else if (getpid() != 1) error = EPERM;
+  else if (kill(-1, (int)number) < 0 && errno != ESRCH) error = errno;
+  if (error != 0) link_fail(0, error, "signal");
 }
 
 bool process_signal(struct process *process, const uint8_t *payload, size_t length) {

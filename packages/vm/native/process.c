@@ -186,6 +186,7 @@ bool process_resume(struct process *process, const uint8_t *payload, size_t leng
     out->sent = wanted[i];
     out->ended = false;
   }
+  link_control(K_RESUMED, process->stream, 0, NULL, 0);
   process->attached = true;
   process->exit_sent = false;
   process->in.ack_due = (process->flags & EXEC_STDIN_PIPE) != 0;

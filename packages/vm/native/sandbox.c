@@ -145,13 +145,17 @@ static int add_devices(struct build *build) {
   }
   for (size_t i = 0; i < sizeof links / sizeof *links; i++)
     if (symlinkat(links[i][1], build->root, links[i][0] + 1) != 0) return fail("link", links[i][0]);
-  uint64_t bytes = build->config->shm_bytes;
-  int shm = new_tmpfs(bytes, inodes_for(bytes), "1777");
-  if (shm < 0 || (errno = attach(build->root, "/dev/shm", shm)) != 0) return fail("shm", NULL);
   int pts = new_devpts();
   if (pts < 0 || (errno = attach(build->root, "/dev/pts", pts)) != 0) return fail("devpts", NULL);
   int proc = new_proc();
   if (proc < 0 || (errno = attach(build->root, "/proc", proc)) != 0) return fail("proc", NULL);
+  return 0;
+}
+
+static int add_shm(struct build *build) {
+  uint64_t bytes = build->config->shm_bytes;
+  int shm = new_tmpfs(bytes, inodes_for(bytes), "1777");
+  if (shm < 0 || (errno = attach(build->root, "/dev/shm", shm)) != 0) return fail("shm", NULL);
   return 0;
 }
 
@@ -168,30 +172,61 @@ static int finish_root(struct build *build) {
   return chdir("/") == 0 ? 0 : fail("root-enter", NULL);
 }
 
-static int build_root(struct build *build) {
-  const struct config *config = build->config;
-  int error = begin_root(build);
-  if (error == 0) error = config_each(config, F_SYSTEM, add_system, build);
-  if (error == 0) error = config_each(config, F_LINK, add_link, build);
-  if (error == 0) error = add_disk(build);
-  if (error == 0) error = add_devices(build);
-  if (error == 0) error = config_each(config, F_FILE, add_file, build);
-  if (error == 0) error = config_each(config, F_MOUNT, add_mount, build);
-  if (error == 0) error = finish_root(build);
+static struct config config;
+static struct build build = {.config = &config, .root = -1, .mount_fd = -1};
+
+/* What only the image decides: the same for every VM on it. */
+static int build_image(void) {
+  int error = 0;
+  if (build.root < 0) {
+    error = begin_root(&build);
+    if (error == 0) error = add_devices(&build);
+  }
+  if (error == 0) error = config_each(&config, F_SYSTEM, add_system, &build);
+  if (error == 0) error = config_each(&config, F_LINK, add_link, &build);
   return error;
 }
 
-int sandbox_enter(const uint8_t *payload, size_t length, int mount_fd, const char **step) {
-  static struct config config;
-  int error = config_parse(payload, length, &config, step);
-  if (error) return error;
-  struct build build = {.config = &config, .root = -1, .mount_fd = mount_fd};
+static int build_early(void) {
+  int error = build_image();
+  return error ? error : config_each(&config, F_FILE, add_file, &build);
+}
+
+static int build_root(void) {
+  int error = build_image();
+  if (error == 0) error = add_disk(&build);
+  if (error == 0) error = add_shm(&build);
+  /* Not before the disk, which would cover those on it. */
+  if (error == 0) error = config_each(&config, F_FILE, add_file, &build);
+  if (error == 0) error = config_each(&config, F_MOUNT, add_mount, &build);
+  if (error == 0) error = finish_root(&build);
+  return error;
+}
+
+static int run(int (*part)(void), const char **step) {
   umask(0);
-  error = build_root(&build);
+  int error = part();
   umask(022);
-  if (error) {
-    *step = step_text;
-    return error;
-  }
-  return seal(&config, step);
+  if (error) *step = step_text;
+  return error;
+}
+
+int sandbox_prepare(const uint8_t *payload, size_t length, int mount_fd, const char **step) {
+  int error = config_parse_part(payload, length, &config, step);
+  if (error) return error;
+  /* Mounts come last: what they cover must be there before. */
+  bool early = config.seen & (UINT64_C(1) << F_MOUNT);
+  if (early || !config_has(&config, F_HOSTNAME, F_ROOT_INODES)) return EINVAL;
+  build.mount_fd = mount_fd;
+  error = run(build_early, step);
+  return error ? error : seal_early(step);
+}
+
+int sandbox_enter(const uint8_t *payload, size_t length, int mount_fd, const char **step) {
+  int error = config_parse_part(payload, length, &config, step);
+  if (error) return error;
+  if (!config_has(&config, F_HOSTNAME, F_SHM_BYTES)) return EINVAL;
+  build.mount_fd = mount_fd;
+  error = run(build_root, step);
+  return error ? error : seal(&config, step);
 }

@@ -40,11 +40,14 @@ static int set_limits(const struct config *config) {
   return error;
 }
 
-static int drop_capabilities(void) {
+static int drop_bounding(void) {
   /* The kernel says where they end, so that one newer than this source is dropped as well. */
   unsigned long capability = 0;
   while (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) capability++;
-  if (errno != EINVAL || capability == 0) return errno;
+  return errno == EINVAL && capability > 0 ? 0 : errno;
+}
+
+static int drop_capabilities(void) {
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno;
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct none[2];
@@ -52,13 +55,24 @@ static int drop_capabilities(void) {
   return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
 }
 
-int seal(const struct config *config, const char **step) {
-  *step = "hostname";
-  if (sethostname(config->hostname, strlen(config->hostname)) != 0) return errno;
-  if (setdomainname("", 0) != 0) return errno;
+int seal_early(const char **step) {
+  static bool done;
+  if (done) return 0;
   *step = "loopback";
   int error = loopback_up();
   if (error) return error;
+  *step = "capabilities";
+  error = drop_bounding();
+  done = error == 0;
+  return error;
+}
+
+int seal(const struct config *config, const char **step) {
+  int error = seal_early(step);
+  if (error) return error;
+  *step = "hostname";
+  if (sethostname(config->hostname, strlen(config->hostname)) != 0) return errno;
+  if (setdomainname("", 0) != 0) return errno;
   *step = "limits";
   error = set_limits(config);
   if (error) return error;

@@ -34,6 +34,12 @@ struct create_spec {
 int sandbox_enter(const uint8_t *config, size_t length, int mount_fd, const char **step);
 
 /*
+ * The same as far as it can go without knowing for whom: what the payload describes is built and
+ * waits. The CONFIG that follows says the rest.
+ */
+int sandbox_prepare(const uint8_t *config, size_t length, int mount_fd, const char **step);
+
+/*
  * PID 1's main loop from CREATE on: waits for CONFIG on `link`, calls sandbox_enter, then serves
  * until the VM ends. Never returns. listen_fd is the adoption socket, already listening. The two
  * callers' descriptors and stdio on /dev/null are the only ones open.

@@ -1,2 +1,3 @@
-export { LinuxDriver, type LinuxDriverOptions } from "./linux/linux-driver.ts";
+export type { LinuxDriverOptions } from "./linux/driver-options.ts";
+export { LinuxDriver } from "./linux/linux-driver.ts";
 export { vmdFileName } from "./vmd-file-name.ts";

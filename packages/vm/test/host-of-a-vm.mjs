@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { LinuxDriver } from "@agentos/vm";
 
 const [, , runDirectory = "", vmId = ""] = process.argv;
-const driver = new LinuxDriver({ runDirectory });
-await driver.create(
+const driver = new LinuxDriver({ runDirectory, linkKey: new Uint8Array(32) });
+const vm = await driver.create(
   {
     vmId,
     image: "host",
@@ -16,10 +16,7 @@ await driver.create(
   },
   { signal: AbortSignal.timeout(30_000) },
 );
-/** @param {number} pid */
-const children = (pid) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").map(Number);
-const spawner = children(process.pid)[0] ?? 0;
-// The launcher goes once the VM is sealed; the VM's first process was made after it and stays.
-const init = Math.max(...children(spawner));
+const init = Number(vm.record?.["pid"]);
+const stat = readFileSync(`/proc/${init}/stat`, "latin1");
+const spawner = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
 console.log(`${init} ${spawner}`);

@@ -24,7 +24,9 @@ export class DriverFixture implements AsyncDisposable {
 
   constructor(folder: string, options: Partial<LinuxDriverOptions>) {
     this.folder = folder;
-    this.driver = new LinuxDriver({ runDirectory: join(folder, "run"), ...options });
+    const runDirectory = join(folder, "run");
+    // What tests count is theirs alone.
+    this.driver = new LinuxDriver({ runDirectory, warmPoolSize: 0, ...options });
   }
 
   static async start(options: Partial<LinuxDriverOptions> = {}): Promise<DriverFixture> {

@@ -1,4 +1,4 @@
-import type { VmDriver, VmRequest } from "@agentos/core";
+import type { AdoptedVm, VmDriver, VmRecord, VmRequest } from "@agentos/core";
 import { AgentOsError, type DriverReport, type Enforcement } from "@agentos/protocol";
 
 import type { FakeProgram } from "./fake-program.ts";
@@ -14,6 +14,8 @@ export interface FakeDriverOptions {
   readonly enforcement?: Enforcement;
   /** Where it is given, `probe` says so and `create` refuses with `DRIVER_UNAVAILABLE`. */
   readonly unavailable?: { readonly reason: string; readonly remedy?: string };
+  /** The driver of an earlier life, whose VMs this one can adopt. Default: only its own. */
+  readonly earlier?: FakeDriver;
   /** Awaited inside `create`, to delay it or make it fail. */
   readonly onCreate?: (request: VmRequest, signal: AbortSignal) => Promise<void> | void;
 }
@@ -72,9 +74,32 @@ export class FakeDriver implements VmDriver {
     }
     const programs = { ...FAKE_PROGRAMS, ...this.#options.programs };
     const vm = new FakeVm({ request, programs, enforcement: this.#enforcement });
-    this.#vms.set(vm.vmId, vm);
-    void vm.ended.then(() => this.#vms.delete(vm.vmId));
+    this.#keep(vm);
     return vm;
+  }
+
+  async adopt(
+    request: VmRequest,
+    record: VmRecord,
+    { signal }: { signal: AbortSignal },
+  ): Promise<AdoptedVm> {
+    signal.throwIfAborted();
+    const { vmId } = request;
+    const owner = [this, this.#options.earlier].find(
+      (driver) => driver?.owns(record["fakeVmId"]) === true,
+    );
+    if (owner === undefined) {
+      const details = { vmId, reason: "it is gone" };
+      throw new AgentOsError("VM_ENDED", `the VM ${vmId} has ended`, details);
+    }
+    const handle = owner.vm(vmId);
+    if (owner !== this) this.#take(handle, owner);
+    return { handle, processes: handle.adopt() };
+  }
+
+  /** Whether the VM of a record lives here. */
+  owns(vmId: unknown): boolean {
+    return typeof vmId === "string" && this.#vms.has(vmId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,6 +108,16 @@ export class FakeDriver implements VmDriver {
 
   get #enforcement(): Enforcement {
     return this.#options.enforcement ?? "hard";
+  }
+
+  #keep(vm: FakeVm): void {
+    this.#vms.set(vm.vmId, vm);
+    void vm.ended.then(() => this.#vms.delete(vm.vmId));
+  }
+
+  #take(vm: FakeVm, owner: FakeDriver): void {
+    owner.#vms.delete(vm.vmId);
+    this.#keep(vm);
   }
 
   #refuse(request: VmRequest): void {

@@ -112,6 +112,26 @@ export class FakeProcess implements VmProcess {
     if (this.isRunning && !HARMLESS.has(signal)) this.#end(null, signal, false);
   }
 
+  /** Frames go to another reader, who says with `resume` what it has. */
+  attach(sink: FrameSink): void {
+    this.#stream.attach(sink);
+  }
+
+  async resume(received: { stdout: number; stderr: number }): Promise<void> {
+    const { stdout, stderr } = received;
+    if (!this.stdout.canResume(stdout) || !this.stderr.canResume(stderr)) {
+      const expected = "offsets that were produced and not acknowledged beyond";
+      const actual = `stdout ${stdout}, stderr ${stderr}`;
+      const message = `received: expected ${expected}, got ${actual}`;
+      const details = { argument: "received", expected, actual };
+      throw new AgentOsError("INVALID_ARGUMENT", message, details);
+    }
+    this.#stream.restart();
+    this.#input.resume();
+    this.stdout.resume(stdout);
+    this.stderr.resume(stderr);
+  }
+
   close(): void {
     this.#stream.release();
     this.stdout.drop();

@@ -3,9 +3,11 @@ import { encodeFrame, FRAME_KIND } from "@agentos/protocol";
 
 /** The fake VM's end of one stream. Frames arrive at the sink in order and never during the call that caused them. */
 export class FakeStream {
-  readonly #sink: FrameSink;
+  #sink: FrameSink;
   readonly #id: number;
   #open = true;
+  /** Frames of an earlier one are on their way to a reader who is gone. */
+  #life = 0;
 
   constructor(sink: FrameSink, id: number) {
     this.#sink = sink;
@@ -18,9 +20,20 @@ export class FakeStream {
 
   emit(kind: number, offset: number, payload?: Uint8Array): void {
     const frame = encodeFrame(kind, this.#id, offset, payload);
+    const life = this.#life;
     queueMicrotask(() => {
-      if (this.#open) this.#sink.frame(frame);
+      if (this.#open && life === this.#life) this.#sink.frame(frame);
     });
+  }
+
+  /** Frames go to another reader, once `restart` has been called. */
+  attach(sink: FrameSink): void {
+    this.#sink = sink;
+  }
+
+  /** What is on its way is for nobody: it will be sent again. */
+  restart(): void {
+    this.#life += 1;
   }
 
   end(channel: number, total: number): void {

@@ -1,11 +1,15 @@
 import type {
   FrameSink,
+  AdoptedProcess,
   FrameSource,
+  LimitHit,
   ProcessRequest,
   VmEnding,
   VmHandle,
   VmProcess,
+  VmRecord,
   VmRequest,
+  VmUse,
 } from "@agentos/core";
 import {
   AgentOsError,
@@ -42,11 +46,14 @@ export class FakeVm implements VmHandle {
   readonly environment = { PATH: "/bin", HOME: "/home/agent", USER: "agent" };
   readonly files: FakeFiles;
   readonly ended: Promise<VmEnding>;
+  readonly record: VmRecord;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Map<string, FakeProcess>();
   readonly #usedIds = new Set<string>();
   readonly #streams = new Set<Losable>();
   readonly #ending = Promise.withResolvers<VmEnding>();
+  readonly #limitListeners = new Set<(hit: LimitHit) => void>();
+  #isFrozen = false;
   #state: State = "running";
   #nextStream = FIRST_STREAM;
   #nextPid = 2;
@@ -54,6 +61,7 @@ export class FakeVm implements VmHandle {
   constructor(options: FakeVmOptions) {
     this.vmId = options.request.vmId;
     this.request = options.request;
+    this.record = { fakeVmId: this.vmId };
     this.ended = this.#ending.promise;
     this.#programs = options.programs;
     this.limits = limitsOf(options);
@@ -134,6 +142,52 @@ export class FakeVm implements VmHandle {
 
   async ping(): Promise<void> {
     this.#check();
+  }
+
+  /** Whether `freeze` was the last word; fake programs run on. */
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  async freeze(frozen: boolean): Promise<void> {
+    this.#check();
+    this.#isFrozen = frozen;
+  }
+
+  async killProcesses(): Promise<void> {
+    this.#check();
+    for (const process of this.running) process.signal("SIGKILL", "process");
+  }
+
+  async stats(): Promise<VmUse> {
+    this.#check();
+    return { memoryBytes: 0, processes: 1 + this.running.length, cpuMs: 0, diskBytes: 0 };
+  }
+
+  onLimit(listener: (hit: LimitHit) => void): () => void {
+    const own = (hit: LimitHit): void => listener(hit);
+    this.#limitListeners.add(own);
+    return () => void this.#limitListeners.delete(own);
+  }
+
+  /** Makes the VM hit a limit. */
+  hitLimit(hit: LimitHit): void {
+    for (const listener of this.#limitListeners) listener(hit);
+  }
+
+  /** What a driver of another life finds here: every process, detached until somebody resumes it. */
+  adopt(): AdoptedProcess[] {
+    this.#check();
+    return [...this.#processes].map(([processId, process]) => {
+      process.attach({ frame() {}, closed() {} });
+      return {
+        processId,
+        output: process.request.output,
+        state: process.isRunning ? "running" : "exited",
+        process,
+        attach: (sink) => process.attach(sink),
+      };
+    });
   }
 
   /** PID 1 is gone all of a sudden. */

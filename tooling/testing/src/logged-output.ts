@@ -41,6 +41,13 @@ export class LoggedOutput {
     this.#readers.clear();
   }
 
+  /** Its readers have offsets of their own; the process's stream carries none of its bytes. */
+  canResume(offset: number): boolean {
+    return offset <= this.#total;
+  }
+
+  resume(): void {}
+
   addReader(reader: LogReader): void {
     this.#readers.add(reader);
     reader.pump();

@@ -16,11 +16,13 @@ export interface PipedOutputOptions {
 /** One output channel of a piped process or file: held until acknowledged, and the writer waits for room. */
 export class PipedOutput {
   readonly #options: PipedOutputOptions;
+  /** From the first byte that is not acknowledged. */
   #held = Buffer.alloc(0);
   #sent = 0;
   #acked = 0;
   #total = 0;
   #ending = false;
+  #endSent = false;
   #dropping = false;
   #room = Promise.withResolvers<void>();
 
@@ -53,7 +55,21 @@ export class PipedOutput {
 
   ack(offset: number): void {
     if (offset > this.#sent) return this.#options.stream.fail(ERANGE, "ack");
-    this.#acked = Math.max(this.#acked, offset);
+    this.#forget(offset);
+    this.#pump();
+    this.#wakeWriter();
+  }
+
+  /** Whether a reader who has `offset` bytes can go on from there. */
+  canResume(offset: number): boolean {
+    return offset >= this.#acked && offset <= this.#total;
+  }
+
+  /** Everything from `offset` is sent, the end too, as if nothing of it had been. */
+  resume(offset: number): void {
+    this.#forget(offset);
+    this.#sent = offset;
+    this.#endSent = false;
     this.#pump();
     this.#wakeWriter();
   }
@@ -73,17 +89,24 @@ export class PipedOutput {
 
   #pump(): void {
     const { stream, kind, channel, windowBytes } = this.#options;
-    while (this.#held.byteLength > 0) {
-      const credit = this.#acked + windowBytes - this.#sent;
+    for (;;) {
+      const start = this.#sent - this.#acked;
+      const credit = Math.min(windowBytes - start, FRAME_PAYLOAD_BYTES);
+      if (start >= this.#held.byteLength) break;
       if (credit <= 0) return;
-      const part = this.#held.subarray(0, Math.min(credit, FRAME_PAYLOAD_BYTES));
+      const part = this.#held.subarray(start, start + credit);
       stream.emit(kind, this.#sent, part);
-      this.#held = this.#held.subarray(part.byteLength);
       this.#sent += part.byteLength;
     }
-    if (!this.#ending) return;
-    this.#ending = false;
+    if (!this.#ending || this.#endSent) return;
+    this.#endSent = true;
     stream.end(channel, this.#sent);
+  }
+
+  #forget(offset: number): void {
+    if (offset <= this.#acked) return;
+    this.#held = this.#held.subarray(offset - this.#acked);
+    this.#acked = offset;
   }
 
   #wakeWriter(): void {

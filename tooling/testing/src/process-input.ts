@@ -48,6 +48,11 @@ export class ProcessInput implements AsyncIterable<Uint8Array> {
     this.#notify();
   }
 
+  /** Tells another writer how much was taken. */
+  resume(): void {
+    if (this.#isPipe) this.#stream.emit(FRAME_KIND.inAck, this.#taken);
+  }
+
   /** What waits, and what still comes, is dropped and acknowledged. */
   abandon(): void {
     this.#programGone = true;

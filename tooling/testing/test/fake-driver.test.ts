@@ -1,7 +1,9 @@
+import { encodeFrame, FRAME_KIND } from "@agentos/protocol";
 import { expect, test } from "vitest";
 
 import { FakeDriver } from "../src/fake-driver.ts";
-import { vmRequest } from "./start-vm.ts";
+import { RecordingSink } from "../src/recording-sink.ts";
+import { processRequest, vmRequest } from "./start-vm.ts";
 
 const { signal } = new AbortController();
 
@@ -52,4 +54,51 @@ test("disposing the driver ends its VMs", async () => {
   const vm = await driver.create(vmRequest(), { signal });
   await driver[Symbol.asyncDispose]();
   await expect(vm.ping()).rejects.toMatchObject({ code: "VM_ENDED" });
+});
+
+test("a driver of another life adopts a VM, and its processes' bytes come once", async () => {
+  const earlier = new FakeDriver();
+  const vm = await earlier.create(vmRequest(), { signal });
+  const first = new RecordingSink();
+  await vm.startProcess(processRequest(["cat"], { stdin: "pipe" }), first);
+  const driver = new FakeDriver({ earlier });
+  const { handle, processes } = await driver.adopt(vmRequest(), vm.record, { signal });
+  expect([earlier.vms, driver.vms]).toEqual([[], [handle]]);
+  const [adopted] = processes;
+  if (adopted === undefined) throw new Error("expected a process");
+  expect(adopted).toMatchObject({ processId: "p-1", output: "piped", state: "running" });
+  const sink = new RecordingSink();
+  adopted.attach(sink);
+  await expect(adopted.process.resume({ stdout: 1, stderr: 0 })).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+  });
+  await adopted.process.resume({ stdout: 0, stderr: 0 });
+  adopted.process.send(encodeFrame(FRAME_KIND.dataIn, 0, 0, Buffer.from("hi")));
+  adopted.process.send(encodeFrame(FRAME_KIND.eofIn, 0, 2));
+  expect(await adopted.process.exited).toMatchObject({ exitCode: 0, stdoutBytes: 2 });
+  // Another reader of the same, who has one byte.
+  const again = new RecordingSink();
+  adopted.attach(again);
+  await adopted.process.resume({ stdout: 1, stderr: 0 });
+  await new Promise(setImmediate);
+  expect([String(sink.stdout), String(again.stdout)]).toEqual(["hi", "i"]);
+  await driver[Symbol.asyncDispose]();
+  const gone = driver.adopt(vmRequest(), vm.record, { signal });
+  await expect(gone).rejects.toMatchObject({ code: "VM_ENDED" });
+});
+
+test("a VM is frozen, emptied, measured, and tells of limits", async () => {
+  const vm = await new FakeDriver().create(vmRequest(), { signal });
+  const request = processRequest(["cat"], { stdin: "pipe" });
+  const started = await vm.startProcess(request, new RecordingSink());
+  await vm.freeze(true);
+  expect([vm.isFrozen, (await vm.stats()).processes]).toEqual([true, 2]);
+  await vm.killProcesses();
+  expect(await started.exited).toMatchObject({ signal: "SIGKILL" });
+  const hits: unknown[] = [];
+  const stop = vm.onLimit((hit) => hits.push(hit));
+  vm.hitLimit({ limit: "pids", value: 5 });
+  stop();
+  vm.hitLimit({ limit: "pids", value: 5 });
+  expect(hits).toEqual([{ limit: "pids", value: 5 }]);
 });

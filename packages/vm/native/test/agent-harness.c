@@ -22,6 +22,10 @@ int sandbox_enter(const uint8_t *config, size_t length, int mount_fd, const char
   return length == 0 ? 0 : EXDEV;
 }
 
+int sandbox_prepare(const uint8_t *config, size_t length, int mount_fd, const char **step) {
+  return sandbox_enter(config, length, mount_fd, step);
+}
+
 static int listen_at(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof address.sun_path) return -1;

@@ -17,7 +17,7 @@ export async function connectUnix(path: string, signal: AbortSignal): Promise<So
     socket?.destroy();
     signal.throwIfAborted();
     // oxlint-disable-next-line no-await-in-loop
-    await sleep(RETRY_MS, undefined, { signal });
+    await sleep(RETRY_MS);
   }
 }
 

@@ -18,9 +18,9 @@ import { violation } from "./violation.ts";
 /** Streams open at once on one link; vmd itself allows fewer. */
 const MAX_LINK_STREAMS = 4096;
 
+const HANG_UP_MS = 5_000;
 const LAST_STREAM = 0xffff_ffff;
 const SIGKILL = 9;
-const HANG_UP_MS = 5_000;
 
 /** What the link routes the frames of one stream number to. */
 export interface LinkStream {
@@ -56,7 +56,8 @@ type LinkState = "open" | "closed";
  * believes nothing: what breaks docs/vmd-link.md ends the link, and with it everything on it.
  */
 export class Link {
-  readonly vmId: string;
+  /** For people, in errors; a pooled VM gets its user's at the hand-off. */
+  vmId: string;
   /** Resolves, never rejects, with why the link ended. */
   readonly closed: Promise<AgentOsError<"VM_ENDED">>;
   /** Resolves once the connection is closed, by both ends unless it was cut. */
@@ -70,6 +71,7 @@ export class Link {
   #state: LinkState = "open";
   #nextStream = 1;
   #droppedFrames = 0;
+  #wasClosedByPeer = false;
 
   /** Stream 0, the handshake's and the table's, is `control`'s. */
   constructor(vmId: string, socket: Socket, control: LinkStream) {
@@ -81,8 +83,12 @@ export class Link {
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     // Half open: without an end of ours the socket would never close.
     socket.on("end", () => socket.end());
-    socket.on("error", (error) => this.#close(`the connection failed: ${error.message}`));
+    socket.on("error", (error) => {
+      this.#wasClosedByPeer = this.#state === "open";
+      this.#close(`the connection failed: ${error.message}`);
+    });
     socket.on("close", () => {
+      this.#wasClosedByPeer ||= this.#state === "open";
       this.#close("its agent closed the connection");
       this.#disconnected.resolve();
     });
@@ -91,6 +97,11 @@ export class Link {
   /** Frames for streams that nobody holds any more: those under way when a stream was released. */
   get droppedFrames(): number {
     return this.#droppedFrames;
+  }
+
+  /** Whether it ended from the VM's side: its PID 1 is gone, or listens to another sidecar. */
+  get wasClosedByPeer(): boolean {
+    return this.#wasClosedByPeer;
   }
 
   /** The error of everything that is tried after the end, else undefined. */
@@ -117,6 +128,13 @@ export class Link {
     const number = this.#nextStream++;
     this.#streams.set(number, stream);
     return number;
+  }
+
+  /** Registers a stream that an earlier sidecar opened under this number. Throws `VM_ENDED`. */
+  adopt(number: number, stream: LinkStream): void {
+    if (this.#reason !== undefined) throw this.#reason;
+    this.skipStreams(number);
+    this.#streams.set(number, stream);
   }
 
   /** The stream is over: frames that still come are dropped. */
@@ -165,6 +183,11 @@ export class Link {
   /** SIGKILL to what the stream stands for, its whole session where it is a process. */
   kill(stream: number): void {
     this.send(LINK_KIND.signal, stream, Buffer.concat([u32(SIGKILL), Uint8Array.of(2)]));
+  }
+
+  /** A signal to every process of the VM but PID 1. */
+  signalAll(signal: number): void {
+    this.send(LINK_KIND.signal, 0, Buffer.concat([u32(signal), Uint8Array.of(3)]));
   }
 
   /** Cuts the connection; `reason` goes to everything that still waits on it. */

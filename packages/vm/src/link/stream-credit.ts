@@ -27,6 +27,13 @@ class ChannelCredit {
     }
   }
 
+  /** The reader has everything below `offset`, and nothing above it. */
+  resume(offset: number): void {
+    this.#sent = offset;
+    this.#acknowledged = offset;
+    this.#inFlight = 0;
+  }
+
   /** False: nobody can have received that much. */
   acknowledge(offset: number): boolean {
     if (offset > this.#sent) return false;
@@ -41,8 +48,10 @@ export interface CreditOptions {
   stdinWindowBytes: number;
   /** Whether offsets may jump ahead. */
   gaps: boolean;
-  /** Where each direction begins; 0 but for an adopted stream. */
-  from?: { stdout: number; stderr: number; stdin: number };
+  /** Where each channel begins; 0 but for a reader and an adopted stream. */
+  from?: { stdout: number; stderr: number };
+  /** An adopted stream's: the bytes that were received. What of them was taken, the VM says later. */
+  stdinReceived?: number;
 }
 
 /** Holds both ends of a stream to their windows, so that neither can make the sidecar buffer. */
@@ -52,15 +61,26 @@ export class StreamCredit {
   readonly #gaps: boolean;
   readonly #stdinWindowBytes: number;
   #stdinSent: number;
-  #stdinTaken: number;
+  #stdinTaken: number | undefined;
 
-  constructor({ windowBytes, stdinWindowBytes, gaps, from }: CreditOptions) {
+  constructor({ windowBytes, stdinWindowBytes, gaps, from, stdinReceived }: CreditOptions) {
     this.#stdout = new ChannelCredit(windowBytes, from?.stdout ?? 0);
     this.#stderr = new ChannelCredit(windowBytes, from?.stderr ?? 0);
     this.#gaps = gaps;
     this.#stdinWindowBytes = stdinWindowBytes;
-    this.#stdinSent = from?.stdin ?? 0;
-    this.#stdinTaken = this.#stdinSent;
+    this.#stdinSent = stdinReceived ?? 0;
+    this.#stdinTaken = stdinReceived === undefined ? 0 : undefined;
+  }
+
+  /** False: how much stdin may be sent is not known before the first acknowledgement. */
+  get knowsStdin(): boolean {
+    return this.#stdinTaken !== undefined;
+  }
+
+  /** The reader says what it has: sending begins there again. */
+  resume(received: { stdout: number; stderr: number }): void {
+    this.#stdout.resume(received.stdout);
+    this.#stderr.resume(received.stderr);
   }
 
   /** Throws `PROTOCOL_ERROR` where the VM sends more than it may, or out of order. */
@@ -78,7 +98,7 @@ export class StreamCredit {
 
   /** False: the writer is beyond its window. */
   input(offset: number, bytes: number): boolean {
-    if (offset + bytes > this.#stdinTaken + this.#stdinWindowBytes) return false;
+    if (offset + bytes > (this.#stdinTaken ?? 0) + this.#stdinWindowBytes) return false;
     this.#stdinSent = Math.max(this.#stdinSent, offset + bytes);
     return true;
   }
@@ -86,6 +106,6 @@ export class StreamCredit {
   /** Throws `PROTOCOL_ERROR` where the VM took what was never sent. */
   inputTaken(offset: number): void {
     if (offset > this.#stdinSent) throw violation("stdin was taken that nobody sent");
-    this.#stdinTaken = Math.max(this.#stdinTaken, offset);
+    this.#stdinTaken = Math.max(this.#stdinTaken ?? 0, offset);
   }
 }

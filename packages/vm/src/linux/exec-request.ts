@@ -6,8 +6,9 @@ import { FieldWriter } from "../link/fields.ts";
 import { FIELD } from "../link/link-kinds.ts";
 import { fileSystemError } from "./file-failure.ts";
 
-const STDIN_PIPE = 1;
-const LOGGED = 2;
+/** Flags of EXEC and of a TABLE_ENTRY. */
+export const STDIN_PIPE = 1;
+export const LOGGED = 2;
 /** The kernel's bound on one argument or variable, its NUL included. */
 const MAX_ONE_BYTES = 128 * 1024;
 /** A NUL and a pointer, as the kernel counts them. */

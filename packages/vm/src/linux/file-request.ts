@@ -17,6 +17,7 @@ export const FILE_OP = {
   read: 12,
   write: 13,
   realpath: 15,
+  space: 16,
 } as const;
 
 /** Bits of FILE's `flags`. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -11,18 +12,18 @@ export interface HostProcess {
 
 /** The process that has `pid` now, or undefined where there is none (a zombie is none). */
 export async function hostProcess(pid: number): Promise<HostProcess | undefined> {
-  let stat: string;
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => undefined);
+  return stat === undefined ? undefined : parse(pid, stat);
+}
+
+/** The same at once: /proc answers from memory, and a turn of the loop costs more than the call. */
+export function hostProcessNow(pid: number): HostProcess | undefined {
   try {
-    stat = await readFile(`/proc/${pid}/stat`, "latin1");
+    return parse(pid, readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch {
     // Gone, or on its way out: either way it can't be looked at.
     return undefined;
   }
-  // The name before it is in brackets and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const startTicks = fields[19];
-  if (startTicks === undefined || fields[0] === "Z" || fields[0] === "X") return undefined;
-  return { pid, startTicks };
 }
 
 /** Whether that very process still runs. */
@@ -44,4 +45,12 @@ export async function killHostProcess(target: HostProcess, signal: AbortSignal):
     // oxlint-disable-next-line no-await-in-loop
     await sleep(POLL_MS, undefined, { signal });
   }
+}
+
+function parse(pid: number, stat: string): HostProcess | undefined {
+  // The name before it is in brackets and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const startTicks = fields[19];
+  if (startTicks === undefined || fields[0] === "Z" || fields[0] === "X") return undefined;
+  return { pid, startTicks };
 }

@@ -30,6 +30,8 @@ export interface Identity {
 export interface IdentitySource extends AsyncDisposable {
   /** Rejects with `DRIVER_UNAVAILABLE` where there is none. */
   take(): Promise<Identity>;
+  /** That of an adopted VM, so that no other VM gets it before its release. */
+  reserve(hostId: number | undefined): Promise<Identity>;
 }
 
 /** As an ordinary user: every VM runs as that user. */
@@ -38,13 +40,17 @@ export class OwnIdentity implements IdentitySource {
     return { hostId: undefined, release() {} };
   }
 
+  async reserve(): Promise<Identity> {
+    return this.take();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /**
  * As root: a block of ids that nobody else on the machine uses, claimed by a file that is made with
- * its content in one step. The block is picked at random, so a claim left by a dead sidecar is swept
- * and its ids still don't come back soon.
+ * its content in one step. The block is picked at random and has no process, so a claim left by a
+ * dead sidecar is swept and the ids of its VMs still don't come back while they live.
  */
 export class BlockIdentities implements IdentitySource {
   readonly #directory: string;
@@ -69,6 +75,16 @@ export class BlockIdentities implements IdentitySource {
     throw unavailable(`all ${BLOCK_IDS} host ids of this sidecar are in use`);
   }
 
+  async reserve(hostId: number | undefined): Promise<Identity> {
+    this.#claim ??= this.#claimBlock();
+    const { first } = await this.#claim;
+    const at = (hostId ?? 0) - first;
+    // Most are of an earlier sidecar's block, which nobody claims while one of its VMs lives.
+    if (at < 0 || at >= BLOCK_IDS) return { hostId, release() {} };
+    this.#used.add(at);
+    return { hostId, release: () => void this.#used.delete(at) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const claim = await this.#claim?.catch(() => undefined);
     if (claim !== undefined) await unlink(claim.path).catch(ignoreMissing);
@@ -78,12 +94,13 @@ export class BlockIdentities implements IdentitySource {
     await this.#prepareDirectory();
     await this.#sweep();
     const ranges = await freeRanges();
+    const inUse = await usedBlocks();
     const self = await hostProcess(process.pid);
     const content = `${process.pid} ${self?.startTicks ?? ""}\n`;
     const unfinished = join(this.#directory, `.${randomUUID()}`);
     await writeFile(unfinished, content, { mode: 0o600, flag: "wx" });
     try {
-      return await this.#linkSome(unfinished, ranges);
+      return await this.#linkSome(unfinished, ranges, inUse);
     } finally {
       await unlink(unfinished);
     }
@@ -92,9 +109,11 @@ export class BlockIdentities implements IdentitySource {
   async #linkSome(
     unfinished: string,
     ranges: readonly Range[],
+    inUse: ReadonlySet<number>,
   ): Promise<{ first: number; path: string }> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const first = pick(ranges);
+      if (inUse.has(first)) continue;
       const path = join(this.#directory, String(first));
       // Each attempt depends on the one before having failed.
       // oxlint-disable-next-line no-await-in-loop
@@ -150,6 +169,18 @@ async function freeRanges(): Promise<Range[]> {
     throw unavailable("root has no unused user ids here", "run the sidecar as an ordinary user");
   }
   return found;
+}
+
+/** The first id of each block that a process runs under. */
+async function usedBlocks(): Promise<Set<number>> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const ids = await Promise.all(
+    pids.map(async (pid) => {
+      const status = await readFile(`/proc/${pid}/status`, "latin1").catch(() => "");
+      return Number(/^Uid:\t(\d+)/m.exec(status)?.[1] ?? 0);
+    }),
+  );
+  return new Set(ids.map((id) => Math.floor(id / BLOCK_IDS) * BLOCK_IDS));
 }
 
 async function mappedRanges(path: string): Promise<Range[]> {

@@ -1,27 +1,35 @@
 import type { VmHandle, VmRequest } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type Enforcement, type LimitName } from "@agentos/protocol";
 
-/** What holds without cgroups: the rest is promised by nobody. */
-export const LINUX_LIMITS: Readonly<Record<LimitName, Enforcement>> = {
-  memoryBytes: "none",
-  cpus: "none",
+import type { CgroupLimitName, CgroupOffer, VmCgroups } from "../cgroup/vm-cgroup.ts";
+
+type Cgroups = Pick<VmCgroups, "offers">;
+
+/** By rlimits in the VM's user namespace, the size of its filesystem, and a timer. */
+const HARD_ANYWHERE: Readonly<Record<Exclude<LimitName, "memoryBytes" | "cpus">, Enforcement>> = {
   pids: "hard",
   diskBytes: "hard",
   openFiles: "hard",
   wallMs: "hard",
 };
+const NO_CGROUPS: CgroupOffer = { enforcement: "none", reason: "cgroups are not in use" };
 
-const LIMIT_REASONS: Readonly<Partial<Record<LimitName, string>>> = {
-  memoryBytes: "it takes a cgroup, and this driver joins none",
-  cpus: "it takes a cgroup, and this driver joins none",
-};
+/** How far each limit holds on this machine, as it was found by trying. */
+export function linuxLimits(cgroups?: Cgroups): Readonly<Record<LimitName, Enforcement>> {
+  return {
+    memoryBytes: offerOf("memoryBytes", cgroups).enforcement,
+    cpus: offerOf("cpus", cgroups).enforcement,
+    ...HARD_ANYWHERE,
+  };
+}
 
 /** Refuses with `UNSUPPORTED_LIMIT` what is required and not hard. */
-export function checkRequiredLimits(required: readonly LimitName[]): void {
+export function checkRequiredLimits(required: readonly LimitName[], cgroups?: Cgroups): void {
+  const offers = linuxLimits(cgroups);
   for (const limit of required) {
-    const offered = LINUX_LIMITS[limit];
+    const offered = offers[limit];
     if (offered === "hard") continue;
-    const reason = LIMIT_REASONS[limit] ?? "it can't be enforced here";
+    const reason = reasonOf(limit, cgroups);
     throw new AgentOsError(
       "UNSUPPORTED_LIMIT",
       `expected a hard limit on ${limit}, the linux driver offers ${offered}: ${reason}`,
@@ -30,18 +38,57 @@ export function checkRequiredLimits(required: readonly LimitName[]): void {
   }
 }
 
+/**
+ * The limits as they will hold, defaults filled in. The VM's disk is memory: where memory is limited,
+ * the disk gets at most three quarters of it, so that a full one is ENOSPC and not the end of programs.
+ */
+function heldLimits(limits: VmRequest["limits"], cgroups?: Cgroups): VmRequest["limits"] {
+  const filled = {
+    ...limits,
+    pids: limits.pids ?? DEFAULTS.pids,
+    diskBytes: limits.diskBytes ?? DEFAULTS.diskBytes,
+    openFiles: limits.openFiles ?? DEFAULTS.openFiles,
+  };
+  const { memoryBytes } = limits;
+  if (memoryBytes === undefined || linuxLimits(cgroups).memoryBytes !== "hard") return filled;
+  const most = Math.floor((memoryBytes / 4) * 3);
+  return { ...filled, diskBytes: Math.min(filled.diskBytes, most) };
+}
+
+/**
+ * What CONFIG says of the limits. The cgroup is to refuse a process first, because it counts what it
+ * refuses: the rlimit behind it allows one more.
+ */
+export function configLimits(limits: VmRequest["limits"], cgroups?: Cgroups): VmRequest["limits"] {
+  const held = heldLimits(limits, cgroups);
+  const counted = offerOf("pids", cgroups).enforcement === "hard";
+  return counted ? { ...held, pids: (held.pids ?? DEFAULTS.pids) + 1 } : held;
+}
+
 /** Each limit of the request with how far it holds. */
-export function limitStates(limits: VmRequest["limits"]): VmHandle["limits"] {
-  const state = (name: LimitName, standard: number | null): VmHandle["limits"][LimitName] => ({
-    value: limits[name] ?? standard,
-    enforcement: LINUX_LIMITS[name],
+export function limitStates(limits: VmRequest["limits"], cgroups?: Cgroups): VmHandle["limits"] {
+  const held = heldLimits(limits, cgroups);
+  const offers = linuxLimits(cgroups);
+  const state = (name: LimitName): VmHandle["limits"][LimitName] => ({
+    value: held[name] ?? null,
+    enforcement: offers[name],
   });
   return {
-    memoryBytes: state("memoryBytes", null),
-    cpus: state("cpus", null),
-    pids: state("pids", DEFAULTS.pids),
-    diskBytes: state("diskBytes", DEFAULTS.diskBytes),
-    openFiles: state("openFiles", DEFAULTS.openFiles),
-    wallMs: state("wallMs", null),
+    memoryBytes: state("memoryBytes"),
+    cpus: state("cpus"),
+    pids: state("pids"),
+    diskBytes: state("diskBytes"),
+    openFiles: state("openFiles"),
+    wallMs: state("wallMs"),
   };
+}
+
+function offerOf(limit: CgroupLimitName, cgroups: Cgroups | undefined): CgroupOffer {
+  return cgroups?.offers[limit] ?? NO_CGROUPS;
+}
+
+function reasonOf(limit: LimitName, cgroups: Cgroups | undefined): string {
+  const cgroupLimit = limit === "memoryBytes" || limit === "cpus" ? limit : undefined;
+  const reason = cgroupLimit === undefined ? undefined : offerOf(cgroupLimit, cgroups).reason;
+  return `it takes a cgroup: ${reason ?? "none can be had here"}`;
 }

@@ -1,53 +1,49 @@
-import { createHash, randomBytes } from "node:crypto";
-import { lstat, mkdir, rmdir } from "node:fs/promises";
-import { join } from "node:path";
-
-import type { VmDriver, VmHandle, VmRequest } from "@agentos/core";
+import type { AdoptedVm, VmDriver, VmHandle, VmRecord, VmRequest } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type DriverReport, isAgentOsError } from "@agentos/protocol";
 
-import { type HostImage, readHostImage } from "./host-image.ts";
-import { BlockIdentities, type Identity, type IdentitySource, OwnIdentity } from "./identity.ts";
-import { checkRequiredLimits, limitStates } from "./limits.ts";
-import { LinuxVm } from "./linux-vm.ts";
+import type { CgroupLimits } from "../cgroup/vm-cgroup.ts";
+import type { Link } from "../link/link.ts";
+import { adoptLink, EarlierSpawners, isTakenOver } from "./adoption.ts";
+import { checkDriverOptions, type LinuxDriverOptions } from "./driver-options.ts";
+import { readHostImage } from "./host-image.ts";
+import { LaunchSource } from "./launch-source.ts";
+import { checkRequiredLimits, configLimits, limitStates } from "./limits.ts";
+import { LinuxVm, type LinuxVmOptions } from "./linux-vm.ts";
 import { checkMounts } from "./mounts.ts";
 import { linuxReport, probeLinux } from "./probe.ts";
 import { Slots } from "./slots.ts";
-import { Spawner } from "./spawner.ts";
 import { startFailed } from "./start-failure.ts";
-import { encodeConfig, encodeCreate } from "./vm-config.ts";
-import { VmLaunch } from "./vm-launch.ts";
-import { findVmd, unavailable } from "./vmd-binary.ts";
+import { encodeConfig, encodeImage } from "./vm-config.ts";
+import type { VmLaunch, VmStart } from "./vm-launch.ts";
+import { decodeRecord, encodeRecord, type LinuxVmRecord } from "./vm-record.ts";
+import { WarmPool } from "./warm-pool.ts";
 
 const HOST_IMAGE = "host";
-const SECRET_BYTES = 32;
-const MAX_SOCKET_PATH_BYTES = 107;
-const SOCKET_NAME_BYTES = 20;
 /** Creates at once: more would only wait for the same two calls of the kernel. */
 const MAX_STARTING = 16;
+/** More creates than this at once, and the pool is left as it is. */
+const QUIET_CREATES = 1;
 
-export interface LinuxDriverOptions {
-  /** A folder for sockets, made with mode 0700 where it is missing. At most 86 bytes. */
-  runDirectory: string;
-  /** This life of the sidecar; a VM refuses a lower one than it has seen. Default 1. */
-  epoch?: number;
-  /** How long a VM waits for a sidecar after losing one. Default 0: it ends with its sidecar. */
-  adoptGraceMs?: number;
-  /** Default: what the build put beside this package. */
-  vmdPath?: string;
-  /** The Node that VMs find first on PATH. Default: this process's. */
-  nodePath?: string;
-  /** Where root's sidecars see one another's host ids. Default /run/agentos-ids. */
-  identityDirectory?: string;
+interface Image {
+  readonly environment: VmHandle["environment"];
+  readonly encoded: Uint8Array;
+}
+
+interface Started {
+  readonly launch: VmLaunch;
+  readonly link: Link;
 }
 
 /** ready -> disposing -> disposed. */
 type DriverState = "ready" | "disposing" | "disposed";
 
-/** VMs from namespaces, through vmd. */
+/** VMs from namespaces, through vmd. Its spawner and its pool start with it. */
 export class LinuxDriver implements VmDriver {
   readonly name = "linux";
   readonly #options: LinuxDriverOptions;
-  readonly #identities: IdentitySource;
+  readonly #source: LaunchSource;
+  readonly #pool: WarmPool;
+  readonly #earlier = new EarlierSpawners();
   readonly #starting = new Slots(MAX_STARTING);
   /** By VM: ids in use, from the first check to the last trace. */
   readonly #requests = new Map<string, VmRequest>();
@@ -55,33 +51,26 @@ export class LinuxDriver implements VmDriver {
   readonly #creating = new Set<Promise<unknown>>();
   readonly #disposing = new AbortController();
   #state: DriverState = "ready";
-  #madeDirectory = false;
-  #image: Promise<HostImage> | undefined;
-  #spawner: Promise<Spawner> | undefined;
+  #isSpawnerShared = false;
+  #image: Promise<Image> | undefined;
   #disposed: Promise<void> | undefined;
 
   constructor(options: LinuxDriverOptions) {
-    const bytes = Buffer.byteLength(options.runDirectory) + 1 + SOCKET_NAME_BYTES;
-    if (bytes > MAX_SOCKET_PATH_BYTES) {
-      const limit = MAX_SOCKET_PATH_BYTES - 1 - SOCKET_NAME_BYTES;
-      throw new AgentOsError(
-        "INVALID_ARGUMENT",
-        `runDirectory: expected at most ${limit} bytes, got ${bytes - 1 - SOCKET_NAME_BYTES}`,
-        {
-          argument: "runDirectory",
-          expected: `at most ${limit} bytes`,
-          actual: String(bytes - 1 - SOCKET_NAME_BYTES),
-        },
-      );
-    }
+    checkDriverOptions(options);
     this.#options = options;
-    const root = process.geteuid?.() === 0;
-    this.#identities = root ? new BlockIdentities(options.identityDirectory) : new OwnIdentity();
+    this.#source = new LaunchSource(options);
+    this.#pool = new WarmPool({
+      size: options.warmPoolSize ?? DEFAULTS.warmPoolSize,
+      refillMs: DEFAULTS.warmPoolRefillMs,
+      prepare: (signal) => this.#prepare(signal),
+      isBusy: () => this.#creating.size > QUIET_CREATES,
+    });
+    void this.#warmUp();
   }
 
   async probe(): Promise<DriverReport> {
     try {
-      return await probeLinux(await this.#vmd());
+      return await probeLinux(await this.#source.vmd(), await this.#source.cgroups());
     } catch (error) {
       if (!isAgentOsError(error, "DRIVER_UNAVAILABLE")) {
         return linuxReport({ reason: `vmd can't be started: ${String(error)}` });
@@ -94,21 +83,17 @@ export class LinuxDriver implements VmDriver {
   async create(request: VmRequest, options: { signal: AbortSignal }): Promise<VmHandle> {
     this.#checkReady();
     checkImage(request.image);
-    checkRequiredLimits(request.requiredLimits);
-    const { vmId } = request;
-    if (this.#requests.has(vmId)) throw alreadyExists(vmId);
-    // Before the first wait, so that two of the same id can't both pass.
-    this.#requests.set(vmId, request);
-    const creating = this.#create(request, options.signal);
-    this.#creating.add(creating);
-    try {
-      return await creating;
-    } catch (error) {
-      this.#freeId(request);
-      throw error;
-    } finally {
-      this.#creating.delete(creating);
-    }
+    return this.#occupy(request, (signal) => this.#create(request, signal), options.signal);
+  }
+
+  async adopt(
+    request: VmRequest,
+    record: VmRecord,
+    options: { signal: AbortSignal },
+  ): Promise<AdoptedVm> {
+    this.#checkReady();
+    const found = decodeRecord(record);
+    return this.#occupy(request, (signal) => this.#adopt(request, found, signal), options.signal);
   }
 
   /** Ends every VM and the spawner. */
@@ -117,66 +102,172 @@ export class LinuxDriver implements VmDriver {
     await this.#disposed;
   }
 
-  async #create(request: VmRequest, callers: AbortSignal): Promise<VmHandle> {
+  /** Holds the VM's id and a deadline around `work`; after a failure the id is free again. */
+  async #occupy<T>(
+    request: VmRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+    callers: AbortSignal,
+  ): Promise<T> {
+    const { vmId } = request;
+    if (this.#requests.has(vmId)) throw alreadyExists(vmId);
+    // Before the first wait, so that two of the same id can't both pass.
+    this.#requests.set(vmId, request);
+    const working = this.#withDeadline(vmId, work, callers);
+    this.#creating.add(working);
+    try {
+      return await working;
+    } catch (error) {
+      this.#freeId(request);
+      throw error;
+    } finally {
+      this.#creating.delete(working);
+    }
+  }
+
+  async #withDeadline<T>(
+    vmId: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    callers: AbortSignal,
+  ): Promise<T> {
     const deadline = AbortSignal.timeout(DEFAULTS.createMs);
     const signal = AbortSignal.any([callers, deadline, this.#disposing.signal]);
     try {
-      const release = await this.#starting.take(signal);
-      try {
-        return await this.#launch(request, signal);
-      } finally {
-        release();
-      }
+      return await work(signal);
     } catch (error) {
       if (!signal.aborted || isAgentOsError(error)) throw error;
       if (callers.aborted) throw cancelled(callers.reason);
-      if (deadline.aborted) throw startFailed(request.vmId, "deadline", "ETIMEDOUT", error);
+      if (deadline.aborted) throw startFailed(vmId, "deadline", "ETIMEDOUT", error);
       throw disposedError();
     }
   }
 
-  async #launch(request: VmRequest, signal: AbortSignal): Promise<VmHandle> {
-    const { vmId, limits } = request;
-    const [mounts, image, spawner] = await Promise.all([
+  async #create(request: VmRequest, signal: AbortSignal): Promise<VmHandle> {
+    const [mounts, image, cgroups] = await Promise.all([
       checkMounts(request.mounts),
       this.#hostImage(),
-      this.#runningSpawner(),
+      this.#source.cgroups(),
     ]);
-    const config = encodeConfig(request, image, mounts);
-    const identity = await this.#identities.take();
-    const socketPath = join(this.#options.runDirectory, socketName(vmId));
-    const launch = new VmLaunch({
-      request,
-      spawner,
+    checkRequiredLimits(request.requiredLimits, cgroups);
+    const limits = limitStates(request.limits, cgroups);
+    const config = encodeConfig(configLimits(request.limits, cgroups), mounts);
+    const release = await this.#starting.take(signal);
+    try {
+      const start = { request, config, limits: cgroupLimits(limits) };
+      return this.#live(request, await this.#start(start, signal), limits, image);
+    } finally {
+      release();
+    }
+  }
+
+  /** Through one of the pool, else cold. */
+  async #start(start: VmStart, signal: AbortSignal): Promise<Started> {
+    const pooled = this.#pool.take();
+    if (pooled !== undefined) {
+      try {
+        return { launch: pooled, link: await pooled.start(start, signal) };
+      } catch (error) {
+        // It ended while it waited: no fault of the request.
+        if (signal.aborted || pooled.isRefused) throw error;
+      }
+    }
+    const { encoded } = await this.#hostImage();
+    const launch = await this.#source.launch(encoded);
+    return { launch, link: await launch.start(start, signal) };
+  }
+
+  async #prepare(signal: AbortSignal): Promise<VmLaunch> {
+    const { encoded } = await this.#hostImage();
+    const launch = await this.#source.launch(encoded);
+    try {
+      await launch.prepare(signal);
+      return launch;
+    } catch (error) {
+      await launch.discard();
+      throw error;
+    }
+  }
+
+  #live(
+    request: VmRequest,
+    { launch, link }: Started,
+    limits: VmHandle["limits"],
+    { environment }: Image,
+  ): LinuxVm {
+    const { cgroup, secret, socketPath, linkId, identity, watch } = launch.options;
+    const startedAt = Date.now();
+    const { end } = launch;
+    const record: LinuxVmRecord | undefined = end.init && {
+      linkId,
       socketPath,
-      config,
-      create: encodeCreate({
-        vmId,
-        secret: randomBytes(SECRET_BYTES),
-        epoch: this.#options.epoch ?? 1,
-        socketPath,
-        hostId: identity.hostId,
-        adoptGraceMs: this.#options.adoptGraceMs ?? 0,
-      }),
-    });
-    void this.#releaseAfter(launch, request, identity);
-    const link = await launch.run(signal);
-    const vm = new LinuxVm({
+      spawnerPath: watch.socketPath,
+      ...end.init,
+      hostId: identity.hostId,
+      cgroups: cgroup.directories,
+      startedAt,
+    };
+    const canBeAdopted = this.#source.secrets.areShared && record !== undefined;
+    return this.#keep(request, {
       link,
-      limits: limitStates(limits),
-      environment: image.environment,
-      gone: launch.gone,
-      kill: () => launch.kill(),
+      limits,
+      environment,
+      cgroup,
+      end,
+      startedAt,
+      record: canBeAdopted ? encodeRecord(record) : undefined,
+      isTakenOver: () => this.#isTakenOver(request.vmId, socketPath, secret),
     });
+  }
+
+  async #adopt(request: VmRequest, record: LinuxVmRecord, signal: AbortSignal): Promise<AdoptedVm> {
+    const [image, cgroups] = await Promise.all([this.#hostImage(), this.#source.cgroups()]);
+    const limits = limitStates(request.limits, cgroups);
+    const cgroup = await cgroups.adopt(record.cgroups, cgroupLimits(limits));
+    const identity = await this.#source.identities.reserve(record.hostId);
+    const secret = this.#source.secrets.of(record.linkId);
+    const { epoch } = this.#source;
+    const { socketPath, startedAt } = record;
+    const leave = async (): Promise<void> => {
+      identity.release();
+      await cgroup.remove();
+    };
+    try {
+      const options = { request, record, secret, epoch, signal };
+      const { link, end, processes } = await adoptLink(this.#earlier, options);
+      void end.gone.then(leave);
+      const handle = this.#keep(request, {
+        link,
+        limits,
+        environment: image.environment,
+        cgroup,
+        end,
+        startedAt,
+        record: encodeRecord(record),
+        isTakenOver: () => this.#isTakenOver(request.vmId, socketPath, secret),
+      });
+      return { handle, processes: handle.adoptProcesses(processes) };
+    } catch (error) {
+      if (isAgentOsError(error, "VM_ENDED")) await leave();
+      throw error;
+    }
+  }
+
+  #keep(request: VmRequest, options: LinuxVmOptions): LinuxVm {
+    const vm = new LinuxVm(options);
     this.#vms.add(vm);
-    void vm.ended.then(() => this.#vms.delete(vm));
+    void this.#letGo(vm);
+    void options.end.gone.then(() => this.#freeId(request));
     return vm;
   }
 
-  async #releaseAfter(launch: VmLaunch, request: VmRequest, identity: Identity): Promise<void> {
-    await launch.gone;
-    identity.release();
-    this.#freeId(request);
+  async #letGo(vm: LinuxVm): Promise<void> {
+    await vm.ended;
+    this.#vms.delete(vm);
+    this.#isSpawnerShared ||= vm.wasTakenOver;
+  }
+
+  async #isTakenOver(vmId: string, socketPath: string, secret: Uint8Array): Promise<boolean> {
+    if ((this.#options.adoptGraceMs ?? 0) === 0) return false;
+    return isTakenOver(vmId, { socketPath, secret, epoch: this.#source.epoch });
   }
 
   /** Harmless when another VM has taken the id since. */
@@ -184,49 +275,19 @@ export class LinuxDriver implements VmDriver {
     if (this.#requests.get(request.vmId) === request) this.#requests.delete(request.vmId);
   }
 
-  async #vmd(): Promise<string> {
-    return this.#options.vmdPath ?? (await findVmd());
+  async #hostImage(): Promise<Image> {
+    this.#image ??= this.#readImage();
+    return this.#image;
   }
 
-  async #hostImage(): Promise<HostImage> {
-    this.#image ??= readHostImage(this.#options.nodePath ?? process.execPath);
-    return await this.#image;
+  async #readImage(): Promise<Image> {
+    const image = await readHostImage(this.#options.nodePath ?? process.execPath);
+    return { environment: image.environment, encoded: encodeImage(image) };
   }
 
-  /** The one that runs, or a new one in the place of one that died. */
-  async #runningSpawner(): Promise<Spawner> {
-    const starting = (this.#spawner ??= this.#startSpawner());
-    try {
-      return await starting;
-    } catch (error) {
-      if (this.#spawner === starting) this.#spawner = undefined;
-      throw error;
-    }
-  }
-
-  async #startSpawner(): Promise<Spawner> {
-    const vmd = await this.#vmd();
-    await this.#prepareDirectory();
-    const name = `s-${randomBytes(8).toString("hex")}`;
-    const spawner = await Spawner.start(vmd, join(this.#options.runDirectory, name));
-    void spawner.ended.then(() => this.#replaceSpawner(spawner));
-    return spawner;
-  }
-
-  async #replaceSpawner(spawner: Spawner): Promise<void> {
-    if (this.#state !== "ready") return;
-    this.#spawner = undefined;
-    await spawner[Symbol.asyncDispose]();
-  }
-
-  async #prepareDirectory(): Promise<void> {
-    const { runDirectory } = this.#options;
-    const made = await mkdir(runDirectory, { recursive: true, mode: 0o700 });
-    this.#madeDirectory ||= made !== undefined;
-    const found = await lstat(runDirectory);
-    if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o077) !== 0) {
-      throw unavailable(`${runDirectory} must be a directory that only the sidecar's user can use`);
-    }
+  async #warmUp(): Promise<void> {
+    // Where it fails, a create fails as well and tells why.
+    await Promise.allSettled([this.#hostImage(), this.#pool.fill()]);
   }
 
   #checkReady(): void {
@@ -237,18 +298,24 @@ export class LinuxDriver implements VmDriver {
     this.#state = "disposing";
     this.#disposing.abort();
     await Promise.allSettled(this.#creating);
+    await this.#pool[Symbol.asyncDispose]();
     const results = await Promise.allSettled([...this.#vms].map((vm) => vm[Symbol.asyncDispose]()));
-    const spawner = await this.#spawner?.catch(() => undefined);
-    await spawner?.[Symbol.asyncDispose]();
-    await this.#identities[Symbol.asyncDispose]();
-    // Another driver may have sockets in it.
-    if (this.#madeDirectory) await rmdir(this.#options.runDirectory).catch(() => {});
+    await this.#source.end(this.#isSpawnerShared);
+    this.#earlier[Symbol.dispose]();
     this.#state = "disposed";
     const failed = results.flatMap((result) =>
       result.status === "rejected" ? [result.reason] : [],
     );
     if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("; "));
   }
+}
+
+/** What of the limits the VM's cgroups hold. */
+function cgroupLimits({ memoryBytes, cpus, pids }: VmHandle["limits"]): CgroupLimits {
+  const limits = Object.entries({ memoryBytes, cpus, pids });
+  return Object.fromEntries(
+    limits.flatMap(([name, { value }]) => (value === null ? [] : [[name, value]])),
+  );
 }
 
 function checkImage(image: string): void {
@@ -262,14 +329,6 @@ function checkImage(image: string): void {
       known,
     },
   );
-}
-
-/** A VM's id may be longer than what a socket's path has room for. */
-function socketName(vmId: string): string {
-  return `v-${createHash("sha256")
-    .update(vmId)
-    .digest("hex")
-    .slice(0, SOCKET_NAME_BYTES - 2)}`;
 }
 
 function alreadyExists(vmId: string): AgentOsError<"ALREADY_EXISTS"> {

@@ -86,6 +86,14 @@ export class LinuxFiles implements VmFiles {
     return pathOf(await this.#ask({ op: FILE_OP.realpath, syscall: "realpath", path }));
   }
 
+  /** Bytes that the file system at `path` holds. */
+  async usedBytes(path: string): Promise<number> {
+    const payload = await this.#ask({ op: FILE_OP.space, syscall: "statfs", path });
+    const value = readFields(payload, [FIELD.length]).get(FIELD.length);
+    if (value === undefined) throw violation("an answer without a length");
+    return new PayloadReader(value).u64();
+  }
+
   async chmod(path: string, mode: number): Promise<void> {
     await this.#ask({ op: FILE_OP.chmod, syscall: "chmod", path, mode });
   }

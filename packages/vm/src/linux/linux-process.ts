@@ -1,18 +1,39 @@
 import { constants } from "node:os";
 
-import type { FrameSink, ProcessRequest, VmProcess, VmProcessExit } from "@agentos/core";
-import { AgentOsError, type Signal, type SignalScope } from "@agentos/protocol";
+import type {
+  AdoptedProcess,
+  FrameSink,
+  ProcessRequest,
+  VmProcess,
+  VmProcessExit,
+} from "@agentos/core";
+import {
+  AgentOsError,
+  FRAME_MAX_PAYLOAD_BYTES,
+  type Signal,
+  type SignalScope,
+} from "@agentos/protocol";
 
+import { AttachableSink } from "../link/attachable-sink.ts";
 import { u32 } from "../link/fields.ts";
 import type { Link } from "../link/link.ts";
 import { LINK_KIND } from "../link/link-kinds.ts";
 import { PayloadReader } from "../link/payload-reader.ts";
 import { readProcessExit } from "../link/process-exit.ts";
-import { Stream } from "../link/stream.ts";
+import { type Received, Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
-import { encodeExec, execError } from "./exec-request.ts";
+import type { TableEntry } from "../link/table-entry.ts";
+import { encodeExec, execError, LOGGED, STDIN_PIPE } from "./exec-request.ts";
 
 const SCOPES: Readonly<Record<SignalScope, number>> = { process: 0, group: 1, session: 2 };
+
+interface ProcessStream {
+  readonly processId: string;
+  readonly sink: FrameSink;
+  readonly credit: StreamCredit;
+  /** Of a process that an earlier sidecar started: its stream. */
+  readonly adopted?: number;
+}
 
 /** A process that PID 1 started, and the stream that it talks on. */
 export class LinuxProcess implements VmProcess {
@@ -25,24 +46,19 @@ export class LinuxProcess implements VmProcess {
   #hasExited = false;
   #onReleased: (() => void) | undefined;
 
-  private constructor(link: Link, request: ProcessRequest, sink: FrameSink) {
-    this.processId = request.processId;
+  private constructor(link: Link, { processId, sink, credit, adopted }: ProcessStream) {
+    this.processId = processId;
     this.#link = link;
     this.exited = this.#exited.promise;
     // Nobody may be waiting when the VM ends; whoever asks later still gets the rejection.
     this.exited.catch(() => {});
-    const credit = new StreamCredit({
-      windowBytes: request.windowBytes,
-      stdinWindowBytes: request.windowBytes,
-      gaps: false,
-    });
     this.#stream = new Stream(link, sink, credit, {
-      opening: LINK_KIND.started,
+      ...(adopted === undefined ? { opening: LINK_KIND.started } : { adopted }),
       other: (kind, frame) => this.#exit(kind, frame),
       // It ended before the signal came: that is no fault of the stream.
       failed: (failure) => failure.step === "signal",
       closed: (reason) => {
-        this.#exited.reject(reason ?? released(request.processId));
+        this.#exited.reject(reason ?? released(processId));
         this.#onReleased?.();
       },
     });
@@ -51,12 +67,38 @@ export class LinuxProcess implements VmProcess {
   /** Starts it. Rejects as `VmHandle.startProcess` says, and then nothing of it runs. */
   static async start(link: Link, request: ProcessRequest, sink: FrameSink): Promise<LinuxProcess> {
     const payload = encodeExec(request);
-    const started = new LinuxProcess(link, request, sink);
+    const { processId, windowBytes } = request;
+    const credit = new StreamCredit({ windowBytes, stdinWindowBytes: windowBytes, gaps: false });
+    const started = new LinuxProcess(link, { processId, sink, credit });
     const stream = started.#stream;
     const reply = await stream.open(LINK_KIND.exec, payload, "process.start");
     if (!reply.ok) throw execError(request, reply.failure);
     started.#pid = new PayloadReader(reply.payload).u32();
     return started;
+  }
+
+  /** A process of the VM's table. Nothing of it is sent before `resume`. */
+  static adopt(link: Link, entry: TableEntry): AdoptedProcess & { process: LinuxProcess } {
+    const { processId, flags, stdout, stderr, stdinReceived, stream } = entry;
+    const sink = new AttachableSink();
+    // Its windows are not in the table: vmd holds it to them, and no frame is larger than this.
+    const credit = new StreamCredit({
+      windowBytes: FRAME_MAX_PAYLOAD_BYTES,
+      stdinWindowBytes: FRAME_MAX_PAYLOAD_BYTES,
+      gaps: false,
+      from: { stdout: stdout.acknowledged, stderr: stderr.acknowledged },
+      ...((flags & STDIN_PIPE) === 0 ? {} : { stdinReceived }),
+    });
+    const process = new LinuxProcess(link, { processId, sink, credit, adopted: stream });
+    process.#pid = entry.pid;
+    process.#hasExited = entry.state === "exited";
+    return {
+      processId,
+      output: (flags & LOGGED) === 0 ? "piped" : "logged",
+      state: entry.state,
+      process,
+      attach: (target) => sink.attach(target),
+    };
   }
 
   get pid(): number {
@@ -76,6 +118,19 @@ export class LinuxProcess implements VmProcess {
   /** Called once, when the VM holds nothing of it any more. */
   onReleased(callback: () => void): void {
     this.#onReleased = callback;
+  }
+
+  async resume(received: Received): Promise<void> {
+    const failure = await this.#stream.resume(received);
+    if (failure === undefined) return;
+    const { stdout, stderr } = received;
+    const expected = "offsets that were produced and not acknowledged beyond";
+    const actual = `stdout ${stdout}, stderr ${stderr}`;
+    throw new AgentOsError(
+      "INVALID_ARGUMENT",
+      `received of process ${this.processId}: expected ${expected}, got ${actual}`,
+      { argument: "received", expected, actual },
+    );
   }
 
   send(frame: Uint8Array): void {

@@ -1,37 +1,52 @@
+import { constants } from "node:os";
+
 import type {
+  AdoptedProcess,
   FrameSink,
   FrameSource,
+  LimitHit,
   ProcessRequest,
   VmEnding,
   VmHandle,
   VmProcess,
+  VmRecord,
+  VmUse,
 } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type ProcessInfo } from "@agentos/protocol";
 
+import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import { u32, u64 } from "../link/fields.ts";
 import type { Link } from "../link/link.ts";
 import { LINK_KIND } from "../link/link-kinds.ts";
 import { readProcessList } from "../link/process-list.ts";
 import { Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
+import type { TableEntry } from "../link/table-entry.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { LinuxProcess } from "./linux-process.ts";
 import { LINUX_ISOLATION } from "./probe.ts";
+import type { VmEnd } from "./vm-end.ts";
+import { WallTime } from "./wall-time.ts";
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
 const END_MS = 15_000;
+/** On the one file system that a guest can write without a mount. */
+const DISK_PATH = "/workspace";
+const { SIGSTOP, SIGCONT, SIGKILL } = constants.signals;
 
-/** live -> ending -> ended. */
+/** live -> ending -> ended; live -> ended where another sidecar took it over. */
 type VmState = "live" | "ending" | "ended";
 
 export interface LinuxVmOptions {
   link: Link;
   limits: VmHandle["limits"];
   environment: VmHandle["environment"];
-  /** Resolves once no process, mount or socket of the VM is left. */
-  gone: Promise<void>;
-  /** Ends PID 1, whatever it does. */
-  kill: () => Promise<void>;
+  cgroup: VmCgroup;
+  record: VmRecord | undefined;
+  end: VmEnd;
+  /** Milliseconds since 1970 at which `wallMs` began. */
+  startedAt: number;
+  /** Whether the link broke because a later sidecar has the VM. */
+  isTakenOver: () => Promise<boolean>;
 }
 
 /** A live VM of the linux driver. */
@@ -41,35 +56,52 @@ export class LinuxVm implements VmHandle {
   readonly limits: VmHandle["limits"];
   readonly environment: VmHandle["environment"];
   readonly files: LinuxFiles;
+  readonly record: VmRecord | undefined;
   readonly ended: Promise<VmEnding>;
   readonly #link: Link;
-  readonly #kill: () => Promise<void>;
+  readonly #options: LinuxVmOptions;
+  readonly #wallTime: WallTime;
   readonly #ended = Promise.withResolvers<VmEnding>();
+  readonly #limitListeners = new Set<(hit: LimitHit) => void>();
   /** By the client's id, until they are released. */
   readonly #processes = new Map<string, LinuxProcess>();
   #state: VmState = "live";
   #ending: VmEnding = { kind: "died" };
-  #wallTimer: NodeJS.Timeout | undefined;
+  #wasTakenOver = false;
 
-  constructor({ link, limits, environment, gone, kill }: LinuxVmOptions) {
+  constructor(options: LinuxVmOptions) {
+    const { link, limits, environment, end, record, startedAt } = options;
     this.vmId = link.vmId;
     this.limits = limits;
     this.environment = environment;
     this.files = new LinuxFiles(link);
+    this.record = record;
     this.ended = this.#ended.promise;
     this.#link = link;
-    this.#kill = kill;
+    this.#options = options;
+    this.#wallTime = new WallTime(limits.wallMs.value, startedAt, (ms) => this.#wallTimeOver(ms));
     void link.closed.then((error) => this.#lost(error.details.reason));
-    void gone.then(() => this.#gone());
-    if (limits.wallMs.value !== null) this.#limitWallTime(limits.wallMs.value);
+    void end.gone.then(() => this.#gone());
+  }
+
+  /** Whether it lives on with another sidecar. */
+  get wasTakenOver(): boolean {
+    return this.#wasTakenOver;
   }
 
   async startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess> {
     const started = await LinuxProcess.start(this.#link, request, sink);
-    const { processId } = started;
-    this.#processes.set(processId, started);
-    started.onReleased(() => this.#forget(processId, started));
+    this.#keep(started);
     return started;
+  }
+
+  /** What an adopted VM's table lists. */
+  adoptProcesses(entries: readonly TableEntry[]): AdoptedProcess[] {
+    return entries.map((entry) => {
+      const adopted = LinuxProcess.adopt(this.#link, entry);
+      this.#keep(adopted.process);
+      return adopted;
+    });
   }
 
   async openLog(
@@ -80,12 +112,7 @@ export class LinuxVm implements VmHandle {
     const process = this.#processes.get(processId);
     if (process === undefined) throw unknownProcess(processId);
     const windowBytes = DEFAULTS.streamWindowBytes;
-    const credit = new StreamCredit({
-      windowBytes,
-      stdinWindowBytes: 0,
-      gaps: true,
-      from: { ...from, stdin: 0 },
-    });
+    const credit = new StreamCredit({ windowBytes, stdinWindowBytes: 0, gaps: true, from });
     const reader = new Stream(this.#link, sink, credit, {});
     const payload = [u32(process.stream), u64(from.stdout), u64(from.stderr), u32(windowBytes)];
     this.#link.send(LINK_KIND.readLog, reader.number, Buffer.concat(payload));
@@ -118,6 +145,43 @@ export class LinuxVm implements VmHandle {
     if (!reply.ok) throw refusedRequest("ping", reply.failure.errno.name);
   }
 
+  async freeze(frozen: boolean): Promise<void> {
+    const { freeze } = this.#options.cgroup;
+    if (freeze === undefined) await this.#signalAll(frozen ? SIGSTOP : SIGCONT);
+    else await freeze(frozen);
+  }
+
+  async killProcesses(): Promise<void> {
+    await this.#signalAll(SIGKILL);
+  }
+
+  async stats(): Promise<VmUse> {
+    const [use, diskBytes, { processes, truncated }] = await Promise.all([
+      this.#options.cgroup.read(),
+      this.files.usedBytes(DISK_PATH),
+      this.processes(),
+    ]);
+    return {
+      // Without a cgroup: more than the truth, as what processes share is counted for each.
+      memoryBytes: use.memoryBytes ?? processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+      // The cgroup counts the launcher, too, while the VM begins.
+      processes: (truncated ? use.processes : null) ?? processes.length,
+      cpuMs: use.cpuMs,
+      diskBytes,
+    };
+  }
+
+  onLimit(listener: (hit: LimitHit) => void): () => void {
+    // Each call is one subscription, also of the same function.
+    const own = (hit: LimitHit): void => listener(hit);
+    this.#limitListeners.add(own);
+    const stop = this.#options.cgroup.onHit(own);
+    return () => {
+      this.#limitListeners.delete(own);
+      stop();
+    };
+  }
+
   /** Rejects with `DEADLINE_EXCEEDED` where the VM is not gone in time; `ended` goes on waiting. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end({ kind: "ended" });
@@ -130,42 +194,66 @@ export class LinuxVm implements VmHandle {
     }
   }
 
+  #keep(process: LinuxProcess): void {
+    const { processId } = process;
+    this.#processes.set(processId, process);
+    void this.#checkLimitsAfter(process);
+    process.onReleased(() => {
+      if (this.#processes.get(processId) === process) this.#processes.delete(processId);
+    });
+  }
+
+  /** A failure may have been a limit's doing: not every kernel tells by itself. */
+  async #checkLimitsAfter(process: LinuxProcess): Promise<void> {
+    // Without an exit its VM went first, or it was released: nothing is known of its end.
+    const exit = await process.exited.catch(() => undefined);
+    if (exit === undefined || exit.exitCode === 0 || this.#limitListeners.size === 0) return;
+    await this.#options.cgroup.check();
+  }
+
+  /** Resolves once every process has it. */
+  async #signalAll(signal: number): Promise<void> {
+    if (this.#link.endedBy !== undefined) throw this.#link.endedBy;
+    this.#link.signalAll(signal);
+    await this.ping();
+  }
+
   /** Ends the VM unless that is under way. */
   async #end(ending: VmEnding): Promise<void> {
     if (this.#state !== "live") return;
     this.#state = "ending";
     this.#ending = ending;
     this.#link.end(ending.detail ?? (ending.kind === "ended" ? "it was ended" : "it died"));
-    await this.#kill();
+    await this.#options.end.kill();
   }
 
-  #lost(reason: string): void {
+  async #lost(reason: string): Promise<void> {
+    if (this.#state !== "live") return;
+    const takenOver = this.#link.wasClosedByPeer && (await this.#options.isTakenOver());
+    if (takenOver && this.#state === "live") {
+      this.#wasTakenOver = true;
+      this.#ending = { kind: "died", detail: "another sidecar took it over" };
+      this.#gone();
+      return;
+    }
     // A failed kill shows in `ended`, which waits for the VM to be gone.
-    void this.#end({ kind: "died", detail: reason }).catch(() => {});
+    await this.#end({ kind: "died", detail: reason }).catch(() => {});
   }
 
   #gone(): void {
     if (this.#state === "ended") return;
     const ending = this.#ending;
     this.#state = "ended";
-    clearTimeout(this.#wallTimer);
+    this.#wallTime.stop();
+    this.#limitListeners.clear();
     this.#link.end("its first process ended");
     this.#processes.clear();
     this.#ended.resolve(ending);
   }
 
-  #limitWallTime(ms: number): void {
-    const turn = Math.min(ms, MAX_TIMER_MS);
-    this.#wallTimer = setTimeout(() => {
-      if (ms > turn) this.#limitWallTime(ms - turn);
-      else void this.#end({ kind: "ended", detail: "its wallMs passed" }).catch(() => {});
-    }, turn);
-    // A VM's time limit is no reason for the sidecar to stay.
-    this.#wallTimer.unref();
-  }
-
-  #forget(processId: string, process: LinuxProcess): void {
-    if (this.#processes.get(processId) === process) this.#processes.delete(processId);
+  #wallTimeOver(value: number): void {
+    for (const listener of this.#limitListeners) listener({ limit: "wallMs", value });
+    void this.#end({ kind: "ended", detail: "its wallMs passed" }).catch(() => {});
   }
 }
 

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import type { DriverReport } from "@agentos/protocol";
 import { execa } from "execa";
 
-import { LINUX_LIMITS } from "./limits.ts";
+import type { VmCgroups } from "../cgroup/vm-cgroup.ts";
+import { linuxLimits } from "./limits.ts";
 
 const PROBE_MS = 10_000;
 const PERMISSION_ERRORS = ["EPERM", "EACCES"];
@@ -18,18 +19,18 @@ export interface Obstacle {
 }
 
 /** Runs `vmd probe`, which makes a VM and seals it. Never rejects. */
-export async function probeLinux(vmd: string): Promise<DriverReport> {
+export async function probeLinux(vmd: string, cgroups: VmCgroups): Promise<DriverReport> {
   const answer = await runProbe(vmd);
-  return linuxReport(answer === "ok" ? undefined : answer);
+  return linuxReport(answer === "ok" ? undefined : answer, cgroups);
 }
 
 /** The report of a machine on which the driver works, or meets an obstacle. */
-export function linuxReport(obstacle: Obstacle | undefined): DriverReport {
+export function linuxReport(obstacle: Obstacle | undefined, cgroups?: VmCgroups): DriverReport {
   return {
     driver: "linux",
     available: obstacle === undefined,
     isolation: LINUX_ISOLATION,
-    limits: { ...LINUX_LIMITS },
+    limits: { ...linuxLimits(cgroups) },
     ...obstacle,
   };
 }

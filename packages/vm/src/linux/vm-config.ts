@@ -20,18 +20,20 @@ const MOUNT_KIND = { readOnly: 0, readWrite: 1, memory: 2 } as const;
 const MAP_OWNER = 1;
 
 export interface CreateOptions {
-  vmId: string;
+  linkId: string;
   secret: Uint8Array;
   epoch: number;
   socketPath: string;
   hostId: number | undefined;
   adoptGraceMs: number;
+  /** Directories that the VM is to be in from its first moment. */
+  cgroups: readonly string[];
 }
 
 /** CREATE's payload. */
 export function encodeCreate(options: CreateOptions): Uint8Array {
   const fields = new FieldWriter()
-    .text(FIELD.vmId, options.vmId)
+    .text(FIELD.vmId, options.linkId)
     .bytes(FIELD.secret, options.secret)
     .u64(FIELD.epoch, options.epoch)
     .text(FIELD.socketPath, options.socketPath)
@@ -39,29 +41,35 @@ export function encodeCreate(options: CreateOptions): Uint8Array {
   if (options.hostId !== undefined) {
     fields.u32(FIELD.hostUid, options.hostId).u32(FIELD.hostGid, options.hostId);
   }
+  for (const directory of options.cgroups) fields.text(FIELD.cgroup, directory);
   return fields.finish();
 }
 
-/** CONFIG's payload. */
-export function encodeConfig(
-  request: VmRequest,
-  image: HostImage,
-  mounts: readonly CheckedMount[],
-): Uint8Array {
-  const diskBytes = request.limits.diskBytes ?? DEFAULTS.diskBytes;
-  const inodes = Math.floor(diskBytes / BYTES_PER_INODE);
+/** PREPARE's payload: what every VM on an image has in common. */
+export function encodeImage(image: HostImage): Uint8Array {
   const fields = new FieldWriter()
     .text(FIELD.hostname, VM_HOSTNAME)
     .u64(FIELD.rootBytes, ROOT_BYTES)
-    .u64(FIELD.rootInodes, ROOT_INODES)
+    .u64(FIELD.rootInodes, ROOT_INODES);
+  image.writeTo(fields);
+  return fields.finish();
+}
+
+/** CONFIG's payload, for a VM that has had PREPARE. */
+export function encodeConfig(
+  limits: VmRequest["limits"],
+  mounts: readonly CheckedMount[],
+): Uint8Array {
+  const diskBytes = limits.diskBytes ?? DEFAULTS.diskBytes;
+  const inodes = Math.floor(diskBytes / BYTES_PER_INODE);
+  const fields = new FieldWriter()
     .u64(FIELD.diskBytes, diskBytes)
     .u64(FIELD.diskInodes, Math.min(MAX_INODES, Math.max(MIN_INODES, inodes)))
     .u64(FIELD.shmBytes, Math.min(SHM_BYTES, diskBytes));
-  image.writeTo(fields);
   for (const mount of mounts) writeMount(fields, mount);
   return fields
-    .u64(FIELD.openFiles, request.limits.openFiles ?? DEFAULTS.openFiles)
-    .u64(FIELD.pids, request.limits.pids ?? DEFAULTS.pids)
+    .u64(FIELD.openFiles, limits.openFiles ?? DEFAULTS.openFiles)
+    .u64(FIELD.pids, limits.pids ?? DEFAULTS.pids)
     .finish();
 }
 

@@ -1,134 +1,149 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { unlink } from "node:fs/promises";
-
 import type { VmRequest } from "@agentos/core";
 import { AgentOsError, encodeFrame, isAgentOsError } from "@agentos/protocol";
 
+import type { CgroupLimits, VmCgroup } from "../cgroup/vm-cgroup.ts";
 import { connectUnix } from "../link/connect.ts";
 import { Handshake } from "../link/handshake.ts";
 import { Link } from "../link/link.ts";
 import { LINK_KIND } from "../link/link-kinds.ts";
-import { hostProcess, type HostProcess, isAlive, killHostProcess } from "./host-process.ts";
-import type { Spawner } from "./spawner.ts";
+import { hostProcessNow } from "./host-process.ts";
+import type { Identity } from "./identity.ts";
+import type { SpawnerWatch } from "./spawner-watch.ts";
 import { startError, startFailed } from "./start-failure.ts";
+import { VmEnd } from "./vm-end.ts";
 
-const LOST_POLL_MS = 100;
 const TEAR_DOWN_MS = 10_000;
 
 export interface LaunchOptions {
-  request: VmRequest;
-  spawner: Spawner;
+  /** The VM's id between us and its spawner. */
+  linkId: string;
+  watch: SpawnerWatch;
   socketPath: string;
-  /** Payloads of the two first frames. */
+  secret: Uint8Array;
+  identity: Identity;
+  cgroup: VmCgroup;
+  /** CREATE's payload. */
   create: Uint8Array;
-  config: Uint8Array;
+  /** PREPARE's payload. */
+  image: Uint8Array;
+}
+
+export interface VmStart {
+  readonly request: VmRequest;
+  /** CONFIG's payload. */
+  readonly config: Uint8Array;
+  /** What the VM's cgroups are to hold it to. */
+  readonly limits: CgroupLimits;
 }
 
 /** One VM from its first frame to the last trace of it. */
 export class VmLaunch {
-  /** Resolves, never rejects, once no process, mount or socket of the VM is left. */
-  readonly gone: Promise<void>;
-  readonly #options: LaunchOptions;
-  readonly #vmId: string;
+  readonly options: LaunchOptions;
+  readonly end: VmEnd;
   readonly #handshake = new Handshake("launching");
-  #init: HostProcess | undefined;
+  readonly #spoiled = Promise.withResolvers<void>();
   #link: Link | undefined;
+  #isSpoiled = false;
+  #isRefused = false;
 
   constructor(options: LaunchOptions) {
-    this.#options = options;
-    this.#vmId = options.request.vmId;
+    this.options = options;
+    const { linkId, socketPath, watch } = options;
     // Asked for before the VM can exist, so that no end is missed.
-    this.gone = this.#untilGone(options.spawner.watch(this.#vmId));
+    this.end = new VmEnd({ linkId, socketPath, watch, told: watch.watch(linkId) });
+  }
+
+  /** Resolves, never rejects, when the VM failed or lost its link. */
+  get spoiled(): Promise<void> {
+    return this.#spoiled.promise;
+  }
+
+  /** Whether it was the configuration that failed. */
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  /** Whether a configuration could still be sent. */
+  get isUsable(): boolean {
+    return !this.#isSpoiled && this.options.watch.isOpen;
+  }
+
+  /** The VM comes up as far as it can without a configuration. */
+  async prepare(signal: AbortSignal): Promise<void> {
+    await this.#open(signal);
   }
 
   /** Resolves with the link of a sealed VM. On a rejection nothing of the VM is left. */
-  async run(signal: AbortSignal): Promise<Link> {
+  async start({ request, config, limits }: VmStart, signal: AbortSignal): Promise<Link> {
     try {
-      return await this.#start(signal);
+      const frame = encodeFrame(LINK_KIND.config, 0, 0, config);
+      const waiting = this.#link;
+      const link = waiting ?? (await this.#open(signal, frame));
+      waiting?.send(LINK_KIND.config, 0, config);
+      link.vmId = request.vmId;
+      await Promise.all([this.#ready(link, request, signal), this.options.cgroup.apply(limits)]);
+      return link;
     } catch (error) {
-      await this.#tearDown();
+      await this.discard();
       throw error;
     }
   }
 
-  /** SIGKILL to the VM's init. */
-  async kill(): Promise<void> {
-    const { spawner } = this.#options;
+  /** Ends the VM, however far it is. Rejects with `DEADLINE_EXCEEDED`. */
+  async discard(): Promise<void> {
+    this.#link?.hangUp("its start failed");
+    await this.end.kill();
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(notGone(this.options.linkId)), TEAR_DOWN_MS);
     try {
-      if (spawner.isRunning) {
-        if (!(await spawner.kill(this.#vmId))) await this.#settle(spawner);
-        return;
-      }
-    } catch (error) {
-      // Died in between: its VMs are children of nobody who could be asked.
-      if (spawner.isRunning) throw error;
-    }
-    if (this.#init !== undefined) {
-      await killHostProcess(this.#init, AbortSignal.timeout(TEAR_DOWN_MS));
+      await Promise.race([this.end.gone, late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  /**
-   * The spawner says that it knows no such VM. It may not have read CREATE yet, so the connection
-   * that carries it must be closed from there before that counts.
-   */
-  async #settle(spawner: Spawner): Promise<void> {
-    await this.#link?.disconnected;
-    if (!(await spawner.kill(this.#vmId))) spawner.forget(this.#vmId);
-  }
-
-  async #start(signal: AbortSignal): Promise<Link> {
-    const { spawner, create, config, request } = this.#options;
-    const socket = await connectUnix(spawner.socketPath, signal);
-    const link = new Link(this.#vmId, socket, this.#handshake);
+  /** One write: PID 1 inherits the connection and finds there what follows CREATE. */
+  async #open(signal: AbortSignal, ...more: readonly Uint8Array[]): Promise<Link> {
+    const { watch, linkId, create, image } = this.options;
+    const socket = await connectUnix(watch.socketPath, signal);
+    const link = new Link(linkId, socket, this.#handshake);
     this.#link = link;
-    // One write: PID 1 inherits the connection and finds its configuration there.
-    socket.write(
-      Buffer.concat([
-        encodeFrame(LINK_KIND.create, 0, 0, create),
-        encodeFrame(LINK_KIND.config, 0, 0, config),
-      ]),
+    this.end.isBegunOn(link.disconnected);
+    const frames = [
+      encodeFrame(LINK_KIND.create, 0, 0, create),
+      encodeFrame(LINK_KIND.prepare, 0, 0, image),
+    ];
+    socket.write(Buffer.concat([...frames, ...more]));
+    void link.closed.then(() => this.#spoil());
+    this.#handshake.launched.then(
+      (pid) => this.end.hasInit(hostProcessNow(pid)),
+      () => this.#spoil(),
     );
+    return link;
+  }
+
+  async #ready(link: Link, request: VmRequest, signal: AbortSignal): Promise<void> {
+    const { vmId, mounts } = request;
     const onAbort = (): void => link.hangUp("its start was given up");
     signal.addEventListener("abort", onAbort, { once: true });
     // An abort from before is told to nobody.
     if (signal.aborted) onAbort();
     try {
       const result = await this.#handshake.ready;
-      if (!result.ok) throw await startError(this.#vmId, request.mounts, result.failure);
-      this.#init = await hostProcess(await this.#handshake.launched);
-      return link;
+      this.#isRefused = !result.ok;
+      if (!result.ok) throw await startError(vmId, mounts, result.failure);
     } catch (error) {
       signal.throwIfAborted();
       if (!isAgentOsError(error, "VM_ENDED")) throw error;
-      throw startFailed(this.#vmId, error.details.reason, undefined, error);
+      throw startFailed(vmId, error.details.reason, undefined, error);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  async #tearDown(): Promise<void> {
-    this.#link?.hangUp("its start failed");
-    await this.kill();
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(notGone(this.#vmId)), TEAR_DOWN_MS);
-    try {
-      await Promise.race([this.gone, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #untilGone(told: ReturnType<Spawner["watch"]>): Promise<void> {
-    if ((await told) === "gone") return;
-    // The kernel ends every process of a VM before its init can be seen to be gone.
-    // oxlint-disable-next-line no-await-in-loop
-    while (this.#init !== undefined && (await isAlive(this.#init))) {
-      // oxlint-disable-next-line no-await-in-loop
-      await sleep(LOST_POLL_MS);
-    }
-    // Removed by whoever was faster.
-    await unlink(this.#options.socketPath).catch(() => {});
+  #spoil(): void {
+    this.#isSpoiled = true;
+    this.#spoiled.resolve();
   }
 }
 

@@ -17,8 +17,9 @@ export async function findVmd(): Promise<string> {
   const name = vmdFileName(process.arch);
   if (name === undefined)
     throw unavailable(`there is no vmd for a processor of type ${process.arch}`);
-  // The same folder from dist/linux, and from src/linux in the project's own tests.
-  const path = fileURLToPath(new URL(`../../dist/${name}`, import.meta.url));
+  // By the package's name, not by place: a bundle of this module lies elsewhere.
+  const manifest = import.meta.resolve("@agentos/vm/package.json");
+  const path = fileURLToPath(new URL(`dist/${name}`, manifest));
   try {
     await access(path, constants.X_OK);
   } catch (cause) {

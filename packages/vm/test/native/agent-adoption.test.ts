@@ -151,6 +151,7 @@ describe.runIf(canRunAgent)("adoption of the agent", () => {
     link.resume(stream, received.out + 1, received.err);
     expect(readFail(await link.next(stream)).errno).toBe(errno.ERANGE);
     link.resume(stream, received.out, received.err);
+    await link.expect(Kind.resumed, stream);
     expect(await link.exit(stream)).toMatchObject({ code: 9 });
     link.release(stream);
     expect((await tableOf(link, [stream])).size).toBe(0);

@@ -25,6 +25,7 @@ export const Kind = {
   err: 0x93,
   exit: 0x95,
   tableEntry: 0x96,
+  resumed: 0x97,
   pong: 0x98,
   processList: 0x99,
   fileResult: 0xa0,
