@@ -38,6 +38,16 @@ export const BOUNDS = {
   endedVms: 4_096,
   /** VMs that are being made at the same time. */
   concurrentStarts: 16,
+  /** The pool's state file; past it what needs a new row is refused. */
+  storeBytes: 1_024 * MIB,
+  /** VMs of an earlier life that are taken over at the same time. */
+  concurrentAdoptions: 64,
+  /** Until a VM of an earlier life is taken over; past it it counts as gone. */
+  adoptMs: 10_000,
+  /** Ended execs whose output is received that the VM still keeps, so that their ends can be told again. */
+  readProcessesPerVm: 256,
+  /** How long it keeps them at least: their answers have left by then. */
+  readProcessMs: 500,
   /** Log bytes that wait for a stderr that nobody reads; the rest is dropped. */
   logBytes: MIB,
 } as const;

@@ -11,6 +11,10 @@ export interface DriverContext {
   runtimeDirectory: string;
   stateDirectory: string;
   warmPoolSize: number;
+  /** How long a VM waits for the next sidecar where this one is lost. 0: there is none for it. */
+  adoptGraceMs: number;
+  /** The pool's secret: each VM's link secret comes from it. */
+  linkKey: Uint8Array;
 }
 
 /** How a sidecar is to run. Every default is in protocol's `DEFAULTS`. */
@@ -29,6 +33,8 @@ export interface SidecarOptions {
   waitingCreateMs?: number | undefined;
   createMs?: number | undefined;
   warmPoolSize?: number | undefined;
+  /** How large the state file may get. Default `BOUNDS.storeBytes`. */
+  storeBytes?: number | undefined;
   /** Makes the drivers, strongest first; called once, right after ready. */
   drivers: (context: DriverContext) => Promise<readonly VmDriver[]>;
   log: Log;

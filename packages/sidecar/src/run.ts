@@ -1,3 +1,5 @@
+import { flushCompileCache } from "node:module";
+
 import type { VmDriver } from "@agentos/core";
 import { AgentOsError, encodeError, type StartReply } from "@agentos/protocol";
 
@@ -35,14 +37,16 @@ async function start(log: StderrLog): Promise<Started | undefined> {
     await answer({ kind: "elsewhere" });
     return undefined;
   }
-  await answer(life.ready);
-  return { sidecar: life.sidecar, isShared: request.pool !== undefined };
-}
-
-async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<void> {
+  const { sidecar } = life;
+  // Before anybody knows of it: a signal that comes with the answer must drain too.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => sidecar.shutdown(`it got ${signal}`));
   }
+  await answer(life.ready);
+  return { sidecar, isShared: request.pool !== undefined };
+}
+
+async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<void> {
   process.on("uncaughtException", (error) => {
     log.error(errorFacts(error), "an error that nobody handled: ending");
     process.exitCode = 1;
@@ -52,16 +56,22 @@ async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<voi
   else process.stdin.once("close", () => sidecar.shutdown("its owner closed stdin")).resume();
   log.info({ sidecarId: sidecar.sidecarId, epoch: sidecar.epoch, shared: isShared }, "ready");
   await sidecar.warmUp();
+  // A killed process would never write it, and the next start would compile everything again.
+  flushCompileCache();
   await sidecar.closed;
 }
 
 async function makeDrivers({
   runtimeDirectory,
   epoch,
+  adoptGraceMs,
+  linkKey,
+  warmPoolSize,
 }: DriverContext): Promise<readonly VmDriver[]> {
-  // Loaded after ready: nobody needs it before the first create.
+  // Loaded when it is needed: by the first create, or by VMs of an earlier life.
   const { LinuxDriver } = await import("@agentos/vm");
-  return [new LinuxDriver({ runDirectory: runtimeDirectory, epoch })];
+  const options = { runDirectory: runtimeDirectory, epoch, adoptGraceMs, linkKey, warmPoolSize };
+  return [new LinuxDriver(options)];
 }
 
 async function answer(reply: StartReply): Promise<void> {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -9,21 +9,32 @@ import { nextEpoch } from "./epoch.ts";
 import type { SidecarOptions } from "./options.ts";
 import { PoolLock } from "./pool-lock.ts";
 import { makePrivateDirectory } from "./private-directory.ts";
+import { poolKey } from "./store/pool-key.ts";
+import { Store } from "./store/store.ts";
 
 const HASH_CHARACTERS = 6;
 
 type HomeOptions = Pick<
   SidecarOptions,
-  "sidecarId" | "stateDirectory" | "runtimeDirectory" | "pool"
+  "sidecarId" | "stateDirectory" | "runtimeDirectory" | "pool" | "storeBytes"
 >;
 
-/** What one life of a sidecar takes up on disk: its directories, its pool's lock, its epoch, its files. */
+/** What a pool keeps from one life to the next; of an explicit sidecar it is in memory. */
+interface Kept {
+  readonly key: Buffer;
+  readonly store: Store;
+}
+
+/** What one life of a sidecar takes up on disk: its directories, its pool's lock, its epoch, its store, its files. */
 export class SidecarHome implements AsyncDisposable {
   readonly epoch: number;
   /** Where it listens by default. */
   readonly socketPath: string;
   /** For the drivers' sockets, of this life only. */
   readonly vmDirectory: string;
+  readonly store: Store;
+  /** The pool's secret. */
+  readonly key: Buffer;
   readonly #options: HomeOptions;
   readonly #lock: PoolLock | undefined;
   #discovery: DiscoveryFile | undefined;
@@ -35,21 +46,31 @@ export class SidecarHome implements AsyncDisposable {
     const lock =
       pool === undefined ? undefined : PoolLock.acquire(join(runtimeDirectory, "sidecar.lock"));
     if (pool !== undefined && lock === undefined) return undefined;
+    let kept: Kept | undefined;
     try {
       await makePrivateDirectory(stateDirectory, "state directory");
       const owner = pool === undefined ? `sidecar:${sidecarId}` : `pool:${pool}`;
-      const home = new SidecarHome(options, lock, nextEpoch(stateDirectory, owner));
+      kept = await open(options);
+      const home = new SidecarHome(options, lock, kept, nextEpoch(stateDirectory, owner));
       await home.#clearOld();
       await makePrivateDirectory(home.vmDirectory, "VM directory");
       return home;
     } catch (error) {
+      kept?.store[Symbol.dispose]();
       lock?.[Symbol.dispose]();
       throw error;
     }
   }
 
-  private constructor(options: HomeOptions, lock: PoolLock | undefined, epoch: number) {
+  private constructor(
+    options: HomeOptions,
+    lock: PoolLock | undefined,
+    { key, store }: Kept,
+    epoch: number,
+  ) {
     this.#options = options;
+    this.key = key;
+    this.store = store;
     this.#lock = lock;
     this.epoch = epoch;
     const { runtimeDirectory } = options;
@@ -76,7 +97,8 @@ export class SidecarHome implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.unpublish();
-    await removeEmpty(this.vmDirectory);
+    await this.#clearOld();
+    this.store[Symbol.dispose]();
     this.#lock?.[Symbol.dispose]();
   }
 
@@ -87,17 +109,31 @@ export class SidecarHome implements AsyncDisposable {
   /** Explicit sidecars may share a directory, even an id: the prefix keeps them apart, the epoch their lives. */
   get #prefix(): string {
     if (this.#options.pool !== undefined) return "v";
-    const hash = createHash("sha256").update(this.#options.sidecarId).digest("hex");
-    return `x${hash.slice(0, HASH_CHARACTERS)}-`;
+    return `x${hashOf(this.#options.sidecarId)}-`;
   }
 
-  /** Directories of killed lives, where nothing lives in them any more. */
+  /** Directories of this and killed lives, where nothing lives in them any more. */
   async #clearOld(): Promise<void> {
     const { runtimeDirectory } = this.#options;
     const names = await readdir(runtimeDirectory);
     const old = names.filter((name) => name.startsWith(this.#prefix) && /-?\d+$/.test(name));
     await Promise.all(old.map((name) => removeEmpty(join(runtimeDirectory, name))));
   }
+}
+
+/** Two pools may share a state directory: the names of their files keep them apart. */
+async function open({ stateDirectory, pool, storeBytes: maxBytes }: HomeOptions): Promise<Kept> {
+  if (pool === undefined) {
+    const key = randomBytes(32);
+    return { key, store: new Store({ key, maxBytes }) };
+  }
+  const name = join(stateDirectory, `pool-${hashOf(pool)}`);
+  const key = await poolKey(`${name}.key`);
+  return { key, store: new Store({ path: `${name}.sqlite`, key, maxBytes }) };
+}
+
+function hashOf(name: string): string {
+  return createHash("sha256").update(name).digest("hex").slice(0, HASH_CHARACTERS);
 }
 
 async function removeEmpty(path: string): Promise<void> {

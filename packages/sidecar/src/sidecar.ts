@@ -64,13 +64,16 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     this.#clock = clock;
     this.#keys = new ApiKeys(clock);
     const { sidecarId, stateDirectory, warmPoolSize = DEFAULTS.warmPoolSize } = options;
-    const { epoch, vmDirectory } = home;
+    const { epoch, vmDirectory, key: linkKey, store } = home;
     const context = {
       sidecarId,
       epoch,
       stateDirectory,
       warmPoolSize,
       runtimeDirectory: vmDirectory,
+      // Nobody succeeds an explicit one: its VMs end with it.
+      adoptGraceMs: options.pool === undefined ? 0 : DEFAULTS.adoptGraceMs,
+      linkKey,
     };
     this.#drivers = new DriverSet(() => options.drivers(context));
     this.#host = new VmHost({
@@ -81,6 +84,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       leaseGraceMs: options.leaseGraceMs ?? DEFAULTS.leaseGraceMs,
       clock,
       log: options.log,
+      store,
       onChange: () => this.#idle?.changed(),
     });
   }
@@ -157,6 +161,8 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
 
   async #open(): Promise<Ready> {
     const { listen = { kind: "unix", path: this.#home.socketPath }, sidecarId } = this.#options;
+    // First, so that nobody asks for a VM of an earlier life before it is known; the taking over itself goes on beside.
+    this.#host.restore(this.#home.store.restore());
     const server = await WebSocketServer.open({
       listen,
       keys: this.#keys,
@@ -171,6 +177,17 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     return { kind: "ready", ...facts, sidecarId };
   }
 
+  #idleExit(): IdleExit | undefined {
+    const { pool, idleMs = DEFAULTS.sidecarIdleMs } = this.#options;
+    if (pool === undefined) return undefined;
+    return new IdleExit({
+      clock: this.#clock,
+      idleMs,
+      isBusy: () => this.#host.isBusy,
+      expired: () => this.shutdown("nobody used it"),
+    });
+  }
+
   #facts(listen: ListenAddress): Omit<Ready, "kind"> {
     const { sidecarId, epoch } = this;
     const apiKey = this.#keys.createOwn();
@@ -182,17 +199,6 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       apiKey,
       protocol: { ...SUPPORTED_VERSIONS },
     };
-  }
-
-  #idleExit(): IdleExit | undefined {
-    const { pool, idleMs = DEFAULTS.sidecarIdleMs } = this.#options;
-    if (pool === undefined) return undefined;
-    return new IdleExit({
-      clock: this.#clock,
-      idleMs,
-      isBusy: () => this.#host.isBusy,
-      expired: () => this.shutdown("nobody used it"),
-    });
   }
 
   #accept(transport: Transport, key: ApiKey): void {

@@ -1,12 +1,9 @@
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import * as z from "zod";
+
+// By name, not by place: the bin is bundled into another folder.
+const manifest: unknown = createRequire(import.meta.url)("@agentos/sidecar/package.json");
 
 /** The version of this package. */
-export const SIDECAR_VERSION: string = readVersion();
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
-  );
-  const hasVersion = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return hasVersion ? String(manifest.version) : "0.0.0";
-}
+export const SIDECAR_VERSION = z.object({ version: z.string() }).parse(manifest).version;

@@ -226,7 +226,7 @@ describe("agentos-sidecar", () => {
   });
 });
 
-test("a state directory that can't be written is a clear error", async () => {
+test("[store.read-only] a state directory that can't be written is a clear error", async () => {
   await using directory = await temporaryDirectory();
   // Root may write everywhere: only as another user does a mode refuse anything.
   const uid = process.getuid?.() === 0 ? 65_534 : (process.getuid?.() ?? 0);

@@ -69,9 +69,15 @@ describe("a shared sidecar", () => {
           openLog: vm.openLog.bind(vm),
           processes: () => vm.processes(),
           ping: () => vm.ping(),
+          record: undefined,
+          freeze: vm.freeze.bind(vm),
+          killProcesses: () => vm.killProcesses(),
+          stats: () => vm.stats(),
+          onLimit: vm.onLimit.bind(vm),
           [Symbol.asyncDispose]: () => never.promise.then(() => vm[Symbol.asyncDispose]()),
         };
       },
+      adopt: (...args: Parameters<FakeDriver["adopt"]>) => stuck.adopt(...args),
       [Symbol.asyncDispose]: async () => never.resolve(),
     };
     await using world = await TestSidecar.start({ pool: "p", idleMs: 1_000, drivers: [driver] });

@@ -138,11 +138,16 @@ export class TestSidecar implements AsyncDisposable {
   sidecar!: Sidecar;
   ready!: Ready;
 
-  static async start(options: TestSidecarOptions = {}): Promise<TestSidecar> {
+  /** `prepare` comes before the sidecar, in directories that are there. */
+  static async start(
+    options: TestSidecarOptions = {},
+    prepare: (test: TestSidecar) => Promise<void> = () => Promise.resolve(),
+  ): Promise<TestSidecar> {
     const test = new TestSidecar(
       await mkdtemp(join(tmpdir(), "sc-")),
       new FakeDriver(options.fake),
     );
+    await prepare(test);
     const { fake: _fake, drivers, ...rest } = options;
     const started = await Sidecar.start({
       sidecarId: "test-sidecar",

@@ -9,6 +9,6 @@ export function leaseHandlers({ host, holder }: HandlerContext): Handlers {
       await host.release(holder, params);
       return {};
     },
-    "lease.resume": (params) => host.resume(holder, params),
+    "lease.resume": (params, { signal }) => host.resume(holder, params, signal),
   };
 }

@@ -7,8 +7,9 @@ export function vmHandlers({ host, holder }: HandlerContext): Handlers {
   return {
     "vm.create": (params, { signal }) => host.create(holder, params, signal),
     "vm.attach": (params, { signal }) => host.attach(holder, params, signal),
-    "vm.list": () => ({ vms: host.list(holder.user) }),
+    "vm.list": async () => ({ vms: await host.list(holder.user) }),
     "vm.info": (scope) => host.info(holder, scope),
+    "vm.stats": (scope) => host.access(holder, scope).handle.stats(),
     "vm.processes": (scope) => host.access(holder, scope).handle.processes(),
   };
 }

@@ -2,6 +2,7 @@ import type { Clock } from "@agentos/core";
 import { AgentOsError } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
+import type { StoredLease } from "../store/stored-lease.ts";
 
 /** A hold of one connection on one VM. */
 export interface HeldLease {
@@ -27,12 +28,24 @@ export interface LeaseRequest {
   holder: string;
 }
 
+/** Where leases outlive the process: each method as `Store` has it. */
+interface LeaseStore {
+  addLease(lease: LeaseRequest): void;
+  takeOver(lease: LeaseRequest): void;
+  renewLease(lease: LeaseRequest, holder: string): boolean;
+  endLease(lease: LeaseRequest): boolean;
+  startGrace(holder: string, expiresMs: number): void;
+}
+
 export interface LeaseTableOptions {
   clock: Clock;
+  store: LeaseStore;
   /** How long a lease outlives its connection. */
   graceMs: number;
   /** A lease is over; the table no longer knows it. */
   onEnded: (lease: HeldLease, why: LeaseEnd) => void;
+  /** Something that nobody waits for could not be written. */
+  onFault: (error: unknown) => void;
 }
 
 interface Row extends HeldLease {
@@ -41,7 +54,9 @@ interface Row extends HeldLease {
   cancelExpiry: () => void;
 }
 
-/** Who holds which VM, and until when. Pure but for the clock. */
+const NO_EXPIRY = (): void => undefined;
+
+/** Who holds which VM, and until when. What a caller asked for is in the store before it holds here. */
 export class LeaseTable {
   readonly #options: LeaseTableOptions;
   /** By VM, then by lease id: one user's ids never meet another's. */
@@ -61,45 +76,65 @@ export class LeaseTable {
     return this.#options.graceMs;
   }
 
-  /** Takes a lease. The same id on the same VM again is the same lease, held by the new holder. */
-  acquire(request: LeaseRequest): HeldLease {
-    const rows = this.#byVm.get(request.vmKey) ?? new Map<string, Row>();
-    const known = rows.get(request.leaseId);
-    if (known !== undefined) return this.#hold(known, request.holder);
-    if (rows.size >= BOUNDS.leasesPerVm) throw tooMany();
-    const row: Row = { ...request, state: "held", cancelExpiry: () => undefined };
-    rows.set(request.leaseId, row);
-    this.#byVm.set(request.vmKey, rows);
-    this.#size += 1;
-    return row;
+  /** A lease of an earlier life, whose connection is lost. False: its grace is over already. */
+  restore(lease: StoredLease): boolean {
+    const { clock, graceMs, store } = this.#options;
+    const { expiresMs, ...request } = lease;
+    const leftMs = expiresMs === undefined ? graceMs : expiresMs - clock.now();
+    if (leftMs <= 0) {
+      store.endLease(request);
+      return false;
+    }
+    const row = this.#add(request);
+    if (expiresMs === undefined) this.#startGrace(row.holder, [row]);
+    else this.#expireAfter(row, leftMs);
+    return true;
   }
 
-  /** Holds a lease again on another connection. Throws `NOT_FOUND` where it is over, `FENCED` where its fence is another. */
+  /** Takes a lease. The same id on the same VM again is the same lease, held by the new holder. */
+  acquire(request: LeaseRequest): HeldLease {
+    const known = this.find(request.vmKey, request.leaseId);
+    if (known !== undefined) return this.#renew(known, request.holder);
+    this.#assertRoom(request.vmKey);
+    this.#options.store.addLease(request);
+    return this.#add(request);
+  }
+
+  /** Takes a lease with a higher fence than all others on the VM, which end. `raised`: it is written. */
+  takeOver(request: LeaseRequest, raised: () => void): HeldLease {
+    this.#options.store.takeOver(request);
+    raised();
+    const taken = this.#add(request);
+    for (const row of this.#rows(request.vmKey))
+      if (row.fence < request.fence) this.#end(row, "fenced");
+    return taken;
+  }
+
+  /** Holds a lease again on another connection. Throws `NOT_FOUND` where it is over. */
   resume(request: LeaseRequest): HeldLease {
     const row = this.find(request.vmKey, request.leaseId);
     if (row === undefined) throw unknownLease(request.leaseId);
-    return this.#hold(row, request.holder);
+    return this.#renew(row, request.holder);
   }
 
   /** Gives a lease back. Unknown or over: nothing happens. */
   release(vmKey: string, leaseId: string): void {
     const row = this.find(vmKey, leaseId);
-    if (row !== undefined) this.#end(row, "released");
-  }
-
-  /** Ends every lease on the VM with a lower fence. */
-  fenceBelow(vmKey: string, fence: number): void {
-    for (const row of this.#rows(vmKey)) if (row.fence < fence) this.#end(row, "fenced");
+    if (row === undefined) return;
+    this.#options.store.endLease(row);
+    this.#end(row, "released");
   }
 
   /** Starts the grace of everything that the connection holds. */
   connectionLost(holder: string): void {
-    for (const rows of this.#byVm.values()) {
-      for (const row of rows.values()) if (row.holder === holder) this.#startGrace(row);
-    }
+    const rows = [...this.#byVm.values()].flatMap((byId) => [...byId.values()]);
+    this.#startGrace(
+      holder,
+      rows.filter((row) => row.holder === holder && row.state === "held"),
+    );
   }
 
-  /** The VM is gone: its leases are over, and nobody is called for them. */
+  /** The VM is gone, in the store too: its leases are over, and nobody is called for them. */
   dropVm(vmKey: string): void {
     for (const row of this.#rows(vmKey)) this.#remove(row);
   }
@@ -125,19 +160,61 @@ export class LeaseTable {
     return [...(this.#byVm.get(vmKey)?.values() ?? [])];
   }
 
-  #hold(row: Row, holder: string): HeldLease {
+  #add(request: LeaseRequest): Row {
+    const { user, leaseId, vmKey, fence, holder } = request;
+    const rows = this.#byVm.get(vmKey) ?? new Map<string, Row>();
+    const row: Row = {
+      user,
+      leaseId,
+      vmKey,
+      fence,
+      holder,
+      state: "held",
+      cancelExpiry: NO_EXPIRY,
+    };
+    rows.set(leaseId, row);
+    this.#byVm.set(vmKey, rows);
+    this.#size += 1;
+    return row;
+  }
+
+  #renew(row: Row, holder: string): HeldLease {
+    if (!this.#options.store.renewLease(row, holder)) throw unknownLease(row.leaseId);
     row.cancelExpiry();
     row.holder = holder;
     row.state = "held";
     return row;
   }
 
-  #startGrace(row: Row): void {
-    if (row.state === "grace") return;
+  #assertRoom(vmKey: string): void {
+    if ((this.#byVm.get(vmKey)?.size ?? 0) >= BOUNDS.leasesPerVm) throw tooMany();
+  }
+
+  #startGrace(holder: string, rows: readonly Row[]): void {
+    if (rows.length === 0) return;
+    const { clock, graceMs, store, onFault } = this.#options;
+    for (const row of rows) this.#expireAfter(row, graceMs);
+    try {
+      store.startGrace(holder, clock.now() + graceMs);
+    } catch (error) {
+      // The next life would give it a whole grace again: nothing is lost.
+      onFault(error);
+    }
+  }
+
+  #expireAfter(row: Row, ms: number): void {
     row.state = "grace";
-    row.cancelExpiry = this.#options.clock.after(this.#options.graceMs, () =>
-      this.#end(row, "expired"),
-    );
+    row.cancelExpiry = this.#options.clock.after(ms, () => this.#expire(row));
+  }
+
+  #expire(row: Row): void {
+    try {
+      if (!this.#options.store.endLease(row)) return;
+    } catch (error) {
+      // A VM that nobody holds must end on a full disk too; the next life finds it gone.
+      this.#options.onFault(error);
+    }
+    this.#end(row, "expired");
   }
 
   #end(row: Row, why: LeaseEnd): void {

@@ -14,6 +14,9 @@ import { BOUNDS } from "../bounds.ts";
 /** errno and step of the frame that tells a client that its stream broke. */
 const BROKEN = { errno: 5, step: "stream" };
 
+/** The same of one whose process another request reads on. */
+const SURRENDERED = { errno: 114, step: "repeated" };
+
 export interface StreamLinkOptions {
   /** The stream's number on its connection. */
   number: number;
@@ -105,6 +108,12 @@ export class StreamLink implements FrameSink {
   /** The connection is lost: what still comes stays in the VM, unacknowledged. */
   detach(): void {
     if (this.#state === "open") this.#state = "detached";
+  }
+
+  /** Another reader has it now: the client is told, and what the VM holds stays for the other one. */
+  surrender(): void {
+    this.#source = undefined;
+    this.fail(SURRENDERED.errno, SURRENDERED.step);
   }
 
   /** Ends the stream and frees what the VM holds for it. */

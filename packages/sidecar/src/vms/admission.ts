@@ -9,6 +9,9 @@ type RunFunction = () => Promise<unknown>;
 type Lanes = { slots: Lane; starts: Lane };
 type Lane = PQueue<FairQueue<RunFunction>, FairOptions>;
 
+/** Who asks for the slots of VMs that are there already. */
+const SETTLED = "settled";
+
 /** Lets VMs in: a slot for a VM's whole life, and a turn to start it. Connections are served in turn. */
 export class Admission {
   readonly #capacity: Capacity;
@@ -16,6 +19,8 @@ export class Admission {
   /** Creates that asked for a slot and don't have one, those behind the lazy import included. */
   #waiting = 0;
   #slotsTaken = 0;
+  /** VMs that are there without having asked. */
+  readonly #settled: Promise<unknown>[] = [];
 
   constructor(capacity: Capacity) {
     this.#capacity = capacity;
@@ -50,6 +55,14 @@ export class Admission {
       .catch((error: unknown) => reject(error))
       .finally(() => inLine.leave());
     return await promise;
+  }
+
+  /** A VM of an earlier life has its slot, whatever the bound is now, until `ended`. */
+  settle(ended: Promise<unknown>): void {
+    if (this.#lanes === undefined) this.#settled.push(ended);
+    else void this.#lanes.then(({ slots }) => slots.add(() => ended, { asker: SETTLED }));
+    this.#slotsTaken += 1;
+    void ended.finally(() => (this.#slotsTaken -= 1));
   }
 
   async #counted(occupy: () => Promise<void>): Promise<void> {
@@ -103,7 +116,9 @@ export class Admission {
         concurrency,
         queueClass: FairQueue<RunFunction>,
       });
-    return { slots: lane(this.#capacity.maxVms), starts: lane(BOUNDS.concurrentStarts) };
+    const slots = lane(this.#capacity.maxVms);
+    for (const ended of this.#settled.splice(0)) void slots.add(() => ended, { asker: SETTLED });
+    return { slots, starts: lane(BOUNDS.concurrentStarts) };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ProcessRequest, VmHandle, VmProcess, VmProcessExit } from "@agentos/core";
+import type { AdoptedProcess, ProcessRequest, VmProcess, VmProcessExit } from "@agentos/core";
 import type {
   OutputMode,
   ProcessExit,
@@ -8,46 +8,96 @@ import type {
 } from "@agentos/protocol";
 
 import type { StreamLink } from "../server/stream-link.ts";
+import { ProcessReader, type Received } from "./process-reader.ts";
 
 /** Characters of a command line that a listing shows. */
 const SHOWN_COMMAND_CHARACTERS = 256;
+const NOTHING: Received = { stdout: 0, stderr: 0 };
+
+interface Origin {
+  readonly processId: string;
+  readonly command: string;
+  readonly output: OutputMode;
+  /** Starts it, or says where it is. */
+  readonly begin: (reader: ProcessReader) => Promise<VmProcess>;
+  readonly link: StreamLink | undefined;
+  readonly leaseId: string | undefined;
+  /** It is an exec's: forgotten by itself some time after it has ended and all its output has been received. */
+  readonly endsRead: boolean;
+}
+
+export interface HostedProcessHooks {
+  /** An exec's has ended and its reader has everything. */
+  onRead: () => void;
+  onReleased: () => void;
+}
 
 export interface HostedProcessOptions {
-  handle: VmHandle;
+  start: (request: ProcessRequest, reader: ProcessReader) => Promise<VmProcess>;
   request: ProcessRequest;
   link: StreamLink;
   /** The lease that it was started under. */
   leaseId: string;
-  /** Forgotten by itself once it has ended and all its output has been received. */
-  releaseWhenRead: boolean;
-  onReleased: () => void;
+  endsRead: boolean;
 }
 
-/** A process that a client started, from its request to its release. */
+/** A process that a client started, in this life of the sidecar or an earlier one, until its release. */
 export class HostedProcess {
   readonly processId: string;
-  readonly command: string;
   readonly output: OutputMode;
   /** Rejects as the start did; then the process never was. */
   readonly started: Promise<VmProcess>;
   /** Rejects with `VM_ENDED` where the VM went first. */
   readonly exited: Promise<ProcessExit>;
-  leaseId: string;
-  readonly #options: HostedProcessOptions;
+  /** Undefined: of an earlier life, and nobody has asked for it in this one. */
+  leaseId: string | undefined;
+  /** Empty where an earlier life started it and nobody has looked. */
+  command: string;
+  /** Whether its holders are told its end. */
+  isAnnounced = false;
+  readonly #hooks: HostedProcessHooks;
+  readonly #reader = new ProcessReader();
   #process: VmProcess | undefined;
   #exit: ProcessExit | undefined;
+  #endsRead: boolean;
   #cancelled = false;
-  #released = false;
+  /** It was over when it was found; how is told to whoever reads on. */
+  #wasEnded = false;
+  #state: "known" | "read" | "released" = "known";
 
-  constructor(options: HostedProcessOptions) {
-    this.#options = options;
-    const { request, handle, link } = options;
-    this.processId = request.processId;
-    this.command = request.argv.join(" ").slice(0, SHOWN_COMMAND_CHARACTERS);
-    this.output = request.output;
-    this.leaseId = options.leaseId;
-    link.onAcknowledged = () => this.#releaseWhereRead();
-    this.started = this.#start(handle, request);
+  static start(options: HostedProcessOptions, hooks: HostedProcessHooks): HostedProcess {
+    const { request, link, leaseId, endsRead, start } = options;
+    const { processId, output, argv } = request;
+    const command = argv.join(" ").slice(0, SHOWN_COMMAND_CHARACTERS);
+    const begin = (reader: ProcessReader): Promise<VmProcess> => start(request, reader);
+    return new HostedProcess({ processId, command, output, begin, link, leaseId, endsRead }, hooks);
+  }
+
+  /** One that was found in an adopted VM: without a reader, until a repeated request brings one. */
+  static restore(adopted: AdoptedProcess, hooks: HostedProcessHooks): HostedProcess {
+    const { processId, output, process } = adopted;
+    const begin = (reader: ProcessReader): Promise<VmProcess> => {
+      adopted.attach(reader);
+      // Nobody reads on it, but its end is to be known. Where it can't be told, it stays unknown.
+      if (output === "logged") process.resume(NOTHING).catch(() => undefined);
+      return Promise.resolve(process);
+    };
+    const origin = { processId, command: "", output, begin, link: undefined, leaseId: undefined };
+    const restored = new HostedProcess({ ...origin, endsRead: false }, hooks);
+    restored.#wasEnded = adopted.state === "exited";
+    return restored;
+  }
+
+  private constructor(origin: Origin, hooks: HostedProcessHooks) {
+    this.#hooks = hooks;
+    this.processId = origin.processId;
+    this.command = origin.command;
+    this.output = origin.output;
+    this.leaseId = origin.leaseId;
+    this.#endsRead = origin.endsRead;
+    if (origin.link !== undefined) this.#reader.use(origin.link, NOTHING);
+    this.#reader.onAcknowledged = () => this.#noteRead();
+    this.started = this.#begin(origin);
     this.exited = this.#end();
     // Whoever starts a process need not care how it ends.
     this.exited.catch(() => undefined);
@@ -63,18 +113,38 @@ export class HostedProcess {
 
   /** Whether it has ended and its reader has everything. */
   get isRead(): boolean {
-    const exit = this.#exit;
-    if (exit === undefined) return false;
-    const { stdout, stderr } = this.#options.link.received;
-    const isOpen = exit.stdoutOpen || exit.stderrOpen;
-    return !isOpen && stdout >= exit.stdoutBytes && stderr >= exit.stderrBytes;
+    return this.#exit !== undefined && isAll(this.#exit, this.#reader.received);
+  }
+
+  /** Whether it is only kept so that its end can be told again. */
+  get isOver(): boolean {
+    return this.#state !== "known";
   }
 
   get summary(): ProcessSummary {
     const { processId, pid, command, output } = this;
     const base = { processId, pid, command, output };
-    if (this.#exit === undefined) return { ...base, state: "running" };
+    if (this.#exit === undefined) return { ...base, state: this.#wasEnded ? "exited" : "running" };
     return { ...base, state: "exited", exit: this.#exit };
+  }
+
+  /** Its output goes on to another reader, from what that one has. Rejects with `INVALID_ARGUMENT` where that can't be. */
+  async readOn(link: StreamLink, received: Received): Promise<void> {
+    const process = await this.started;
+    this.#reader.use(link, received);
+    link.attach(process);
+    try {
+      await process.resume(received);
+    } catch (error) {
+      this.#reader.drop(link);
+      throw error;
+    }
+    this.#noteRead();
+  }
+
+  /** An exec asks for it: once it has ended and is read, nobody needs it. */
+  endWhenRead(): void {
+    this.#endsRead = this.output === "piped";
   }
 
   /** Before its start it waits for that; after its end nothing happens to the process itself. */
@@ -97,18 +167,20 @@ export class HostedProcess {
 
   /** Forgets it and its held output. It runs on. */
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.#options.link.close();
-    this.#options.onReleased();
+    if (this.#state === "released") return;
+    this.#state = "released";
+    this.#reader.close();
+    this.#process?.close();
+    this.#hooks.onReleased();
   }
 
-  async #start(handle: VmHandle, request: ProcessRequest): Promise<VmProcess> {
+  async #begin({ begin, link }: Origin): Promise<VmProcess> {
     try {
-      const process = await handle.startProcess(request, this.#options.link);
+      const process = await begin(this.#reader);
       this.#process = process;
       if (this.#cancelled) process.signal("SIGKILL", "session");
-      this.#options.link.attach(process);
+      if (this.#state === "released") process.close();
+      else link?.attach(process);
       return process;
     } catch (error) {
       this.release();
@@ -120,12 +192,14 @@ export class HostedProcess {
     const process = await this.started;
     const exit = await process.exited;
     this.#exit = this.#exitOf(exit);
-    this.#releaseWhereRead();
+    this.#noteRead();
     return this.#exit;
   }
 
-  #releaseWhereRead(): void {
-    if (this.#options.releaseWhenRead && this.isRead) this.release();
+  #noteRead(): void {
+    if (this.#state !== "known" || !this.#endsRead || !this.isRead) return;
+    this.#state = "read";
+    this.#hooks.onRead();
   }
 
   #exitOf({ timedOut, ...exit }: VmProcessExit): ProcessExit {
@@ -134,4 +208,10 @@ export class HostedProcess {
     const forced = this.#cancelled && wasKilled ? "cancelled" : own;
     return { processId: this.processId, ...exit, outcome: timedOut ? "timed_out" : forced };
   }
+}
+
+/** Whether nothing of the output is to come for a reader that has `received`. */
+export function isAll(exit: ProcessExit, { stdout, stderr }: Received): boolean {
+  const isOpen = exit.stdoutOpen || exit.stderrOpen;
+  return !isOpen && stdout >= exit.stdoutBytes && stderr >= exit.stderrBytes;
 }

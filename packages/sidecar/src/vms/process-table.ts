@@ -1,19 +1,38 @@
-import { AgentOsError, type ProcessExit, type ProcessSummary } from "@agentos/protocol";
+import type { AdoptedProcess, Clock } from "@agentos/core";
+import {
+  AgentOsError,
+  type ProcessExit,
+  type ProcessInfo,
+  type ProcessSummary,
+} from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
-import { HostedProcess, type HostedProcessOptions } from "./hosted-process.ts";
+import {
+  HostedProcess,
+  type HostedProcessHooks,
+  type HostedProcessOptions,
+} from "./hosted-process.ts";
 
 /** What stays known of a released process, so that its repeated request starts nothing. */
 export interface ReleasedProcess {
   readonly pid: number;
   readonly exited: Promise<ProcessExit>;
+  exit: ProcessExit | undefined;
   hasEnded: boolean;
 }
 
 /** The processes that were started through AgentOS in one VM. */
 export class ProcessTable {
+  readonly #clock: Clock;
   readonly #known = new Map<string, HostedProcess>();
   readonly #released = new Map<string, ReleasedProcess>();
+  /** Execs that are over, oldest first. */
+  #read: { process: HostedProcess; atMs: number }[] = [];
+  #cancelReleases: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   find(processId: string): HostedProcess | undefined {
     return this.#known.get(processId);
@@ -51,23 +70,39 @@ export class ProcessTable {
     );
   }
 
-  start(options: Omit<HostedProcessOptions, "onReleased">): HostedProcess {
-    const process: HostedProcess = new HostedProcess({
-      ...options,
-      onReleased: () => this.#forget(process),
-    });
-    this.#known.set(process.processId, process);
-    process.started.catch(() => this.#released.delete(process.processId));
-    void process.exited.then(
-      () => this.#limitEndedLogs(),
-      // A process that never was, or went with its VM, leaves no log behind.
-      () => undefined,
-    );
-    return process;
+  start(options: HostedProcessOptions): HostedProcess {
+    return this.#add((hooks) => HostedProcess.start(options, hooks));
   }
 
+  /** Those that an adopted VM has. */
+  restore(adopted: readonly AdoptedProcess[]): void {
+    for (const process of adopted) this.#add((hooks) => HostedProcess.restore(process, hooks));
+  }
+
+  /** What the VM says of those whose command nobody here knows. */
+  name(infos: readonly ProcessInfo[]): void {
+    for (const { processId, command } of infos) {
+      const process = processId === undefined ? undefined : this.#known.get(processId);
+      if (process?.command === "") process.command = command;
+    }
+  }
+
+  /** Without the execs that are over: nobody waits for them but a repeated request. */
   list(): ProcessSummary[] {
-    return this.#all().map((process) => process.summary);
+    const listed = this.#all().filter((process) => !process.isOver);
+    return listed.map((process) => process.summary);
+  }
+
+  /** Processes of an earlier life whose reader has not come back within its lease's grace: they end as if it had expired. */
+  endUnclaimed(): void {
+    for (const process of this.#all()) {
+      if (process.leaseId === undefined && process.output === "piped") end(process);
+    }
+  }
+
+  /** The VM is gone. */
+  forget(): void {
+    this.#cancelReleases?.();
   }
 
   /** The lease is over: its piped processes lost their reader and end, unless the same holder has another lease. */
@@ -78,8 +113,7 @@ export class ProcessTable {
         process.leaseId = successor;
         continue;
       }
-      process.cancel();
-      process.release();
+      end(process);
     }
   }
 
@@ -92,13 +126,53 @@ export class ProcessTable {
     return [...this.#known.values()];
   }
 
+  #add(make: (hooks: HostedProcessHooks) => HostedProcess): HostedProcess {
+    const process: HostedProcess = make({
+      onRead: () => this.#releaseLater(process),
+      onReleased: () => this.#forget(process),
+    });
+    this.#known.set(process.processId, process);
+    process.started.catch(() => this.#released.delete(process.processId));
+    void process.exited.then(
+      () => this.#limitEndedLogs(),
+      // A process that never was, or went with its VM, leaves no log behind.
+      () => undefined,
+    );
+    return process;
+  }
+
+  /**
+   * The VM must know an exec's end until its client does: a sidecar that is killed between the two would leave nobody
+   * who does.
+   */
+  #releaseLater(process: HostedProcess): void {
+    this.#read.push({ process, atMs: this.#clock.now() });
+    if (this.#read.length > BOUNDS.readProcessesPerVm) this.#read.shift()?.process.release();
+    this.#armReleases();
+  }
+
+  #armReleases(): void {
+    if (this.#read.length === 0) return;
+    this.#cancelReleases ??= this.#clock.after(BOUNDS.readProcessMs, () => {
+      this.#cancelReleases = undefined;
+      const untilMs = this.#clock.now() - BOUNDS.readProcessMs;
+      const due = this.#read.filter(({ atMs }) => atMs <= untilMs);
+      this.#read = this.#read.slice(due.length);
+      for (const { process: ended } of due) ended.release();
+      this.#armReleases();
+    });
+  }
+
   #forget(process: HostedProcess): void {
     this.#known.delete(process.processId);
     // Not the process itself: its request may be large.
-    const { processId, pid, exited } = process;
-    const released: ReleasedProcess = { pid, exited, hasEnded: false };
-    const end = (): void => void (released.hasEnded = true);
-    exited.then(end, end);
+    const { processId, pid, exited, exit } = process;
+    const released: ReleasedProcess = { pid, exited, exit, hasEnded: exit !== undefined };
+    const note = (last?: ProcessExit): void => {
+      released.exit = last;
+      released.hasEnded = true;
+    };
+    exited.then(note, () => note());
     this.#released.set(processId, released);
     const [oldest] = this.#released.keys();
     if (this.#released.size > BOUNDS.releasedProcessesPerVm && oldest !== undefined)
@@ -112,4 +186,9 @@ export class ProcessTable {
     for (const process of ended.slice(0, Math.max(0, ended.length - BOUNDS.endedLogsPerVm)))
       process.release();
   }
+}
+
+function end(process: HostedProcess): void {
+  process.cancel();
+  process.release();
 }

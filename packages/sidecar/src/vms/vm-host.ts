@@ -1,7 +1,6 @@
-import type { Clock, VmDriver, VmHandle } from "@agentos/core";
+import type { Clock, LimitHit, VmDriver, VmHandle, VmRecord } from "@agentos/core";
 import {
   AgentOsError,
-  DEFAULTS,
   type EventData,
   type EventName,
   type Lease,
@@ -16,9 +15,13 @@ import {
 import { type HeldLease, type LeaseEnd, LeaseTable } from "../leases/lease-table.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Capacity } from "../options.ts";
+import type { Restored, Store } from "../store/store.ts";
+import type { StoredVm } from "../store/stored-vm.ts";
 import { Admission } from "./admission.ts";
 import type { DriverSet } from "./driver-set.ts";
-import { Vm, type VmEnd } from "./vm.ts";
+import { Parking } from "./parking.ts";
+import { Vm, type VmEnd, type VmFacts } from "./vm.ts";
+import { VmRecovery } from "./vm-recovery.ts";
 import { VmRegistry, vmKeyOf } from "./vm-registry.ts";
 import { startVm } from "./vm-start.ts";
 
@@ -47,6 +50,7 @@ export interface VmHostOptions {
   leaseGraceMs: number;
   clock: Clock;
   log: Log;
+  store: Store;
   /** VMs came or went. */
   onChange: () => void;
 }
@@ -58,17 +62,36 @@ export class VmHost {
   readonly #admission: Admission;
   readonly #leases: LeaseTable;
   readonly #holders = new Map<string, Holder>();
-  /** Timers of named VMs without a lease, and of wall limits. */
-  readonly #timers = new Map<Vm, { cancelParked: () => void; cancelWall: () => void }>();
+  readonly #parking: Parking;
+  /** What stops when a VM is gone: timers, and listening to its limits. */
+  readonly #stops = new Map<Vm, (() => void)[]>();
+  readonly #recovery: VmRecovery;
   #state: "open" | "closing" = "open";
 
   constructor(options: VmHostOptions) {
     this.#options = options;
     this.#admission = new Admission(options.capacity);
+    const { clock, store, log } = options;
+    this.#parking = new Parking({ clock, store, log });
     this.#leases = new LeaseTable({
-      clock: options.clock,
+      clock,
+      store,
       graceMs: options.leaseGraceMs,
       onEnded: (lease, why) => this.#leaseEnded(lease, why),
+      onFault: (error) => log.error(errorFacts(error), "a lease's change was not written"),
+    });
+    this.#recovery = new VmRecovery({
+      drivers: options.drivers,
+      log,
+      registry: this.#registry,
+      leases: this.#leases,
+      parking: this.#parking,
+      vmOf: (stored) => this.#vmOf(stored),
+      settle: (ended) => this.#admission.settle(ended),
+      started: (vm, startedMs) => this.#started(vm, startedMs),
+      gone: (vm, end) => this.#gone(vm, end),
+      unclaimed: (vm) => this.#afterGrace(vm),
+      endUnheld: (vm) => this.#endUnheld(vm, "expired"),
     });
   }
 
@@ -87,6 +110,12 @@ export class VmHost {
     const vms = this.#registry.of(user);
     const leases = vms.reduce((sum, vm) => sum + this.#leases.of(vm.facts.key).length, 0);
     return { vms: vms.length, leases };
+  }
+
+  /** Takes over what an earlier life left. Whoever asks for one of those VMs waits until that is decided. */
+  restore(restored: Restored): void {
+    this.#recovery.start(restored);
+    this.#options.onChange();
   }
 
   join(holder: Holder): void {
@@ -109,7 +138,12 @@ export class VmHost {
     const { leaseId, ...spec } = params;
     const vm = this.#known(holder.user, spec) ?? this.#begin(holder, spec);
     await vm.ready(signal);
-    return this.#lease(vm, leaseId, holder);
+    try {
+      return await this.#lease(vm, leaseId, holder);
+    } catch (error) {
+      this.#endUnheld(vm, "released");
+      throw error;
+    }
   }
 
   /** Another lease: shared, or a takeover that fences the others off. */
@@ -123,14 +157,12 @@ export class VmHost {
       this.#registry.byName(holder.user, params.vm) ?? this.#registry.get(holder.user, params.vm);
     await vm.ready(signal);
     const isRepeated = this.#leases.find(vm.facts.key, params.leaseId) !== undefined;
-    if (params.mode === "shared" || isRepeated) return this.#lease(vm, params.leaseId, holder);
-    const fence = vm.raiseFence();
-    const leased = this.#lease(vm, params.leaseId, holder);
-    this.#leases.fenceBelow(vm.facts.key, fence);
-    return leased;
+    const isTakeover = params.mode === "takeover" && !isRepeated;
+    return await this.#lease(vm, params.leaseId, holder, isTakeover);
   }
 
-  list(user: string): VmInfo[] {
+  async list(user: string): Promise<VmInfo[]> {
+    await this.#recovery.done;
     const running = this.#registry.of(user).filter((vm) => vm.state === "running");
     return running.map((vm) => this.#info(vm));
   }
@@ -154,18 +186,26 @@ export class VmHost {
   /** Gives a lease back, and resolves once an unnamed VM that it was the last of is gone. */
   async release(holder: Holder, params: ParsedParams<"lease.release">): Promise<void> {
     const vm = this.#registry.get(holder.user, params.vmId);
+    // Only one of an earlier life is leased and does not run yet.
+    if (vm.state === "starting" && vm.facts.restored !== undefined) await vm.running;
     this.#leases.release(vm.facts.key, params.leaseId);
     if (vm.state === "ending") await vm.ended;
   }
 
-  /** Holds a lease of a lost connection on this one. */
-  resume(holder: Holder, params: ParsedParams<"lease.resume">): Lease {
+  /** Holds a lease of a lost connection, or of an earlier life, on this one. */
+  async resume(
+    holder: Holder,
+    params: ParsedParams<"lease.resume">,
+    signal: AbortSignal,
+  ): Promise<Lease> {
     const vm = this.#registry.get(holder.user, params.vmId);
+    await vm.ready(signal);
     vm.access(params.fence);
     const previous = this.#leases.find(vm.facts.key, params.leaseId)?.holder;
     const request = { ...params, user: holder.user, vmKey: vm.facts.key, holder: holder.id };
     const lease = this.#leases.resume(request);
-    if (previous !== undefined) this.#letGo(previous, vm.facts.key);
+    this.#holdsNow(vm, holder, previous);
+    await this.#parking.leave(vm);
     return this.#wire(lease, vm);
   }
 
@@ -180,6 +220,7 @@ export class VmHost {
     this.#state = "closing";
     for (const holder of this.#holders.values()) holder.emit("sidecar.closing", { reason });
     await Promise.all(this.#registry.all().map((vm) => this.#end(vm, { reason: "shutdown" })));
+    await this.#recovery.done;
   }
 
   #assertOpen(): void {
@@ -222,15 +263,9 @@ export class VmHost {
         id: name,
       });
     }
-    const { sidecarId, epoch } = this.#options;
-    const vm = new Vm({
-      key: vmKeyOf(holder.user, spec.vmId),
-      user: holder.user,
-      spec,
-      image: spec.image ?? "host",
-      sidecarId,
-      epoch,
-    });
+    const key = vmKeyOf(holder.user, spec.vmId);
+    const createdAt = new Date().toISOString();
+    const vm = this.#vmOf({ key, user: holder.user, spec, createdAt });
     this.#registry.add(vm);
     this.#options.onChange();
     void this.#start(vm, holder);
@@ -238,12 +273,21 @@ export class VmHost {
   }
 
   async #start(vm: Vm, holder: Holder): Promise<void> {
-    const { drivers, capacity } = this.#options;
+    const { drivers, capacity, store } = this.#options;
     try {
       const choose = (): Promise<VmDriver> => drivers.choose(vm.facts.spec.driver ?? "auto");
       await this.#admission.run(holder.id, vm.startSignal, async () => {
-        const started = await startVm(vm, choose, capacity.createMs);
-        this.#started(vm);
+        let startedMs = 0;
+        const keep = (driver: string, record: VmRecord | undefined): void => {
+          startedMs = this.#options.clock.now();
+          const { key, user, spec, createdAt } = vm.facts;
+          const { fence } = vm;
+          store.addVm({ key, user, spec, driver, record, fence, createdAt, startedMs });
+        };
+        const started = await startVm(vm, choose, keep, capacity.createMs);
+        this.#started(vm, startedMs);
+        // Everyone who waited has cancelled meanwhile.
+        if (!vm.isWanted) void this.#end(vm, { reason: "released" });
         return started;
       });
     } catch (error) {
@@ -253,24 +297,52 @@ export class VmHost {
     }
   }
 
-  #started(vm: Vm): void {
+  #vmOf(known: Pick<VmFacts, "key" | "user" | "spec" | "createdAt"> | StoredVm): Vm {
+    const { sidecarId, epoch, clock } = this.#options;
+    const { key, user, spec, createdAt } = known;
+    const image = spec.image ?? "host";
+    const restored = "fence" in known ? { fence: known.fence } : undefined;
+    return new Vm({ key, user, spec, createdAt, image, sidecarId, epoch, restored }, clock);
+  }
+
+  /** The clients of an earlier life have had their time. */
+  #afterGrace(vm: Vm): void {
+    const { clock, leaseGraceMs } = this.#options;
+    const cancel = clock.after(leaseGraceMs, () => {
+      vm.processes.endUnclaimed();
+      this.#endUnheld(vm, "expired");
+    });
+    this.#stops.get(vm)?.push(cancel);
+  }
+
+  #started(vm: Vm, startedMs: number): void {
     const { clock } = this.#options;
+    const stops: (() => void)[] = [];
+    const limited = ({ limit, value }: LimitHit): void =>
+      this.emit(vm, "vm.limit", { vmId: vm.id, limit, value });
+    if (vm.state === "running") stops.push(vm.current.onLimit(limited));
     const wallMs = vm.facts.spec.limits?.wallMs;
-    const expire = (): void =>
-      void this.#end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` });
-    const cancelWall = wallMs === undefined ? () => undefined : clock.after(wallMs, expire);
-    this.#timers.set(vm, { cancelParked: () => undefined, cancelWall });
+    const expire = (value: number): void => {
+      limited({ limit: "wallMs", value });
+      void this.#end(vm, { reason: "expired", detail: `its wallMs of ${value} is over` });
+    };
+    if (wallMs !== undefined)
+      stops.push(clock.after(startedMs + wallMs - clock.now(), () => expire(wallMs)));
+    this.#stops.set(vm, stops);
     void vm.ended.then((end) => this.#gone(vm, end));
-    // Everyone who waited has cancelled meanwhile.
-    if (!vm.isWanted) void this.#end(vm, { reason: "released" });
   }
 
   #gone(vm: Vm, end: VmEnd): void {
     const { key } = vm.facts;
-    const timers = this.#timers.get(vm);
-    timers?.cancelParked();
-    timers?.cancelWall();
-    this.#timers.delete(vm);
+    for (const stop of this.#stops.get(vm) ?? []) stop();
+    this.#stops.delete(vm);
+    this.#parking.forget(vm);
+    try {
+      this.#options.store.removeVm(key);
+    } catch (error) {
+      // The next life finds a VM that is gone, and says so.
+      this.#options.log.error({ vmId: vm.id, ...errorFacts(error) }, "a VM's end was not written");
+    }
     this.#registry.bury(vm, end);
     const { reason, detail } = end;
     this.emit(vm, "vm.ended", { vmId: vm.id, reason, ...(detail === undefined ? {} : { detail }) });
@@ -293,23 +365,31 @@ export class VmHost {
     }
   }
 
-  #lease(vm: Vm, leaseId: string, holder: Holder): LeasedVm {
+  async #lease(vm: Vm, leaseId: string, holder: Holder, isTakeover = false): Promise<LeasedVm> {
     // Between ready and here it may have ended.
     vm.access(vm.fence);
     const { user, id } = holder;
-    const previous = this.#leases.find(vm.facts.key, leaseId)?.holder;
-    const lease = this.#leases.acquire({
-      user,
-      leaseId,
-      vmKey: vm.facts.key,
-      fence: vm.fence,
-      holder: id,
-    });
-    if (previous !== undefined) this.#letGo(previous, vm.facts.key);
-    this.#timers.get(vm)?.cancelParked();
-    // The connection was lost while the VM was made: its grace begins now.
-    if (holder.isClosed) this.#leases.connectionLost(id);
+    const { key } = vm.facts;
+    const previous = this.#leases.find(key, leaseId)?.holder;
+    const fence = isTakeover ? vm.fence + 1 : vm.fence;
+    const request = { user, leaseId, vmKey: key, fence, holder: id };
+    const lease = isTakeover
+      ? this.#leases.takeOver(request, () => vm.raiseFence(fence))
+      : this.#leases.acquire(request);
+    this.#holdsNow(vm, holder, previous);
+    try {
+      await this.#parking.leave(vm);
+    } catch (error) {
+      this.#leases.release(key, leaseId);
+      throw error;
+    }
     return { lease: this.#wire(lease, vm), vm: this.#info(vm) };
+  }
+
+  #holdsNow(vm: Vm, holder: Holder, previous: string | undefined): void {
+    if (previous !== undefined) this.#letGo(previous, vm.facts.key);
+    // The connection was lost while the VM was made: its grace begins now.
+    if (holder.isClosed) this.#leases.connectionLost(holder.id);
   }
 
   #leaseEnded(lease: HeldLease, why: LeaseEnd): void {
@@ -322,17 +402,21 @@ export class VmHost {
       this.#holders.get(lease.holder)?.emit("lease.fenced", fenced);
     }
     this.#letGo(lease.holder, lease.vmKey);
-    if (this.#leases.of(lease.vmKey).length === 0 && why !== "fenced") this.#unleased(vm, why);
+    if (why !== "fenced") this.#unheld(vm, why);
   }
 
-  #unleased(vm: Vm, why: "released" | "expired"): void {
-    if (vm.name === undefined) return void this.#end(vm, { reason: why });
-    const timers = this.#timers.get(vm);
-    if (timers === undefined) return;
-    timers.cancelParked();
-    timers.cancelParked = this.#options.clock.after(DEFAULTS.frozenProcessesMs, () =>
-      vm.processes.killAll(),
-    );
+  /** A lease is over: with the last one an unnamed VM ends, and a named one is parked. */
+  #unheld(vm: Vm, why: "released" | "expired"): void {
+    if (this.#leases.of(vm.facts.key).length > 0) return;
+    if (vm.name === undefined) this.#endUnheld(vm, why);
+    else if (vm.state === "running" || vm.state === "starting") this.#parking.park(vm);
+  }
+
+  /** Not before it is adopted: only then it can be ended. */
+  #endUnheld(vm: Vm, why: "released" | "expired"): void {
+    const isHeld = this.#leases.of(vm.facts.key).length > 0;
+    if (!isHeld && vm.name === undefined && vm.state === "running")
+      void this.#end(vm, { reason: why });
   }
 
   #letGo(holderId: string, vmKey: string): void {

@@ -1,13 +1,18 @@
-import type { VmDriver, VmHandle } from "@agentos/core";
-import { AgentOsError } from "@agentos/protocol";
+import type { VmDriver, VmHandle, VmRecord } from "@agentos/core";
+import { AgentOsError, isAgentOsError } from "@agentos/protocol";
 
-import type { Vm } from "./vm.ts";
+import { type Vm, vmEnded } from "./vm.ts";
+import type { DriverSet } from "./driver-set.ts";
 import { vmRequestOf } from "./vm-request.ts";
 
-/** Has the driver make the VM, within the deadline. What comes too late is disposed before the slot is given back. */
+/**
+ * Has the driver make the VM, within the deadline. What comes too late, or what `keep` throws for because it can't be
+ * written down, is disposed before the slot is given back.
+ */
 export async function startVm(
   vm: Vm,
   choose: () => Promise<VmDriver>,
+  keep: (driver: string, record: VmRecord | undefined) => void,
   deadlineMs: number,
 ): Promise<{ value: void; ended: Promise<unknown> }> {
   const timer = setTimeout(() => vm.abortStart(late(deadlineMs)), deadlineMs);
@@ -18,11 +23,61 @@ export async function startVm(
       signal: vm.startSignal,
     });
     if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
+    try {
+      keep(driver.name, handle.record);
+    } catch (error) {
+      await discard(handle, notKept(error));
+    }
     vm.run(handle, driver.name);
     return { value: undefined, ended: handle.ended };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Has the driver take over a VM of an earlier life, within the deadline. Rejects with `VM_ENDED`, the cause being why. */
+export async function adoptVm(
+  vm: Vm,
+  found: { driver: string; record: VmRecord | undefined },
+  drivers: DriverSet,
+  deadlineMs: number,
+): Promise<void> {
+  const { spec, key } = vm.facts;
+  const timer = setTimeout(() => vm.abortStart(notAdopted(vm)), deadlineMs);
+  const signal = vm.startSignal;
+  try {
+    if (found.record === undefined) throw notAdopted(vm);
+    const driver = await drivers.choose(found.driver);
+    const adopted = await driver.adopt(vmRequestOf(spec, key), found.record, { signal });
+    if (vm.state !== "starting") await discard(adopted.handle, signal.reason);
+    vm.processes.restore(adopted.processes);
+    vm.run(adopted.handle, driver.name);
+    if (adopted.processes.length > 0) void nameProcesses(vm, adopted.handle);
+  } catch (error) {
+    throw notAdopted(vm, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function nameProcesses(vm: Vm, handle: VmHandle): Promise<void> {
+  try {
+    vm.processes.name((await handle.processes()).processes);
+  } catch {
+    // For listings only: a VM that can't say it now has them nameless.
+  }
+}
+
+function notAdopted(vm: Vm, cause?: unknown): AgentOsError {
+  const detail = "its sidecar was lost, and the next one could not take it over";
+  const ended = vmEnded(vm.id, { reason: "died", detail });
+  return new AgentOsError("VM_ENDED", ended.message, ended.details, { cause });
+}
+
+function notKept(cause: unknown): AgentOsError {
+  const why = isAgentOsError(cause) ? cause.message : "an internal error";
+  const details = { step: "store" };
+  return new AgentOsError("VM_START_FAILED", `the VM was not kept: ${why}`, details, { cause });
 }
 
 async function discard(handle: VmHandle, reason: unknown): Promise<never> {

@@ -1,4 +1,4 @@
-import type { VmHandle } from "@agentos/core";
+import type { Clock, VmHandle } from "@agentos/core";
 import {
   AgentOsError,
   isAgentOsError,
@@ -31,27 +31,31 @@ export interface VmFacts {
   image: string;
   sidecarId: string;
   epoch: number;
+  createdAt: string;
+  /** What an earlier life gave it. Undefined: it is made in this one. */
+  restored?: { fence: number } | undefined;
 }
 
 /** One hosted VM: its life, its handle, its fence. Nothing reaches the handle but through `access`. */
 export class Vm {
   readonly facts: VmFacts;
-  readonly processes = new ProcessTable();
-  readonly createdAt = new Date().toISOString();
+  readonly processes: ProcessTable;
   /** Resolves with why, once nothing of the VM is left. Never rejects. */
   readonly ended: Promise<VmEnd>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<VmEnd>();
   readonly #starting = new AbortController();
   #state: VmState = "starting";
-  #fence = 1;
+  #fence: number;
   #handle: VmHandle | undefined;
   #driver = "";
   #waiters = 0;
   #ending: VmEnd | undefined;
 
-  constructor(facts: VmFacts) {
+  constructor(facts: VmFacts, clock: Clock) {
     this.facts = facts;
+    this.processes = new ProcessTable(clock);
+    this.#fence = facts.restored?.fence ?? 1;
     this.ended = this.#end.promise;
     // Without a waiter, a failed start has nobody to go to.
     this.#ready.promise.catch(() => undefined);
@@ -78,6 +82,11 @@ export class Vm {
     return this.#starting.signal;
   }
 
+  /** Resolves when it runs. Rejects where it never does. */
+  get running(): Promise<void> {
+    return this.#ready.promise;
+  }
+
   /** Whether someone still waits for the start. */
   get isWanted(): boolean {
     return this.#waiters > 0;
@@ -91,7 +100,9 @@ export class Vm {
       if (!isAgentOsError(signal.reason, "CANCELLED")) return;
       reject(signal.reason);
       this.#waiters -= 1;
-      if (this.#waiters === 0) this.abortStart(signal.reason);
+      // One of an earlier life is there, whoever waits for it.
+      const isMade = this.facts.restored !== undefined;
+      if (this.#waiters === 0 && !isMade) this.abortStart(signal.reason);
     };
     if (signal.aborted) cancel();
     else signal.addEventListener("abort", cancel, { once: true });
@@ -125,6 +136,11 @@ export class Vm {
     this.#end.resolve({ reason: "died" });
   }
 
+  /** The handle, for the sidecar's own doings. Throws `VM_ENDED`. */
+  get current(): VmHandle {
+    return this.#running();
+  }
+
   /** The handle, for one effect right now. Throws `VM_ENDED` or `FENCED`. */
   access(fence: number): VmHandle {
     const handle = this.#running();
@@ -133,11 +149,9 @@ export class Vm {
     throw new AgentOsError("FENCED", message, { vmId: this.id, fence, currentFence: this.#fence });
   }
 
-  /** Makes every lease so far worthless, and gives the new fence. Throws `VM_ENDED`. */
-  raiseFence(): number {
-    this.#running();
-    this.#fence += 1;
-    return this.#fence;
+  /** Makes every lease with a lower fence worthless. */
+  raiseFence(fence: number): void {
+    this.#fence = Math.max(this.#fence, fence);
   }
 
   /** Ends it and resolves once nothing is left. The first reason stays. */
@@ -175,13 +189,14 @@ export class Vm {
       epoch,
       fence: this.#fence,
       leases,
-      createdAt: this.createdAt,
+      createdAt: this.facts.createdAt,
     };
   }
 
   async #watch(handle: VmHandle): Promise<void> {
     const { detail } = await handle.ended;
     this.#become("ended");
+    this.processes.forget();
     this.#ending ??= { reason: "died", detail };
     this.#end.resolve(this.#ending);
   }
@@ -206,7 +221,7 @@ export class Vm {
 }
 
 /** The answer to whoever asks for a VM that is gone. */
-export function vmEnded(vmId: string, end: VmEnd | undefined): AgentOsError {
+export function vmEnded(vmId: string, end: VmEnd | undefined): AgentOsError<"VM_ENDED"> {
   const reason = end?.reason ?? "died";
   const detail = end?.detail === undefined ? "" : `: ${end.detail}`;
   return new AgentOsError("VM_ENDED", `VM ${vmId} has ended (${reason})${detail}`, {

@@ -117,7 +117,7 @@ describe("vm and lease handlers", () => {
     world.clock.advance(599_999);
     expect(world.driver.vm(vmId).running).toHaveLength(1);
     world.clock.advance(1);
-    expect(world.driver.vm(vmId).running).toHaveLength(0);
+    await expect.poll(() => world.driver.vm(vmId).running).toHaveLength(0);
   });
 
   test("a shared attach keeps the VM when the first lease goes", async () => {

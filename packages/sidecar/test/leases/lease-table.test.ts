@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 
 import { BOUNDS } from "../../src/bounds.ts";
 import { LeaseTable } from "../../src/leases/lease-table.ts";
+import { Store } from "../../src/store/store.ts";
 
 const GRACE_MS = 1_000;
 
@@ -34,6 +35,11 @@ class Model {
     if (this.leases.delete(key)) this.ended.push(`${key} ${why}`);
   }
 
+  restart(outageMs: number): void {
+    this.advance(outageMs);
+    for (const lease of this.leases.values()) lease.expiresAt ??= this.now + GRACE_MS;
+  }
+
   advance(ms: number): void {
     this.now += ms;
     const due = [...this.leases].filter(([, { expiresAt }]) => (expiresAt ?? Infinity) <= this.now);
@@ -41,10 +47,57 @@ class Model {
   }
 }
 
-interface Real {
-  clock: FakeClock;
-  table: LeaseTable;
-  ended: string[];
+const KEY = new Uint8Array(32);
+
+/** A table on a real store, which another table can take over. */
+class Real {
+  clock = new FakeClock();
+  readonly store = new Store({ key: KEY });
+  readonly ended: string[] = [];
+  table = this.#open();
+
+  constructor() {
+    for (const vm of ["vm1", "vm2"]) this.addVm(vm);
+  }
+
+  addVm(key: string): void {
+    const facts = { user: "owner", driver: "fake", record: undefined, createdAt: "", startedMs: 0 };
+    this.store.addVm({ key, fence: 1, spec: { vmId: key }, ...facts });
+  }
+
+  /** The sidecar is killed, and its timers with it; later the next one begins. */
+  restart(outageMs: number): void {
+    const clock = new FakeClock();
+    clock.advance(this.clock.now() + outageMs);
+    this.clock = clock;
+    this.table = this.#open();
+    for (const lease of this.store.restore().leases) {
+      const { vmKey, leaseId } = lease;
+      if (!this.table.restore(lease)) this.ended.push(`${vmKey}/${leaseId} expired`);
+    }
+  }
+
+  /** In the store and in the table. */
+  stored(): unknown[] {
+    return this.store.restore().leases.map(({ vmKey, leaseId, holder, fence, expiresMs }) => ({
+      key: `${vmKey}/${leaseId}`,
+      holder,
+      fence,
+      expiresAt: expiresMs,
+    }));
+  }
+
+  #open(): LeaseTable {
+    return new LeaseTable({
+      clock: this.clock,
+      store: this.store,
+      graceMs: GRACE_MS,
+      onEnded: ({ vmKey, leaseId }, why) => this.ended.push(`${vmKey}/${leaseId} ${why}`),
+      onFault: (error) => {
+        throw error;
+      },
+    });
+  }
 }
 
 const vms = fc.constantFrom("vm1", "vm2");
@@ -140,18 +193,31 @@ const commands = [
         }
       }),
   ),
-  fc.tuple(vms, fc.integer({ min: 1, max: 3 })).map(
-    ([vm, fence]) =>
-      new Command(`fence ${vm} ${fence}`, (model, real) => {
-        real.table.fenceBelow(vm, fence);
-        for (const [key, lease] of model.of(vm)) if (lease.fence < fence) model.end(key, "fenced");
+  fc.tuple(vms, holders, fc.uuid()).map(
+    ([vm, holder, id]) =>
+      new Command(`take over ${vm} ${holder}`, (model, real) => {
+        const fence = Math.max(0, ...model.of(vm).map(([, lease]) => lease.fence)) + 1;
+        const raised: number[] = [];
+        real.table.takeOver(request(vm, id, holder, fence), () => raised.push(fence));
+        assert.deepEqual(raised, [fence]);
+        for (const [key] of model.of(vm)) model.end(key, "fenced");
+        model.leases.set(Model.key(vm, id), { holder, fence, expiresAt: undefined });
       }),
   ),
   vms.map(
     (vm) =>
       new Command(`drop ${vm}`, (model, real) => {
+        real.store.removeVm(vm);
+        real.addVm(vm);
         real.table.dropVm(vm);
         for (const [key] of model.of(vm)) model.leases.delete(key);
+      }),
+  ),
+  fc.integer({ min: 0, max: 1_500 }).map(
+    (outageMs) =>
+      new Command(`killed for ${outageMs}`, (model, real) => {
+        real.restart(outageMs);
+        model.restart(outageMs);
       }),
   ),
   fc.integer({ min: 1, max: 1_500 }).map(
@@ -166,24 +232,13 @@ const commands = [
 describe("LeaseTable", () => {
   test("behaves as its model does, whatever happens in whatever order", () => {
     const property = fc.property(fc.commands(commands, { maxCommands: 60 }), (run) => {
-      const clock = new FakeClock();
-      const ended: string[] = [];
-      const table = new LeaseTable({
-        clock,
-        graceMs: GRACE_MS,
-        onEnded: ({ vmKey, leaseId }, why) => ended.push(`${vmKey}/${leaseId} ${why}`),
-      });
-      fc.modelRun(() => ({ model: new Model(), real: { clock, table, ended } }), run);
+      fc.modelRun(() => ({ model: new Model(), real: new Real() }), run);
     });
     expect(fc.check(property, { numRuns: 300 })).toMatchObject({ failed: false });
   });
 
   test("has a bound on the leases of one VM, and names it", () => {
-    const table = new LeaseTable({
-      clock: new FakeClock(),
-      graceMs: GRACE_MS,
-      onEnded: () => undefined,
-    });
+    const { table } = new Real();
     for (let index = 0; index < BOUNDS.leasesPerVm; index += 1)
       table.acquire(request("vm1", `l${index}`, "x", 1));
     expect(() => table.acquire(request("vm1", "one more", "x", 1))).toThrow(

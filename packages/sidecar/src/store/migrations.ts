@@ -1,0 +1,28 @@
+/** What makes an empty file the present store, step by step. A step is never changed once it was released. */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE meta (
+     name TEXT PRIMARY KEY,
+     value TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE vms (
+     key TEXT PRIMARY KEY,
+     user TEXT NOT NULL,
+     spec BLOB NOT NULL,
+     driver TEXT NOT NULL,
+     record TEXT,
+     fence INTEGER NOT NULL,
+     created_at TEXT NOT NULL,
+     started_ms REAL NOT NULL,
+     processes_end_ms REAL
+   ) STRICT;
+   CREATE TABLE leases (
+     vm_key TEXT NOT NULL REFERENCES vms (key) ON DELETE CASCADE,
+     lease_id TEXT NOT NULL,
+     user TEXT NOT NULL,
+     fence INTEGER NOT NULL,
+     holder TEXT NOT NULL,
+     expires_ms REAL,
+     PRIMARY KEY (vm_key, lease_id)
+   ) STRICT;
+   CREATE INDEX leases_by_holder ON leases (holder);`,
+];

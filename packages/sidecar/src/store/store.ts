@@ -1,0 +1,192 @@
+import { readFileSync } from "node:fs";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+
+import type { VmRecord } from "@agentos/core";
+
+import { BOUNDS } from "../bounds.ts";
+import { inTransaction, openDatabase } from "./open-database.ts";
+import { SealedText } from "./sealed-text.ts";
+import { startFailure, writeFailure } from "./store-failure.ts";
+import { readStoredLease, type StoredLease } from "./stored-lease.ts";
+import { readStoredVm, type StoredVm } from "./stored-vm.ts";
+
+export interface StoreOptions {
+  /** Undefined: in memory, for a sidecar that nobody succeeds. */
+  path?: string | undefined;
+  /** The pool's key: what may hold secrets is sealed with it. */
+  key: Uint8Array;
+  /** Default `BOUNDS.storeBytes`. */
+  maxBytes?: number | undefined;
+}
+
+export interface Restored {
+  vms: StoredVm[];
+  leases: StoredLease[];
+  /** False: nothing of it lives any more. */
+  isSameBoot: boolean;
+  /** VMs whose rows could not be read. */
+  unreadable: number;
+}
+
+/** What survives a sidecar: its VMs and who holds them. Every write is on disk, as far as a dying process is concerned, when it returns. */
+export class Store implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #sealed: SealedText;
+  readonly #isSameBoot: boolean;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Throws `SIDECAR_START_FAILED`, and the file is as it was. */
+  constructor({ path, key, maxBytes = BOUNDS.storeBytes }: StoreOptions) {
+    this.#database = openDatabase(path, maxBytes);
+    this.#sealed = new SealedText(key);
+    this.#isSameBoot = this.#noteBoot(path ?? "in memory");
+  }
+
+  /** What an earlier life of this sidecar left. Rows that can't be read are dropped. Throws `SIDECAR_START_FAILED`. */
+  restore(): Restored {
+    try {
+      const rows = this.#all("SELECT * FROM vms ORDER BY started_ms");
+      const vms = rows.flatMap((row) => this.#readable(row));
+      const leases = this.#all("SELECT * FROM leases").map((row) => readStoredLease(row));
+      const unreadable = rows.length - vms.length;
+      return { vms, leases, isSameBoot: this.#isSameBoot, unreadable };
+    } catch (error) {
+      throw startFailure(this.#database.location() ?? "in memory", error);
+    }
+  }
+
+  addVm(vm: Omit<StoredVm, "processesEndMs">): void {
+    const spec = this.#sealed.seal(JSON.stringify(vm.spec));
+    const record = recordText(vm.record);
+    const { key, user, driver, fence, createdAt, startedMs } = vm;
+    const values = [key, user, spec, driver, record, fence, createdAt, startedMs, null];
+    this.#run("INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  }
+
+  /** With its leases. */
+  removeVm(key: string): void {
+    this.#run("DELETE FROM vms WHERE key = ?", key);
+  }
+
+  /** When the processes of a VM without a lease end; undefined where it has one again. */
+  setProcessesEnd(key: string, endMs: number | undefined): void {
+    this.#run("UPDATE vms SET processes_end_ms = ? WHERE key = ?", endMs ?? null, key);
+  }
+
+  addLease(lease: Omit<StoredLease, "expiresMs">): void {
+    const { vmKey, leaseId, user, fence, holder } = lease;
+    const values = [vmKey, leaseId, user, fence, holder];
+    this.#run("INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL)", ...values);
+  }
+
+  /** Raises the VM's fence to the lease's, ends every lease below it, and adds this one: all or nothing. */
+  takeOver(lease: Omit<StoredLease, "expiresMs">): void {
+    const { vmKey, fence } = lease;
+    this.#write(() =>
+      inTransaction(this.#database, () => {
+        this.#change("UPDATE vms SET fence = ? WHERE key = ?", fence, vmKey);
+        this.#change("DELETE FROM leases WHERE vm_key = ? AND fence < ?", vmKey, fence);
+        this.addLease(lease);
+      }),
+    );
+  }
+
+  /** Gives the lease to another connection. False: it is not what the caller takes it for, and nothing changed. */
+  renewLease(lease: Omit<StoredLease, "expiresMs">, holder: string): boolean {
+    const set = "UPDATE leases SET holder = ?, expires_ms = NULL";
+    return this.#run(`${set} ${THIS_LEASE}`, holder, ...thisLease(lease)) === 1;
+  }
+
+  /** Ends the lease. False: it was renewed meanwhile, or is over, and nothing changed. */
+  endLease(lease: Omit<StoredLease, "expiresMs">): boolean {
+    return this.#run(`DELETE FROM leases ${THIS_LEASE}`, ...thisLease(lease)) === 1;
+  }
+
+  /** Everything that the connection holds ends at `expiresMs`, unless it is renewed. */
+  startGrace(holder: string, expiresMs: number): void {
+    const set = "UPDATE leases SET expires_ms = ? WHERE holder = ? AND expires_ms IS NULL";
+    this.#run(set, expiresMs, holder);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #readable(row: Record<string, unknown>): StoredVm[] {
+    try {
+      return [readStoredVm(row, this.#sealed)];
+    } catch {
+      // Sealed with a key that is gone: no sidecar can take that VM over.
+      this.#change("DELETE FROM vms WHERE key = ?", String(row["key"]));
+      return [];
+    }
+  }
+
+  /** Whether the machine has not booted since the last life. */
+  #noteBoot(where: string): boolean {
+    try {
+      const boot = bootId();
+      const [row] = this.#all("SELECT value FROM meta WHERE name = 'boot'");
+      if (row?.["value"] === boot) return true;
+      this.#change("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", boot);
+      return false;
+    } catch (error) {
+      this.#database.close();
+      throw startFailure(where, error);
+    }
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): number {
+    return this.#write(() => this.#change(sql, ...values));
+  }
+
+  #change(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+
+  #write<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw writeFailure(error);
+    }
+  }
+
+  #all(sql: string): Record<string, unknown>[] {
+    return this.#statement(sql).all();
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** The one compare-and-set that decides between a renewal and an end: whoever comes second finds another holder, or none. */
+const THIS_LEASE = "WHERE vm_key = ? AND lease_id = ? AND fence = ? AND holder = ?";
+
+function thisLease({
+  vmKey,
+  leaseId,
+  fence,
+  holder,
+}: Omit<StoredLease, "expiresMs">): SQLInputValue[] {
+  return [vmKey, leaseId, fence, holder];
+}
+
+function recordText(record: VmRecord | undefined): string | null {
+  return record === undefined ? null : JSON.stringify(record);
+}
+
+/** This boot of the machine: no VM survives it, and the clock begins anew with it. */
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    // Not Linux: no driver there hands VMs over.
+    return "";
+  }
+}
