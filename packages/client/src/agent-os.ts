@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 
-import type { ProcessInfo, VmInfo } from "@agentos/protocol";
+import type { ProcessInfo, VmInfo, VmStats } from "@agentos/protocol";
 
 import { VmFiles } from "./files/vm-files.ts";
+import type { LimitHit } from "./leases/vm-admin.ts";
 import type { VmLease } from "./leases/vm-lease.ts";
 import {
   type AttachOptions,
@@ -125,6 +126,17 @@ export class AgentOs implements AsyncDisposable {
   /** Starts a program and resolves once it runs. */
   async spawn(command: string | readonly string[], options: SpawnOptions = {}): Promise<VmProcess> {
     return await spawn(this.#lease.admin, command, options);
+  }
+
+  /** What the VM uses now; `null` where that can't be known on this machine. */
+  async stats(): Promise<VmStats> {
+    const { admin } = this.#lease;
+    return await admin.request("vm.stats", admin.scope);
+  }
+
+  /** Calls back each time the VM hits one of its limits. The result ends it. */
+  onLimit(listener: (hit: LimitHit) => void): () => void {
+    return this.#lease.admin.onLimit(listener);
   }
 
   /** Every process in the VM. */

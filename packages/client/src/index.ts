@@ -10,6 +10,7 @@ export type {
 } from "./files/file-options.ts";
 export type { TransferResult } from "./files/transfer-result.ts";
 export type { VmFiles } from "./files/vm-files.ts";
+export type { LimitHit } from "./leases/vm-admin.ts";
 export type {
   AttachOptions,
   CreateOptions,
@@ -52,4 +53,5 @@ export {
   type SidecarState,
   type SignalScope,
   type VmInfo,
+  type VmStats,
 } from "@agentos/protocol";

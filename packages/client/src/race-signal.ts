@@ -7,21 +7,18 @@ export async function raceSignal<T>(
   operation: string,
 ): Promise<T> {
   if (signal === undefined) return await work;
-  const cancelled = Promise.withResolvers<never>();
-  const abort = (): void =>
-    cancelled.reject(
-      new AgentOsError(
-        "CANCELLED",
-        `${operation} was cancelled`,
-        { operation },
-        { cause: signal.reason },
-      ),
-    );
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(cancelled(operation, signal.reason));
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([work, cancelled.promise]);
+    return await Promise.race([work, aborted.promise]);
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** `CANCELLED`: the caller's signal aborted, with `cause` as its reason. */
+export function cancelled(operation: string, cause: unknown): AgentOsError {
+  return new AgentOsError("CANCELLED", `${operation} was cancelled`, { operation }, { cause });
 }

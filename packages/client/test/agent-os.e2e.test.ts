@@ -228,8 +228,9 @@ test("a client killed with SIGKILL leaves nothing after the grace", async () => 
   await until(async () => (await sidecar.info()).vms === 0);
 });
 
-test("after SIGKILL of the sidecar old handles say SIDECAR_LOST at once, and the next create works", async () => {
-  const os = await AgentOs.create({ sidecar });
+test("after SIGKILL of an explicit sidecar old handles say SIDECAR_LOST at once, and the next create works", async () => {
+  await using own = await AgentOs.createSidecar(configuration);
+  const os = await AgentOs.create({ sidecar: own });
   const { sidecarPid } = await os.info();
   const exec = os.exec("sleep 100").catch((reason: unknown) => reason);
   const spawned = await os.spawn(["sleep", "100"]);
@@ -239,7 +240,7 @@ test("after SIGKILL of the sidecar old handles say SIDECAR_LOST at once, and the
   expect(await exec).toMatchObject({ code: "SIDECAR_LOST", details: { vmId: os.id } });
   await expect(spawned.exited).rejects.toMatchObject({ code: "SIDECAR_LOST" });
   await expect(os.fs.readFile("/etc/passwd")).rejects.toMatchObject({ code: "SIDECAR_LOST" });
-  await using next = await AgentOs.create({ sidecar });
+  const next = await AgentOs.create({ sidecar: own });
   expect((await next.exec("echo again")).stdout).toBe("again\n");
   expect((await next.info()).sidecarPid).not.toBe(sidecarPid);
   await os.dispose();

@@ -19,7 +19,17 @@ import { type Endpoint, WebSocketTransport } from "./web-socket-transport.ts";
 /** From connecting to the answer of `authenticate`. A sidecar that takes longer is stuck. */
 const HANDSHAKE_MS = 5_000;
 
+/** A connection that lasted this long was worth making. */
+const USEFUL_MS = 1_000;
+
 type Receivers = Map<number, FrameReceiver>;
+
+interface Life {
+  /** Set once the sidecar says that it ends. */
+  isEnding: boolean;
+  /** Set once it answered for something, or bytes of a stream came. */
+  hasServed: boolean;
+}
 
 interface Parts {
   transport: ClientTransport;
@@ -27,13 +37,13 @@ interface Parts {
   facts: AuthenticateResult;
   receivers: Receivers;
   events: EventRouter;
-  /** Set once the sidecar says that it ends. */
-  life: { isEnding: boolean };
+  life: Life;
 }
 
 /** One authenticated connection to a sidecar: requests, VM events, numbered streams. */
 export class Connection {
   readonly #parts: Parts;
+  readonly #openedAt = performance.now();
   #lastStream = 0;
 
   /** Connects and authenticates. Rejects with `CONNECTION_LOST`, `UNAUTHENTICATED`, `VERSION_MISMATCH` or `DEADLINE_EXCEEDED`. */
@@ -45,14 +55,17 @@ export class Connection {
   /** Authenticates on an open transport. */
   static async over(transport: ClientTransport, signal?: AbortSignal): Promise<Connection> {
     const receivers: Receivers = new Map();
-    const life = { isEnding: false };
+    const life: Life = { isEnding: false, hasServed: false };
     const events = new EventRouter(() => {
       life.isEnding = true;
     });
     const peer = new Peer(transport, {
       handlers: { ping: () => ({}) },
       onEvent: (event, data) => events.route(event, data),
-      onFrame: (frame) => receivers.get(frame.stream)?.frame(frame),
+      onFrame: (frame) => {
+        life.hasServed = true;
+        receivers.get(frame.stream)?.frame(frame);
+      },
     });
     const facts = await authenticate(peer, signal);
     return new Connection({ transport, peer, facts, receivers, events, life });
@@ -60,7 +73,6 @@ export class Connection {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
-    void parts.peer.closed.then((reason) => this.#closed(reason));
   }
 
   get connectionId(): string {
@@ -84,9 +96,19 @@ export class Connection {
     return this.#parts.peer.isClosed;
   }
 
+  /** Whether the sidecar said that it ends, and its VMs with it. */
+  get isEnding(): boolean {
+    return this.#parts.life.isEnding;
+  }
+
   /** Whether new VMs may go through it: open, and the sidecar is not ending. */
   get isUsable(): boolean {
-    return !this.#parts.life.isEnding && !this.isClosed;
+    return !this.isEnding && !this.isClosed;
+  }
+
+  /** Whether it lasted, or served anything: a sidecar that hangs up at once is no way on. */
+  get wasUseful(): boolean {
+    return this.#parts.life.hasServed || performance.now() - this.#openedAt >= USEFUL_MS;
   }
 
   /** Resolves once, with why the connection is over. */
@@ -100,7 +122,10 @@ export class Connection {
     params: MethodParams<M>,
     options?: RequestOptions,
   ): Promise<MethodResult<M>> {
-    return await this.#parts.peer.request(method, params, options);
+    const result = await this.#parts.peer.request(method, params, options);
+    // Holding a lease is the beginning of use, not use.
+    if (method !== "lease.resume") this.#parts.life.hasServed = true;
+    return result;
   }
 
   /** Takes the next stream number for `receiver`. */
@@ -131,12 +156,6 @@ export class Connection {
 
   close(): void {
     this.#parts.peer.close();
-  }
-
-  #closed(reason: AgentOsError): void {
-    const receivers = [...this.#parts.receivers.values()];
-    this.#parts.receivers.clear();
-    for (const receiver of receivers) receiver.closed(reason);
   }
 }
 

@@ -5,6 +5,7 @@ export interface VmListener {
   exited(exit: EventData<"process.exited">): void;
   ended(end: EventData<"vm.ended">): void;
   fenced(fence: EventData<"lease.fenced">): void;
+  limited(limit: EventData<"vm.limit">): void;
 }
 
 type EventHandlers = { readonly [E in EventName]: (data: EventData<E>) => void };
@@ -19,6 +20,7 @@ export class EventRouter {
       "process.exited": (exit) => this.#each(exit.vmId, (listener) => listener.exited(exit)),
       "vm.ended": (end) => this.#each(end.vmId, (listener) => listener.ended(end)),
       "lease.fenced": (fence) => this.#each(fence.vmId, (listener) => listener.fenced(fence)),
+      "vm.limit": (limit) => this.#each(limit.vmId, (listener) => listener.limited(limit)),
       "sidecar.closing": () => closing(),
     };
   }

@@ -1,8 +1,6 @@
-import type { AgentOsError, StreamFrame } from "@agentos/protocol";
+import type { StreamFrame } from "@agentos/protocol";
 
-/** Takes what arrives on one numbered stream. */
+/** Takes what arrives on one numbered stream of one connection. */
 export interface FrameReceiver {
   frame(frame: StreamFrame): void;
-  /** Nothing follows: the connection, the lease or the VM is gone. Called at most once. */
-  closed(reason: AgentOsError): void;
 }

@@ -2,17 +2,20 @@ import type { Acknowledger } from "../process/acknowledger.ts";
 import type { ByteSink } from "../process/byte-sink.ts";
 import { inOrder } from "../process/in-order.ts";
 
-/** Collects a whole file. */
+/** Collects a whole file, or a directory's entries. */
 export class ByteCollector implements ByteSink {
   readonly #acknowledger: Acknowledger;
   readonly #onSettled: () => void;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #canGoOn: boolean;
+  #chunks: Uint8Array[] = [];
   readonly #whole = Promise.withResolvers<Buffer>();
   #received = 0;
 
-  constructor(acknowledger: Acknowledger, onSettled: () => void) {
+  /** `canGoOn`: another sender can begin in the middle; else it begins again. */
+  constructor(acknowledger: Acknowledger, onSettled: () => void, canGoOn: boolean) {
     this.#acknowledger = acknowledger;
     this.#onSettled = onSettled;
+    this.#canGoOn = canGoOn;
   }
 
   /** Every byte, once the end has come. */
@@ -25,6 +28,15 @@ export class ByteCollector implements ByteSink {
     this.#chunks.push(bytes);
     this.#received += bytes.byteLength;
     this.#acknowledger.consumed(this.#received);
+  }
+
+  resume(): number {
+    if (!this.#canGoOn) {
+      this.#chunks = [];
+      this.#received = 0;
+    }
+    this.#acknowledger.resumed(this.#received);
+    return this.#received;
   }
 
   end(total: number): void {

@@ -1,19 +1,21 @@
 import {
-  type AgentOsError,
+  AgentOsError,
   CHANNEL,
   DEFAULTS,
-  encodeAck,
   FRAME_KIND,
-  isAgentOsError,
+  type FileStat,
   type StreamFrame,
 } from "@agentos/protocol";
 
 import type { Connection } from "../connection/connection.ts";
 import type { FrameReceiver } from "../connection/frame-receiver.ts";
+import { isLost } from "../connection/lost-connection.ts";
+import type { Resumable } from "../connection/resumable.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { VmStream } from "../leases/vm-stream.ts";
 import { Acknowledger } from "../process/acknowledger.ts";
 import type { ByteSink } from "../process/byte-sink.ts";
+import { cancelled } from "../race-signal.ts";
 
 /** What is read: a file, or a part of it, or a directory's entries. */
 export interface ReadChoice {
@@ -27,91 +29,147 @@ export interface ReadChoice {
 /** What a directory's stream has as its window is not said: every piece is acknowledged. */
 const LISTING_WINDOW_BYTES = 2;
 
-/** One read: its request, its stream, and the end that frees it. */
-export class FileRead<S extends ByteSink> implements FrameReceiver {
+/** One read: its request, its stream, and the end that frees it; over as many connections as that takes. */
+export class FileRead<S extends ByteSink> implements FrameReceiver, Resumable {
   readonly sink: S;
   readonly #admin: VmAdmin;
+  readonly #choice: ReadChoice;
   readonly #stream: VmStream;
+  readonly #acknowledger: Acknowledger;
+  #asked = false;
+  #isVerified = true;
+  /** The end of a stream whose file is not verified yet. */
+  #heldEnd: number | undefined;
+  /** Which file is read: known from the first answer. */
+  #inode: number | undefined;
   #total: number | undefined;
 
   /** `makeSink` gets what gives credit back, and what to call when all has been received. */
   constructor(
     admin: VmAdmin,
-    connection: Connection,
     choice: ReadChoice,
     makeSink: (acknowledger: Acknowledger, settle: () => void, cancel: () => void) => S,
   ) {
     this.#admin = admin;
-    this.#stream = admin.openStream(connection, this);
+    this.#choice = choice;
+    this.#stream = admin.openStream(this);
     const windowBytes =
       choice.kind === "file" ? DEFAULTS.transferWindowBytes : LISTING_WINDOW_BYTES;
+    this.#acknowledger = new Acknowledger(this.#stream, CHANNEL.stdout, windowBytes);
     this.sink = makeSink(
-      new Acknowledger(this.#stream, CHANNEL.stdout, windowBytes),
+      this.#acknowledger,
       () => this.#settle(),
       () => this.#close(),
     );
-    void this.#begin(connection, choice);
+    choice.signal?.addEventListener("abort", this.#abort, { once: true });
+    if (choice.signal?.aborted === true) this.#abort();
+    else admin.begin(this);
+  }
+
+  /** Asks for the file, or for what is still missing of it. */
+  resume(connection: Connection): void {
+    const { kind, length = Infinity } = this.#choice;
+    const received = this.#asked ? this.sink.resume() : 0;
+    // At least one byte: the answer says whether it is still the same file.
+    const at = Math.min(received, length - 1);
+    this.#asked = true;
+    this.#isVerified = at === 0;
+    this.#heldEnd = undefined;
+    const stream = this.#stream.carry(connection, at);
+    const stat =
+      kind === "file" ? this.#read(connection, stream, at) : this.#list(connection, stream);
+    stat.then(
+      ({ ino }) => this.#answered(ino),
+      (error: unknown) => {
+        if (!isLost(error, connection)) this.#refused(error);
+      },
+    );
   }
 
   frame({ kind, offset, payload }: StreamFrame): void {
     try {
       if (kind === FRAME_KIND.out) this.sink.accept(offset, payload);
-      else if (kind === FRAME_KIND.end) {
-        this.#total = offset;
-        this.sink.end(offset);
-      }
+      else if (kind === FRAME_KIND.end) this.#ended(offset);
     } catch (error) {
-      this.#close();
-      this.sink.fail(error);
+      this.#fail(error);
     }
   }
 
-  closed(reason: AgentOsError): void {
+  lost(reason: AgentOsError): void {
+    this.#finish();
     this.sink.fail(reason);
   }
 
-  async #begin(connection: Connection, choice: ReadChoice): Promise<void> {
-    try {
-      await this.#ask(connection, choice);
-    } catch (error) {
-      const reason = await this.#admin.explain(error, connection);
-      // Cancelled, it may have begun over there; refused, it has not.
-      if (isAgentOsError(reason, "CANCELLED")) this.#close();
-      this.#stream.close();
-      this.sink.fail(reason);
-    }
+  readonly #abort = (): void => {
+    this.#fail(cancelled("reading", this.#choice.signal?.reason));
+  };
+
+  async #list(connection: Connection, stream: number): Promise<FileStat> {
+    const params = { ...this.#admin.scope, path: this.#choice.path, stream };
+    return (await connection.request("fs.readdir", params)).stat;
   }
 
-  async #ask(
-    connection: Connection,
-    { kind, path, start, length, signal }: ReadChoice,
-  ): Promise<void> {
-    const params = { ...this.#admin.scope, path, stream: this.#stream.number };
-    if (kind === "directory") {
-      await connection.request("fs.readdir", params, { signal });
+  async #read(connection: Connection, stream: number, at: number): Promise<FileStat> {
+    const { path, start = 0, length } = this.#choice;
+    const params = {
+      ...this.#admin.scope,
+      path,
+      stream,
+      windowBytes: DEFAULTS.transferWindowBytes,
+      ...(start + at === 0 ? {} : { start: start + at }),
+      ...(length === undefined ? {} : { length: length - at }),
+    };
+    return (await connection.request("fs.read", params)).stat;
+  }
+
+  #answered(inode: number): void {
+    this.#inode ??= inode;
+    const isOther = this.#choice.kind === "file" && this.#inode !== inode;
+    if (isOther) return this.#fail(replaced(this.#choice.path));
+    this.#isVerified = true;
+    if (this.#heldEnd !== undefined) this.#ended(this.#heldEnd);
+  }
+
+  /** Nothing was opened, so nothing is to be closed. */
+  #refused(reason: unknown): void {
+    this.#stream.close();
+    this.#fail(reason);
+  }
+
+  #ended(total: number): void {
+    if (!this.#isVerified) {
+      this.#heldEnd = total;
       return;
     }
-    const range = {
-      ...(start === undefined ? {} : { start }),
-      ...(length === undefined ? {} : { length }),
-    };
-    const windowBytes = DEFAULTS.transferWindowBytes;
-    await connection.request("fs.read", { ...params, ...range, windowBytes }, { signal });
+    this.#total = total;
+    this.sink.end(total);
   }
 
   #settle(): void {
-    if (!this.#stream.isOpen || this.#total === undefined) return;
+    if (this.#total === undefined) return;
     // The acknowledged end is what frees the stream over there.
-    this.#stream.send(encodeAck(this.#stream.number, CHANNEL.stdout, this.#total));
+    this.#acknowledger.finished(this.#total);
     this.#stream.close();
+    this.#finish();
+  }
+
+  #fail(reason: unknown): void {
+    this.#close();
+    this.sink.fail(reason);
   }
 
   #close(): void {
-    if (!this.#stream.isOpen) return;
-    this.#stream.close();
-    // Over already, or its connection is: either way nothing reads any more.
-    this.#admin
-      .request("stream.close", { ...this.#admin.scope, stream: this.#stream.number })
-      .catch(() => undefined);
+    this.#finish();
+    this.#admin.abandon(this.#stream);
   }
+
+  #finish(): void {
+    this.#choice.signal?.removeEventListener("abort", this.#abort);
+    this.#admin.finish(this);
+  }
+}
+
+function replaced(path: string): AgentOsError {
+  const reason = `${path} was replaced by another file while the connection was lost`;
+  return new AgentOsError("CONNECTION_LOST", reason, { reason });
 }

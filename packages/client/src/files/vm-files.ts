@@ -1,6 +1,5 @@
 import { type FileStat, isAgentOsError, parseArgument } from "@agentos/protocol";
 
-import type { Connection } from "../connection/connection.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { InputSource } from "../process/input-stream.ts";
 import { OutputStream } from "../process/output-stream.ts";
@@ -139,11 +138,9 @@ export class VmFiles {
   /** A file's bytes as they are read. Opens it at the first read, which rejects where that fails. */
   readStream(path: string, options: ReadStreamOptions = {}): ReadableStream<Uint8Array> {
     const choice = parseArgument(FILE_OPTIONS.readStream, options, "options");
-    return lazyReadable(async () => {
-      const connection = await this.#connection();
+    return lazyReadable(() => {
       const { sink } = new FileRead(
         this.#admin,
-        connection,
         { path, kind: "file", ...choice },
         (acknowledger, settle, cancel) => new OutputStream(acknowledger, settle, cancel),
       );
@@ -155,22 +152,18 @@ export class VmFiles {
   writeStream(path: string, options: WriteFileOptions = {}): WritableStream<Uint8Array | string> {
     const { flag = "w", ...rest } = parseArgument(FILE_OPTIONS.writeFile, options, "options");
     let write: FileWrite | undefined;
-    const begin = async (): Promise<FileWrite> => {
-      write ??= new FileWrite(this.#admin, await this.#connection(), {
-        path,
-        how: WRITE_FLAGS[flag],
-        ...rest,
-      });
+    const begin = (): FileWrite => {
+      write ??= new FileWrite(this.#admin, { path, how: WRITE_FLAGS[flag], ...rest });
       return write;
     };
     return new WritableStream<Uint8Array | string>({
       write: async (chunk) => {
-        const begun = await begin();
+        const begun = begin();
         // A write that stopped says why in `written`.
         if (!(await begun.input.write(chunk))) await begun.written;
       },
       close: async () => {
-        const begun = await begin();
+        const begun = begin();
         begun.input.end();
         await begun.written;
       },
@@ -207,23 +200,17 @@ export class VmFiles {
   }
 
   async #collect(path: string, kind: "file" | "directory"): Promise<Buffer> {
-    const connection = this.#admin.connection ?? (await this.#admin.connected());
     const { sink } = new FileRead(
       this.#admin,
-      connection,
       { path, kind },
-      (acknowledger, settle) => new ByteCollector(acknowledger, settle),
+      (acknowledger, settle) => new ByteCollector(acknowledger, settle, kind === "file"),
     );
     return await sink.whole;
   }
 
   async #write(choice: WriteChoice, data: InputSource): Promise<void> {
-    const write = new FileWrite(this.#admin, await this.#connection(), choice);
+    const write = new FileWrite(this.#admin, choice);
     write.input.feed(data).catch((error: unknown) => write.cancel(error));
     await write.written;
-  }
-
-  async #connection(): Promise<Connection> {
-    return this.#admin.connection ?? (await this.#admin.connected());
   }
 }

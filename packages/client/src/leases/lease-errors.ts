@@ -1,5 +1,11 @@
 import { AgentOsError, isAgentOsError } from "@agentos/protocol";
 
+/** One life of a sidecar. */
+interface Life {
+  readonly sidecarId: string;
+  readonly epoch: number;
+}
+
 /** The VM is gone. */
 export function vmEnded(vmId: string, reason: string, detail?: string): AgentOsError {
   const more = detail === undefined ? "" : `: ${detail}`;
@@ -24,11 +30,22 @@ export function sidecarLost(sidecarId: string, vmId: string): AgentOsError {
   );
 }
 
-/** Why a lease could not be held on another connection. */
-export function whyNotResumed(error: unknown, gone: AgentOsError, vmId: string): AgentOsError {
-  if (isAgentOsError(error, "FENCED") || isAgentOsError(error, "VM_ENDED")) return error;
-  if (isAgentOsError(error, "NOT_FOUND")) return vmEnded(vmId, "expired");
-  return gone;
+/** The user gave it back. */
+export function disposed(vmId: string): AgentOsError {
+  return new AgentOsError("DISPOSED", `VM ${vmId} has been disposed`, { kind: "vm", id: vmId });
+}
+
+/** Why a lease that was held on `first` could not be held on `next`. */
+export function whyNotResumed(
+  error: unknown,
+  { first, next, vmId }: { first: Life; next: Life; vmId: string },
+): AgentOsError {
+  if (isAgentOsError(error, "FENCED")) return error;
+  const gone = sidecarLost(first.sidecarId, vmId);
+  // A later life of the sidecar did not get the VM from the one that hosted it.
+  if (next.epoch !== first.epoch) return gone;
+  if (isAgentOsError(error, "VM_ENDED")) return error;
+  return isAgentOsError(error, "NOT_FOUND") ? vmEnded(vmId, "expired") : gone;
 }
 
 /** A lease that is gone already is what the caller wanted. */

@@ -1,12 +1,12 @@
 import {
-  AgentOsError,
-  type EventData,
+  type AgentOsError,
   FRAME_KIND,
-  isAgentOsError,
   type Lease,
+  type LimitName,
   type MethodName,
   type MethodParams,
   type MethodResult,
+  type ProcessExit,
   type RequestOptions,
   type StreamFrame,
   type VmInfo,
@@ -14,33 +14,41 @@ import {
 
 import type { Connection } from "../connection/connection.ts";
 import type { FrameReceiver } from "../connection/frame-receiver.ts";
+import { isLost, unknownEffect } from "../connection/lost-connection.ts";
+import type { Resumable } from "../connection/resumable.ts";
+import { raceSignal } from "../race-signal.ts";
 import { decodeFailure } from "./decode-failure.ts";
-import { fenced, ignoreGone, sidecarLost, vmEnded, whyNotResumed } from "./lease-errors.ts";
+import {
+  disposed,
+  fenced,
+  ignoreGone,
+  sidecarLost,
+  vmEnded,
+  whyNotResumed,
+} from "./lease-errors.ts";
+import { ProcessExits } from "./process-exits.ts";
+import { isRepeatable } from "./repeatable.ts";
 import { VmStream } from "./vm-stream.ts";
 
-/** Asking these twice changes nothing. */
-const REPEATABLE: ReadonlySet<MethodName> = new Set([
-  "vm.info",
-  "vm.processes",
-  "process.list",
-  "fs.stat",
-  "fs.lstat",
-  "fs.readlink",
-  "fs.realpath",
-]);
 /** The step that a sidecar names when a stream's VM side went away. */
 const BROKEN_STEP = "stream";
 /** How long the event of a VM's end may trail the frame that breaks its streams. */
 const END_EVENT_MS = 1_000;
+/** What a sidecar has at least to answer for a lease: it may be taking VMs over. */
+const SHORTEST_RESUME_MS = 5_000;
 
-type Exit = EventData<"process.exited">;
+/** A limit of a VM was hit. */
+export interface LimitHit {
+  readonly limit: LimitName;
+  readonly value: number;
+}
 
 export interface VmAdminOptions {
   connection: Connection;
   lease: Lease;
   vm: VmInfo;
-  /** Another connection to the same sidecar after one was lost; undefined: the sidecar is gone. */
-  reconnect: (lost: Connection) => Promise<Connection | undefined>;
+  /** The connection after a lost one, looked for as long as the lease lasts without; undefined: the sidecar is gone. */
+  reconnect: (lost: Connection, graceMs: number) => Promise<Connection | undefined>;
 }
 
 /** One leased VM, over whichever connection holds the lease: every effect on the VM goes through here. */
@@ -48,11 +56,15 @@ export class VmAdmin {
   readonly vm: VmInfo;
   readonly #lease: Lease;
   readonly #reconnect: VmAdminOptions["reconnect"];
-  readonly #watchers = new Set<(reason: AgentOsError) => void>();
-  readonly #exits = new Map<string, Set<(exit: Exit) => void>>();
+  readonly #underWay = new Set<Resumable>();
+  readonly #exits = new ProcessExits();
+  readonly #limitListeners = new Set<(hit: LimitHit) => void>();
+  readonly #ended = Promise.withResolvers<AgentOsError>();
   #connection: Connection;
   #unsubscribe: () => void = () => undefined;
   #over: AgentOsError | undefined;
+  /** Nothing is left to be given back. */
+  #isGone = false;
   #recovery: Promise<void> | undefined;
 
   constructor(options: VmAdminOptions) {
@@ -60,6 +72,7 @@ export class VmAdmin {
     this.#lease = options.lease;
     this.#reconnect = options.reconnect;
     this.#connection = options.connection;
+    this.#listen(options.connection);
     this.#hold(options.connection);
   }
 
@@ -72,91 +85,97 @@ export class VmAdmin {
     return { vmId: this.#lease.vmId, fence: this.#lease.fence };
   }
 
-  /** The connection to use now, or undefined while it has to be waited for with `connected`. */
-  get connection(): Connection | undefined {
-    if (this.#over !== undefined) throw this.#over;
-    return this.#recovery === undefined && !this.#connection.isClosed
-      ? this.#connection
-      : undefined;
-  }
-
-  /** The connection, after a recovery under way. Rejects with why the lease is over. */
-  async connected(): Promise<Connection> {
-    await this.#recover(this.#connection);
-    return this.connection ?? (await this.connected());
-  }
-
-  /** Asks about the VM. A lost connection is told apart from a lost sidecar, and what changes nothing is asked again over the next one. */
+  /** Asks about the VM. Over a lost connection, what changes nothing the second time is asked again; the rest fails with `CONNECTION_LOST`. */
   async request<M extends MethodName>(
     method: M,
     params: MethodParams<M>,
     options?: RequestOptions,
   ): Promise<MethodResult<M>> {
-    const connection = this.connection ?? (await this.connected());
-    try {
-      return await connection.request(method, params, options);
-    } catch (error) {
-      const reason = await this.explain(error, connection);
-      const canRepeat = connection.isClosed && this.#over === undefined && REPEATABLE.has(method);
-      if (canRepeat && reason === error) return await this.request(method, params, options);
-      throw reason;
+    for (;;) {
+      const connection = this.#usable ?? (await this.#connected(options?.signal));
+      try {
+        return await connection.request(method, params, options);
+      } catch (error) {
+        if (!isLost(error, connection)) throw error;
+        if (isRepeatable(method, params)) continue;
+        await this.#recovered(connection, options?.signal);
+        throw this.#over ?? unknownEffect(method, error);
+      }
     }
   }
 
-  /** The error to show for `error`, which a request on `connection` ended with. */
-  async explain(error: unknown, connection: Connection): Promise<unknown> {
-    const lost =
-      isAgentOsError(error, "CONNECTION_LOST") || isAgentOsError(error, "PROTOCOL_ERROR");
-    if (!lost || !connection.isClosed) return error;
-    await this.#recover(connection);
-    return this.#over ?? error;
+  /** Begins over the connection, or the next one where it is lost, and goes on over each further one until `finish`. */
+  begin(resumable: Resumable): void {
+    if (this.#over !== undefined) return resumable.lost(this.#over);
+    this.#underWay.add(resumable);
+    const connection = this.#usable;
+    if (connection !== undefined) resumable.resume(connection);
   }
 
-  /** A stream on `connection` whose receiver also hears the end of the lease and the VM. */
-  openStream(connection: Connection, receiver: FrameReceiver): VmStream {
-    const forget = (): void => void this.#watchers.delete(end);
-    const number = connection.openStream({
-      frame: (frame) => {
-        if (frame.kind === FRAME_KIND.fail) void this.#broken(frame).then(end);
-        else receiver.frame(frame);
-      },
-      closed: (reason) => void this.#explained(reason, connection).then(end),
+  /** Nothing of it is under way any more. */
+  finish(resumable: Resumable): void {
+    this.#underWay.delete(resumable);
+  }
+
+  /** A stream, not yet on a connection. A frame that says that it broke ends what is under way on it. */
+  openStream(receiver: FrameReceiver & Pick<Resumable, "lost">): VmStream {
+    const stream: VmStream = new VmStream((frame) => {
+      if (frame.kind !== FRAME_KIND.fail) return receiver.frame(frame);
+      void this.#break(frame, stream, receiver);
     });
-    const stream = new VmStream(connection, number, forget);
-    const end = (reason: AgentOsError): void => {
-      if (!stream.isOpen) return;
-      stream.close();
-      receiver.closed(reason);
-    };
-    this.#watchers.add(end);
     return stream;
   }
 
+  /** Closes a file's or a log's stream, and frees it at the sidecar. */
+  abandon(stream: VmStream): void {
+    stream.abandon((connection, number) => {
+      // Over already, or its connection is: either way nothing reads or writes any more.
+      connection.request("stream.close", { ...this.scope, stream: number }).catch(() => undefined);
+    });
+  }
+
   /** Calls back when the process ends; the result stops it. */
-  onExit(processId: string, listener: (exit: Exit) => void): () => void {
-    const listeners = this.#exits.get(processId) ?? new Set();
-    listeners.add(listener);
-    this.#exits.set(processId, listeners);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#exits.get(processId) === listeners)
-        this.#exits.delete(processId);
-    };
+  onExit(processId: string, listener: (exit: ProcessExit) => void): () => void {
+    return this.#exits.listen(processId, listener);
+  }
+
+  /** Calls back at each hit of a limit; the result stops it. */
+  onLimit(listener: (hit: LimitHit) => void): () => void {
+    const own = (hit: LimitHit): void => listener(hit);
+    this.#limitListeners.add(own);
+    return () => void this.#limitListeners.delete(own);
   }
 
   /** Gives the lease back. What else is done with it afterwards fails with `DISPOSED`. */
   async release(): Promise<void> {
-    const gone = this.#over !== undefined;
-    this.#end(
-      new AgentOsError("DISPOSED", `VM ${this.vmId} has been disposed`, {
-        kind: "vm",
-        id: this.vmId,
-      }),
-    );
-    await this.#recovery;
-    if (gone || this.#connection.isClosed) return;
     const { leaseId, vmId } = this.#lease;
-    await this.#connection.request("lease.release", { leaseId, vmId }).catch(ignoreGone);
+    this.#end(disposed(vmId));
+    while (!this.#isGone) {
+      const connection = this.#connection;
+      try {
+        await this.#recover(connection);
+        if (connection.isClosed) continue;
+        await connection.request("lease.release", { leaseId, vmId });
+        this.#isGone = true;
+      } catch (error) {
+        if (isLost(error, connection)) continue;
+        this.#isGone = true;
+        ignoreGone(error);
+      }
+    }
+  }
+
+  async #break(
+    frame: StreamFrame,
+    stream: VmStream,
+    receiver: Pick<Resumable, "lost">,
+  ): Promise<void> {
+    const connection = this.#connection;
+    const reason = await this.#broken(frame);
+    // Carried on elsewhere, or over.
+    if (!stream.isCarriedBy(connection, frame.stream)) return;
+    stream.close();
+    receiver.lost(reason);
   }
 
   /** Why a stream broke. Where it was the VM's end, the event that says so may come just after. */
@@ -164,70 +183,104 @@ export class VmAdmin {
     const failure = decodeFailure(frame);
     if (failure.details.syscall !== BROKEN_STEP || this.#over !== undefined)
       return this.#over ?? failure;
-    return await new Promise((resolve) => {
-      const settle = (reason: AgentOsError): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(settle);
-        resolve(reason);
-      };
-      const timer = setTimeout(() => settle(failure), END_EVENT_MS);
-      this.#watchers.add(settle);
-    });
+    const late = Promise.withResolvers<AgentOsError>();
+    const timer = setTimeout(() => late.resolve(failure), END_EVENT_MS);
+    return await Promise.race([late.promise, this.#ended.promise]).finally(() =>
+      clearTimeout(timer),
+    );
   }
 
-  async #explained(reason: AgentOsError, connection: Connection): Promise<AgentOsError> {
-    await this.#recover(connection);
-    return this.#over ?? reason;
+  /** The connection to use now; undefined while it has to be waited for. */
+  get #usable(): Connection | undefined {
+    if (this.#over !== undefined || this.#recovery !== undefined) return undefined;
+    return this.#connection.isClosed ? undefined : this.#connection;
   }
 
-  #hold(connection: Connection): void {
-    this.#connection = connection;
+  /** The connection, after a recovery under way. Rejects with why the lease is over, or `CANCELLED`. */
+  async #connected(signal: AbortSignal | undefined): Promise<Connection> {
+    for (;;) {
+      await this.#recovered(this.#connection, signal);
+      if (this.#over !== undefined) throw this.#over;
+      const connection = this.#usable;
+      if (connection !== undefined) return connection;
+    }
+  }
+
+  /** Once the lease is held again, or over. */
+  async #recovered(lost: Connection, signal: AbortSignal | undefined): Promise<void> {
+    const settled = Promise.race([this.#recover(lost), this.#ended.promise]);
+    await raceSignal(settled, signal, "waiting for the connection");
+  }
+
+  #listen(connection: Connection): void {
     this.#unsubscribe = connection.subscribe(this.vmId, {
-      exited: (exit) => {
-        for (const listener of Array.from(this.#exits.get(exit.processId) ?? [])) listener(exit);
-      },
+      exited: (exit) => this.#exits.tell(exit),
       ended: ({ reason, detail }) => this.#end(vmEnded(this.vmId, reason, detail)),
       fenced: ({ leaseId, currentFence }) => {
         if (leaseId === this.#lease.leaseId) this.#end(fenced(this.scope, currentFence));
       },
+      limited: ({ limit, value }) => {
+        for (const listener of Array.from(this.#limitListeners)) tell(listener, { limit, value });
+      },
     });
+  }
+
+  #hold(connection: Connection): void {
+    this.#connection = connection;
     void connection.closed.then(() => this.#recover(connection));
   }
 
   /** Every caller that lost `lost` waits for the same attempt. */
   #recover(lost: Connection): Promise<void> {
-    if (this.#over !== undefined || lost !== this.#connection || !lost.isClosed)
-      return Promise.resolve();
+    if (this.#isGone || lost !== this.#connection || !lost.isClosed)
+      return this.#recovery ?? Promise.resolve();
     this.#recovery ??= this.#resume(lost).finally(() => {
       this.#recovery = undefined;
     });
     return this.#recovery;
   }
 
-  async #resume(lost: Connection): Promise<void> {
-    const gone = sidecarLost(lost.sidecarId, this.vmId);
-    this.#unsubscribe();
-    const next = await this.#reconnect(lost);
-    if (next === undefined) return this.#end(gone);
-    try {
-      const { leaseId } = this.#lease;
-      await next.request("lease.resume", { leaseId, ...this.scope });
-      // Disposed meanwhile: the release goes to where the lease now is.
-      this.#connection = next;
-      if (this.#over === undefined) this.#hold(next);
-    } catch (error) {
-      // To a later life of the sidecar the lease is unknown: what held it is gone.
-      this.#end(next.epoch === lost.epoch ? whyNotResumed(error, gone, this.vmId) : gone);
+  async #resume(first: Connection): Promise<void> {
+    const { leaseId, ttlMs } = this.#lease;
+    for (let lost = first; ;) {
+      this.#unsubscribe();
+      const next = await this.#reconnect(lost, ttlMs);
+      if (next === undefined) return this.#end(sidecarLost(first.sidecarId, this.vmId));
+      // Before the answer: events may follow it at once.
+      if (this.#over === undefined) this.#listen(next);
+      try {
+        const deadlineMs = Math.max(ttlMs, SHORTEST_RESUME_MS);
+        await next.request("lease.resume", { leaseId, ...this.scope }, { deadlineMs });
+        return this.#resumed(next);
+      } catch (error) {
+        if (!isLost(error, next))
+          return this.#end(whyNotResumed(error, { first, next, vmId: this.vmId }));
+        lost = next;
+      }
     }
   }
 
+  #resumed(next: Connection): void {
+    // Disposed meanwhile: the release goes to where the lease now is.
+    this.#hold(next);
+    if (this.#over !== undefined) return;
+    for (const resumable of Array.from(this.#underWay)) resumable.resume(next);
+  }
+
   #end(reason: AgentOsError): void {
+    if (reason.code !== "DISPOSED") this.#isGone = true;
     // The first reason stays, but for the user's own dispose.
     if (this.#over !== undefined && reason.code !== "DISPOSED") return;
     this.#over = reason;
     this.#unsubscribe();
-    const watchers = [...this.#watchers];
-    this.#watchers.clear();
-    for (const watcher of watchers) watcher(reason);
+    this.#ended.resolve(reason);
+    const underWay = [...this.#underWay];
+    this.#underWay.clear();
+    for (const resumable of underWay) resumable.lost(reason);
   }
+}
+
+/** A listener's own error is its program's, as in any callback, and not the connection's. */
+function tell(listener: (hit: LimitHit) => void, hit: LimitHit): void {
+  queueMicrotask(() => listener(hit));
 }

@@ -1,31 +1,64 @@
+import { encodeFrame, type StreamFrame } from "@agentos/protocol";
+
 import type { Connection } from "../connection/connection.ts";
 
-/** One numbered stream of one connection, from its opening side. */
+/** One numbered stream of a lease, from its opening side. It moves to the next connection when one is lost, and its offsets go on. */
 export class VmStream {
-  readonly connection: Connection;
-  readonly number: number;
-  readonly #forget: () => void;
+  readonly #receive: (frame: StreamFrame) => void;
+  #connection: Connection | undefined;
+  #number = 0;
+  /** The position that offset 0 of the current number stands for. */
+  #base = 0;
   #open = true;
 
-  constructor(connection: Connection, number: number, forget: () => void) {
-    this.connection = connection;
-    this.number = number;
-    this.#forget = forget;
+  constructor(receive: (frame: StreamFrame) => void) {
+    this.#receive = receive;
   }
 
   get isOpen(): boolean {
     return this.#open;
   }
 
-  send(frame: Uint8Array): void {
-    if (this.#open) this.connection.sendFrame(frame);
+  /** Whether frames of this number on this connection are still its. */
+  isCarriedBy(connection: Connection, number: number): boolean {
+    return this.#open && this.#connection === connection && this.#number === number;
+  }
+
+  /** Goes on over `connection`, there with offsets from `base`, under the number that it gives back. */
+  carry(connection: Connection, base = 0): number {
+    this.#leave();
+    const number = connection.openStream({
+      frame: (frame) =>
+        this.#receive(base === 0 ? frame : { ...frame, offset: frame.offset + base }),
+    });
+    this.#connection = connection;
+    this.#number = number;
+    this.#base = base;
+    return number;
+  }
+
+  /** Sends a frame at a position of the whole stream. Without a connection it goes nowhere. */
+  send(kind: number, offset: number, payload?: Uint8Array): void {
+    if (!this.#open || this.#connection === undefined) return;
+    this.#connection.sendFrame(encodeFrame(kind, this.#number, offset - this.#base, payload));
   }
 
   /** What still arrives is dropped. Says nothing to the sidecar. */
   close(): void {
-    if (!this.#open) return;
     this.#open = false;
-    this.connection.closeStream(this.number);
-    this.#forget();
+    this.#leave();
+  }
+
+  /** Closes, and tells the sidecar through `ask` where it was open. */
+  abandon(ask: (connection: Connection, number: number) => void): void {
+    const [connection, number] = [this.#connection, this.#number];
+    if (!this.#open) return;
+    this.close();
+    if (connection !== undefined) ask(connection, number);
+  }
+
+  #leave(): void {
+    this.#connection?.closeStream(this.#number);
+    this.#connection = undefined;
   }
 }

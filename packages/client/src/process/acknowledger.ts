@@ -1,4 +1,4 @@
-import { DEFAULTS, encodeAck } from "@agentos/protocol";
+import { DEFAULTS, FRAME_KIND } from "@agentos/protocol";
 
 import type { VmStream } from "../leases/vm-stream.ts";
 
@@ -19,6 +19,20 @@ export class Acknowledger {
   consumed(offset: number): void {
     if (offset - this.#acknowledged < this.#stepBytes) return;
     this.#acknowledged = offset;
-    this.#stream.send(encodeAck(this.#stream.number, this.#channel, offset));
+    this.#send(offset);
+  }
+
+  /** The sender goes on from `offset`, and takes what is below it for acknowledged. */
+  resumed(offset: number): void {
+    this.#acknowledged = offset;
+  }
+
+  /** Everything came: what the sender holds can go. */
+  finished(total: number): void {
+    this.#send(total);
+  }
+
+  #send(offset: number): void {
+    this.#stream.send(FRAME_KIND.ack, offset, Uint8Array.of(this.#channel));
   }
 }

@@ -9,6 +9,8 @@ import {
 
 import type { Connection } from "../connection/connection.ts";
 import type { FrameReceiver } from "../connection/frame-receiver.ts";
+import { isLost } from "../connection/lost-connection.ts";
+import type { Resumable } from "../connection/resumable.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { VmStream } from "../leases/vm-stream.ts";
 import { Acknowledger } from "./acknowledger.ts";
@@ -40,21 +42,18 @@ export interface ExecEnd extends ProcessEnd {
   stderr: OutputCollector;
 }
 
-interface Streams {
-  connection: Connection;
-  stream: VmStream;
-  stdout: OutputCollector;
-  stderr: OutputCollector;
-  input: InputStream;
-}
-
-/** One command from its request to its last byte: one message out, one in, and a release. */
-export class ExecRun implements FrameReceiver {
+/** One command from its request to its last byte: one message out, one in, and a release; over as many connections as that takes. */
+export class ExecRun implements FrameReceiver, Resumable {
   readonly #admin: VmAdmin;
   readonly #options: ExecRunOptions;
   readonly #startedAt = performance.now();
+  readonly #stream: VmStream;
+  readonly #stdout: OutputCollector;
+  readonly #stderr: OutputCollector;
+  readonly #input: InputStream;
+  readonly #answer = Promise.withResolvers<ProcessExit>();
   readonly #given = Promise.withResolvers<never>();
-  #streams: Streams | undefined;
+  #state: "waiting" | "asked" | "over" = "waiting";
   #progress: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -64,39 +63,60 @@ export class ExecRun implements FrameReceiver {
   constructor(admin: VmAdmin, options: ExecRunOptions) {
     this.#admin = admin;
     this.#options = options;
+    this.#stream = admin.openStream(this);
+    this.#stdout = this.#collector(CHANNEL.stdout, options.onStdout);
+    this.#stderr = this.#collector(CHANNEL.stderr, options.onStderr);
+    this.#input = new InputStream(this.#stream);
     // Whoever waits hears of it; when nobody does any more, it does not matter.
     this.#given.promise.catch(() => undefined);
+    this.#answer.promise.catch(() => undefined);
   }
 
   /** Resolves when the command has ended and its output is here. */
   async finished(): Promise<ExecEnd> {
     const { signal, timeoutMs } = this.#options;
-    const connection = this.#admin.connection ?? (await this.#admin.connected());
-    const streams = this.#open(connection);
-    if (signal?.aborted === true) return this.#neverBegun(streams);
+    if (signal?.aborted === true) return this.#seen(this.#unseen("cancelled"));
     const abort = (): void => this.#abort();
     signal?.addEventListener("abort", abort, { once: true });
     // The VM's agent keeps the time; this only makes sure that a stuck one is not waited for.
     if (timeoutMs !== undefined) this.#giveUpAfter(timeoutMs + KILLED_MS);
     try {
-      const exit = await this.#run(streams);
-      if (exit !== undefined) await this.#drained(streams, exit);
-      return this.#end(streams, exit);
+      const exit = await this.#run();
+      if (exit !== undefined) await this.#drained(exit);
+      return this.#end(exit);
     } finally {
       clearTimeout(this.#timer);
       clearTimeout(this.#again);
       signal?.removeEventListener("abort", abort);
-      this.#release(streams);
+      this.#release();
     }
   }
 
+  /** Asks for the process, or for what is still missing of it. */
+  resume(connection: Connection): void {
+    const { processId, argv, stdin } = this.#options;
+    const received =
+      this.#state === "waiting"
+        ? undefined
+        : { stdout: this.#stdout.resume(), stderr: this.#stderr.resume() };
+    this.#state = "asked";
+    const stream = this.#stream.carry(connection);
+    const identity = { ...this.#admin.scope, processId, argv, stream };
+    const request = processRequest(identity, this.#options, stdin !== undefined, received);
+    connection.request("process.exec", request, { deadlineMs: null }).then(
+      (exit) => this.#answer.resolve(exit),
+      (error: unknown) => {
+        if (!isLost(error, connection)) this.#answer.reject(error);
+      },
+    );
+    if (received !== undefined) this.#input.resend();
+  }
+
   frame({ kind, offset, payload }: StreamFrame): void {
-    const streams = this.#streams;
-    if (streams === undefined) return;
     try {
-      if (kind === FRAME_KIND.out) streams.stdout.accept(offset, payload);
-      else if (kind === FRAME_KIND.err) streams.stderr.accept(offset, payload);
-      else if (kind === FRAME_KIND.inAck) streams.input.taken(offset);
+      if (kind === FRAME_KIND.out) this.#stdout.accept(offset, payload);
+      else if (kind === FRAME_KIND.err) this.#stderr.accept(offset, payload);
+      else if (kind === FRAME_KIND.inAck) this.#input.taken(offset);
     } catch (error) {
       // A listener's own error, or bytes missing: the command ends, and the caller hears why.
       this.#fail(error);
@@ -104,49 +124,37 @@ export class ExecRun implements FrameReceiver {
     this.#progress?.();
   }
 
-  closed(reason: AgentOsError): void {
-    this.#streams?.input.stop();
+  lost(reason: AgentOsError): void {
+    this.#input.stop();
     this.#given.reject(reason);
   }
 
-  #open(connection: Connection): Streams {
-    const { maxOutputBytes, onStdout, onStderr } = this.#options;
-    const stream = this.#admin.openStream(connection, this);
-    const collector = (channel: number, listener: ChunkListener | undefined): OutputCollector =>
-      new OutputCollector({
-        maxBytes: maxOutputBytes,
-        acknowledger: new Acknowledger(stream, channel),
-        listener,
-      });
-    this.#streams = {
-      connection,
-      stream,
-      stdout: collector(CHANNEL.stdout, onStdout),
-      stderr: collector(CHANNEL.stderr, onStderr),
-      input: new InputStream(stream),
-    };
-    return this.#streams;
+  #collector(channel: number, listener: ChunkListener | undefined): OutputCollector {
+    return new OutputCollector({
+      maxBytes: this.#options.maxOutputBytes,
+      acknowledger: new Acknowledger(this.#stream, channel),
+      listener,
+    });
   }
 
   /** The process's end, or undefined where nobody saw it. */
-  async #run({ connection, stream, input }: Streams): Promise<ProcessExit | undefined> {
-    const { processId, argv, stdin } = this.#options;
-    const identity = { ...this.#admin.scope, processId, argv, stream: stream.number };
-    const request = processRequest(identity, this.#options, stdin !== undefined);
-    const answer = connection.request("process.exec", request, { deadlineMs: null });
-    if (stdin !== undefined) input.feed(stdin).catch((error: unknown) => this.#fail(error));
+  async #run(): Promise<ProcessExit | undefined> {
+    const { stdin } = this.#options;
+    this.#admin.begin(this);
+    if (stdin !== undefined) this.#input.feed(stdin).catch((error: unknown) => this.#fail(error));
     try {
-      return await Promise.race([answer, this.#given.promise]);
+      return await Promise.race([this.#answer.promise, this.#given.promise]);
     } catch (error) {
       if (error === UNSEEN) return undefined;
       // Nothing runs, or nobody can be told: there is nothing to release.
-      stream.close();
-      throw await this.#admin.explain(error, connection);
+      this.#stream.close();
+      throw error;
     }
   }
 
   /** The output that its end speaks of may still be on its way. */
-  async #drained({ stdout, stderr }: Streams, exit: ProcessExit): Promise<void> {
+  async #drained(exit: ProcessExit): Promise<void> {
+    const [stdout, stderr] = [this.#stdout, this.#stderr];
     const complete = (): boolean =>
       this.#fault !== undefined ||
       (stdout.received >= exit.stdoutBytes && stderr.received >= exit.stderrBytes);
@@ -161,17 +169,17 @@ export class ExecRun implements FrameReceiver {
     }
   }
 
-  #end({ stdout, stderr }: Streams, exit: ProcessExit | undefined): ExecEnd {
+  #end(exit: ProcessExit | undefined): ExecEnd {
     this.#options.onStdout?.end();
     this.#options.onStderr?.end();
     if (this.#fault !== undefined) throw this.#fault.error;
-    const end = exit === undefined ? this.#unseen("unknown") : processEnd(exit, this.#aborted);
-    return { ...end, stdout, stderr };
+    if (exit !== undefined) return this.#seen(processEnd(exit, this.#aborted));
+    // Without a connection it was never asked for.
+    return this.#seen(this.#unseen(this.#state === "waiting" ? "cancelled" : "unknown"));
   }
 
-  #neverBegun({ stream, stdout, stderr }: Streams): ExecEnd {
-    stream.close();
-    return { ...this.#unseen("cancelled"), stdout, stderr };
+  #seen(end: ProcessEnd): ExecEnd {
+    return { ...end, stdout: this.#stdout, stderr: this.#stderr };
   }
 
   #unseen(outcome: "cancelled" | "unknown"): ProcessEnd {
@@ -195,6 +203,7 @@ export class ExecRun implements FrameReceiver {
   }
 
   #kill(): void {
+    if (this.#state === "waiting") return this.#given.reject(UNSEEN);
     this.#giveUpAfter(KILLED_MS);
     this.#signal(KILL_AGAIN_MS);
   }
@@ -222,13 +231,16 @@ export class ExecRun implements FrameReceiver {
     this.#timer.unref();
   }
 
-  #release({ connection, stream, input }: Streams): void {
-    input.stop();
-    if (!stream.isOpen) return;
-    stream.close();
+  #release(): void {
+    this.#admin.finish(this);
+    this.#input.stop();
+    const wasAsked = this.#state === "asked" && this.#stream.isOpen;
+    this.#state = "over";
+    this.#stream.close();
+    if (!wasAsked) return;
     const { processId } = this.#options;
-    // Nobody waits for it: what a lost connection does not release, the end of the lease does.
-    connection
+    // Nobody waits for it: what this does not release, the end of the lease does.
+    this.#admin
       .request("process.release", { ...this.#admin.scope, processId })
       .catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-import { DEFAULTS, encodeFrame, FRAME_KIND } from "@agentos/protocol";
+import { DEFAULTS, FRAME_KIND } from "@agentos/protocol";
 
 import type { VmStream } from "../leases/vm-stream.ts";
 
@@ -11,10 +11,17 @@ export type InputSource =
   | ReadableStream<Uint8Array | string>
   | AsyncIterable<Uint8Array | string>;
 
-/** Sends bytes into a stream, never more than its window ahead of what was taken. */
+/** Sent, and not yet known to have been taken. */
+interface Sent {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Sends bytes into a stream, never more than its window ahead of what was taken; that much is kept, to be sent again over another connection. */
 export class InputStream {
   readonly #stream: VmStream;
   readonly #windowBytes: number;
+  readonly #untaken: Sent[] = [];
   #sent = 0;
   #taken = 0;
   #state: "open" | "ended" | "stopped" = "open";
@@ -28,6 +35,16 @@ export class InputStream {
 
   get isOpen(): boolean {
     return this.#state === "open";
+  }
+
+  /** Bytes sent, taken or not. */
+  get sentBytes(): number {
+    return this.#sent;
+  }
+
+  /** Bytes known to have been taken. */
+  get takenBytes(): number {
+    return this.#taken;
   }
 
   /** Sends what fits at once, the rest as it is taken. False: the other side is gone. One write at a time. */
@@ -45,8 +62,18 @@ export class InputStream {
   /** Nothing follows. */
   end(): void {
     if (!this.isOpen) return;
-    this.#stream.send(encodeFrame(FRAME_KIND.eofIn, this.#stream.number, this.#sent));
+    this.#stream.send(FRAME_KIND.eofIn, this.#sent);
     this.#finish("ended");
+  }
+
+  /** The stream goes on over another connection: sends again what may not have come. */
+  resend(): void {
+    if (this.#state === "stopped") return;
+    for (const { offset, bytes } of this.#untaken) {
+      const known = Math.max(0, this.#taken - offset);
+      this.#stream.send(FRAME_KIND.dataIn, offset + known, bytes.subarray(known));
+    }
+    if (this.#state === "ended") this.#stream.send(FRAME_KIND.eofIn, this.#sent);
   }
 
   /** Writes all of `source`, then ends. Rejects with the source's own error, after ending. */
@@ -62,12 +89,17 @@ export class InputStream {
   /** Everything below `offset` has been taken. */
   taken(offset: number): void {
     this.#taken = Math.max(this.#taken, Math.min(offset, this.#sent));
+    const untaken = this.#untaken.findIndex(
+      (sent) => sent.offset + sent.bytes.byteLength > this.#taken,
+    );
+    this.#untaken.splice(0, untaken === -1 ? this.#untaken.length : untaken);
     this.#wake?.();
   }
 
   /** Nobody reads any more: writes under way and to come say false. */
   stop(): void {
-    if (this.isOpen) this.#finish("stopped");
+    this.#untaken.length = 0;
+    if (this.#state !== "stopped") this.#finish("stopped");
   }
 
   /** Ends with the source, or at once when nobody reads any more. */
@@ -84,9 +116,12 @@ export class InputStream {
   }
 
   #send(chunk: Uint8Array): number {
-    this.#stream.send(encodeFrame(FRAME_KIND.dataIn, this.#stream.number, this.#sent, chunk));
-    this.#sent += chunk.byteLength;
-    return chunk.byteLength;
+    // A copy: the caller may use its own again.
+    const bytes = new Uint8Array(chunk);
+    this.#untaken.push({ offset: this.#sent, bytes });
+    this.#stream.send(FRAME_KIND.dataIn, this.#sent, bytes);
+    this.#sent += bytes.byteLength;
+    return bytes.byteLength;
   }
 
   #finish(state: "ended" | "stopped"): void {

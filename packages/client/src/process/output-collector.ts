@@ -47,6 +47,12 @@ export class OutputCollector {
     this.#options.listener?.chunk(bytes);
   }
 
+  /** Where the next sender goes on. */
+  resume(): number {
+    this.#options.acknowledger.resumed(this.#received);
+    return this.#received;
+  }
+
   bytes(): Uint8Array {
     return Buffer.concat(this.#chunks, this.#kept);
   }

@@ -58,6 +58,15 @@ export class OutputStream implements ByteSink {
     this.#advance();
   }
 
+  /** Where the next sender goes on: what nobody has read is asked for again, so that a window bounds what waits here. */
+  resume(): number {
+    if (this.isComplete) return this.#received;
+    this.#queue.length = 0;
+    this.#received = this.#consumed;
+    this.#acknowledger.resumed(this.#consumed);
+    return this.#consumed;
+  }
+
   /** The stream has `total` bytes. */
   end(total: number): void {
     this.#total ??= total;

@@ -9,11 +9,12 @@ export interface ProcessChoices {
 
 type Params = MethodParams<"process.exec">;
 
-/** The request for a process: what was not said is left out, for the sidecar's defaults. */
+/** The request for a process: what was not said is left out, for the sidecar's defaults. `received`: it is asked again, and this much of its output came. */
 export function processRequest(
   identity: Pick<Params, "vmId" | "fence" | "processId" | "argv" | "stream">,
   { cwd, env, timeoutMs }: ProcessChoices,
   pipesStdin: boolean,
+  received?: Params["received"],
 ): Params {
   return {
     ...identity,
@@ -21,5 +22,6 @@ export function processRequest(
     ...(env === undefined ? {} : { env }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(pipesStdin ? { stdin: "pipe" } : {}),
+    ...(received === undefined ? {} : { received }),
   };
 }

@@ -1,7 +1,6 @@
 import {
   type AgentOsError,
   CHANNEL,
-  encodeAck,
   FRAME_KIND,
   parseArgument,
   type ProcessExit,
@@ -9,9 +8,13 @@ import {
 } from "@agentos/protocol";
 import * as z from "zod";
 
+import type { Connection } from "../connection/connection.ts";
 import type { FrameReceiver } from "../connection/frame-receiver.ts";
+import { isLost } from "../connection/lost-connection.ts";
+import type { Resumable } from "../connection/resumable.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { VmStream } from "../leases/vm-stream.ts";
+import { cancelled } from "../race-signal.ts";
 
 export type LogChannel = "stdout" | "stderr";
 
@@ -45,41 +48,60 @@ export async function* readLog(
   processId: string,
   options: LogOptions,
 ): AsyncGenerator<LogChunk, void> {
-  const { stdoutFrom = 0, stderrFrom = 0, signal } = parseArgument(Options, options, "options");
-  const connection = admin.connection ?? (await admin.connected());
-  const reader = new LogReader({ stdout: stdoutFrom, stderr: stderrFrom });
-  const stream = admin.openStream(connection, reader);
-  const ignoreExit = admin.onExit(processId, (exit) => reader.exited(exit));
+  const { signal, ...from } = parseArgument(Options, options, "options");
+  const reader = new LogReader(admin, processId, from);
   try {
-    const request = { ...admin.scope, processId, stream: stream.number, stdoutFrom, stderrFrom };
-    const summary = await admin.request("process.log", request, { signal });
-    if (summary.exit !== undefined) reader.exited(summary.exit);
-    yield* reader.chunks(stream, signal);
+    yield* reader.chunks(signal);
   } finally {
-    ignoreExit();
-    if (stream.isOpen) {
-      stream.close();
-      // Over already, or its connection is: either way nothing reads any more.
-      admin
-        .request("stream.close", { ...admin.scope, stream: stream.number })
-        .catch(() => undefined);
-    }
+    reader.close();
   }
 }
 
 /** Puts the frames of both channels into order of arrival, and knows when both are over. */
-class LogReader implements FrameReceiver {
+class LogReader implements FrameReceiver, Resumable {
+  readonly #admin: VmAdmin;
+  readonly #processId: string;
+  readonly #stream: VmStream;
   readonly #position: Record<LogChannel, number>;
   readonly #total: Record<LogChannel, number | undefined> = {
     stdout: undefined,
     stderr: undefined,
   };
   readonly #queue: LogChunk[] = [];
+  readonly #ignoreExit: () => void;
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(from: Record<LogChannel, number>) {
-    this.#position = { ...from };
+  constructor(
+    admin: VmAdmin,
+    processId: string,
+    { stdoutFrom = 0, stderrFrom = 0 }: Pick<LogOptions, "stdoutFrom" | "stderrFrom">,
+  ) {
+    this.#admin = admin;
+    this.#processId = processId;
+    this.#position = { stdout: stdoutFrom, stderr: stderrFrom };
+    this.#stream = admin.openStream(this);
+    this.#ignoreExit = admin.onExit(processId, (exit) => this.#exited(exit));
+    admin.begin(this);
+  }
+
+  /** Asks for the log from where this reader is. */
+  resume(connection: Connection): void {
+    const { stdout: stdoutFrom, stderr: stderrFrom } = this.#position;
+    const stream = this.#stream.carry(connection);
+    const from = { processId: this.#processId, stream, stdoutFrom, stderrFrom };
+    connection.request("process.log", { ...this.#admin.scope, ...from }).then(
+      ({ exit }) => exit && this.#exited(exit),
+      (error: unknown) => {
+        if (!isLost(error, connection)) this.#fail(error);
+      },
+    );
+  }
+
+  close(): void {
+    this.#ignoreExit();
+    this.#admin.finish(this);
+    this.#admin.abandon(this.#stream);
   }
 
   frame({ kind, offset, payload }: StreamFrame): void {
@@ -90,23 +112,14 @@ class LogReader implements FrameReceiver {
     this.#wake?.();
   }
 
-  closed(reason: AgentOsError): void {
-    this.#failure ??= { reason };
-    this.#wake?.();
-  }
-
-  exited(exit: ProcessExit): void {
-    if (!exit.stdoutOpen) this.#total.stdout ??= exit.stdoutBytes;
-    if (!exit.stderrOpen) this.#total.stderr ??= exit.stderrBytes;
-    this.#wake?.();
+  lost(reason: AgentOsError): void {
+    this.#fail(reason);
   }
 
   /** Gives credit back for each piece that was taken. */
-  async *chunks(stream: VmStream, signal: AbortSignal | undefined): AsyncGenerator<LogChunk, void> {
-    const abort = (): void => {
-      this.#failure ??= { reason: signal?.reason };
-      this.#wake?.();
-    };
+  async *chunks(signal: AbortSignal | undefined): AsyncGenerator<LogChunk, void> {
+    const abort = (): void => this.#fail(cancelled("reading a log", signal?.reason));
+    if (signal?.aborted === true) abort();
     signal?.addEventListener("abort", abort, { once: true });
     try {
       for (;;) {
@@ -114,7 +127,8 @@ class LogReader implements FrameReceiver {
         if (chunk !== undefined) {
           yield chunk;
           const channel = chunk.channel === "stderr" ? CHANNEL.stderr : CHANNEL.stdout;
-          stream.send(encodeAck(stream.number, channel, chunk.offset + chunk.data.byteLength));
+          const end = chunk.offset + chunk.data.byteLength;
+          this.#stream.send(FRAME_KIND.ack, end, Uint8Array.of(channel));
         } else if (this.#isOver()) return;
         else if (this.#failure !== undefined) throw this.#failure.reason;
         else await this.#arrival();
@@ -131,6 +145,17 @@ class LogReader implements FrameReceiver {
     const from = Math.max(offset, position);
     this.#queue.push({ channel, offset: from, dropped: from - position, data });
     this.#position[channel] = from + data.byteLength;
+  }
+
+  #exited(exit: ProcessExit): void {
+    if (!exit.stdoutOpen) this.#total.stdout ??= exit.stdoutBytes;
+    if (!exit.stderrOpen) this.#total.stderr ??= exit.stderrBytes;
+    this.#wake?.();
+  }
+
+  #fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#wake?.();
   }
 
   #isOver(): boolean {

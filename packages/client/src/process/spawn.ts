@@ -40,8 +40,7 @@ export async function spawn(
       { cause: options.signal.reason },
     );
   }
-  const connection = admin.connection ?? (await admin.connected());
-  const spawned = new SpawnedProcess(admin, connection, randomUUID(), options);
-  await spawned.start(argv);
+  const spawned = new SpawnedProcess(admin, randomUUID(), argv, options);
+  await spawned.start();
   return spawned;
 }

@@ -11,9 +11,12 @@ import {
 
 import type { Connection } from "../connection/connection.ts";
 import type { FrameReceiver } from "../connection/frame-receiver.ts";
+import { isLost } from "../connection/lost-connection.ts";
+import type { Resumable } from "../connection/resumable.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { VmStream } from "../leases/vm-stream.ts";
 import { parseKill } from "../options.ts";
+import { cancelled } from "../race-signal.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import { InputStream } from "./input-stream.ts";
 import { LoggedOutput } from "./logged-output.ts";
@@ -25,31 +28,33 @@ import { stdinStream } from "./stdin-stream.ts";
 import type { VmProcess } from "./vm-process.ts";
 
 /** A spawned process, from its request to its release. */
-export class SpawnedProcess implements VmProcess, FrameReceiver {
+export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
   readonly id: string;
   readonly stdin: WritableStream<Uint8Array | string>;
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
   readonly exited: Promise<ProcessEnd>;
   readonly #admin: VmAdmin;
-  readonly #connection: Connection;
+  readonly #argv: string[];
   readonly #options: SpawnOptions;
   readonly #stream: VmStream;
   readonly #input: InputStream;
   readonly #out: OutputStream;
   readonly #err: OutputStream;
+  readonly #started = Promise.withResolvers<number>();
   readonly #exit = Promise.withResolvers<ProcessEnd>();
+  #asked = false;
   #state: "starting" | "running" | "ended" | "released" = "starting";
   #pid = 0;
   #aborted = false;
   #ignoreExit: () => void = () => undefined;
 
-  constructor(admin: VmAdmin, connection: Connection, id: string, options: SpawnOptions) {
+  constructor(admin: VmAdmin, id: string, argv: string[], options: SpawnOptions) {
     this.#admin = admin;
-    this.#connection = connection;
+    this.#argv = argv;
     this.#options = options;
     this.id = id;
-    this.#stream = admin.openStream(connection, this);
+    this.#stream = admin.openStream(this);
     this.#input = new InputStream(this.#stream);
     this.#out = this.#output(CHANNEL.stdout);
     this.#err = this.#output(CHANNEL.stderr);
@@ -67,36 +72,46 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
   }
 
   /** Asks for the process; resolves once it runs. */
-  async start(argv: string[]): Promise<void> {
-    const { signal, stdin, output } = this.#options;
-    const identity = {
-      ...this.#admin.scope,
-      processId: this.id,
-      argv,
-      stream: this.#stream.number,
-    };
-    const request = processRequest(
-      identity,
-      this.#options,
-      stdin !== undefined && stdin !== "none",
-    );
+  async start(): Promise<void> {
+    const { signal, stdin } = this.#options;
     this.#ignoreExit = this.#admin.onExit(this.id, (exit) => this.#ended(exit));
+    this.#admin.begin(this);
+    if (stdin !== undefined && stdin !== "pipe" && stdin !== "none") {
+      // The source's failure ends stdin; the process says what it makes of that.
+      this.#input.feed(stdin).catch(() => undefined);
+    }
+    signal?.addEventListener("abort", this.#abort, { once: true });
     try {
-      const asked = output === undefined ? request : { ...request, output };
-      const answer = this.#connection.request("process.spawn", asked);
-      if (stdin !== undefined && stdin !== "pipe" && stdin !== "none") {
-        // The source's failure ends stdin; the process says what it makes of that.
-        this.#input.feed(stdin).catch(() => undefined);
-      }
-      this.#pid = (await answer).pid;
+      this.#pid = await this.#started.promise;
     } catch (error) {
       this.#stream.close();
-      this.#ignoreExit();
-      throw await this.#admin.explain(error, this.#connection);
+      this.#forget();
+      throw error;
     }
     if (this.#state === "starting") this.#state = "running";
-    if (signal?.aborted === true) this.#abort();
-    else signal?.addEventListener("abort", this.#abort, { once: true });
+    if (this.#aborted) this.#abort();
+  }
+
+  /** Asks for the process, or for what is still missing of it. */
+  resume(connection: Connection): void {
+    const { stdin, output } = this.#options;
+    const stream = this.#stream.carry(connection);
+    const received = this.#asked
+      ? { stdout: this.#out.resume(), stderr: this.#err.resume() }
+      : undefined;
+    this.#asked = true;
+    const identity = { ...this.#admin.scope, processId: this.id, argv: this.#argv, stream };
+    const pipesStdin = stdin !== undefined && stdin !== "none";
+    const request = processRequest(identity, this.#options, pipesStdin, received);
+    connection
+      .request("process.spawn", output === undefined ? request : { ...request, output })
+      .then(
+        ({ pid }) => this.#started.resolve(pid),
+        (error: unknown) => {
+          if (!isLost(error, connection)) this.#broken(error);
+        },
+      );
+    if (received !== undefined) this.#input.resend();
   }
 
   frame({ kind, offset, payload }: StreamFrame): void {
@@ -107,20 +122,18 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
       else if (kind === FRAME_KIND.end)
         (payload[0] === CHANNEL.stderr ? this.#err : this.#out).end(offset);
     } catch (error) {
-      const reason = isAgentOsError(error)
-        ? error
-        : new AgentOsError("INTERNAL", "a frame could not be taken", {}, { cause: error });
-      this.#stream.close();
-      this.closed(reason);
+      this.#broken(error);
     }
   }
 
-  closed(reason: AgentOsError): void {
+  lost(reason: AgentOsError): void {
     this.#input.stop();
+    this.#started.reject(reason);
     this.#out.fail(reason);
     this.#err.fail(reason);
     this.#exit.reject(reason);
     this.#forget();
+    this.#admin.finish(this);
   }
 
   async kill(
@@ -152,9 +165,20 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
 
   readonly #abort = (): void => {
     this.#aborted = true;
+    if (!this.#asked) return this.lost(cancelled("spawn", this.#options.signal?.reason));
     // Where it can't be told, `exited` says why.
     this.kill("SIGKILL", { scope: "session" }).catch(() => undefined);
   };
+
+  /** It can't be followed any more. */
+  #broken(error: unknown): void {
+    this.#stream.close();
+    this.lost(
+      isAgentOsError(error)
+        ? error
+        : new AgentOsError("INTERNAL", "a frame could not be taken", {}, { cause: error }),
+    );
+  }
 
   #output(channel: number): OutputStream {
     return new OutputStream(new Acknowledger(this.#stream, channel), () => this.#settle());
@@ -175,6 +199,7 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
   /** Once it has ended and its output is here, nothing needs to be held for it. Logs stay. */
   #settle(): void {
     if (this.#state !== "ended" || !this.#out.isComplete || !this.#err.isComplete) return;
+    this.#admin.finish(this);
     if (this.#options.output === "logged") this.#stream.close();
     else this.#release();
   }
@@ -182,10 +207,11 @@ export class SpawnedProcess implements VmProcess, FrameReceiver {
   #release(): void {
     if (this.#state === "released") return;
     this.#state = "released";
+    this.#admin.finish(this);
     if (!this.#stream.isOpen) return;
     this.#stream.close();
     // Nobody waits for it: what is not released, the end of the lease releases.
-    this.#connection
+    this.#admin
       .request("process.release", { ...this.#admin.scope, processId: this.id })
       .catch(() => undefined);
     this.#out.fail(released(this.id));

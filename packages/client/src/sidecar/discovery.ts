@@ -4,17 +4,16 @@ import { join } from "node:path";
 import { DiscoveryFile, isAgentOsError } from "@agentos/protocol";
 
 import { Connection } from "../connection/connection.ts";
-import type { Hosted } from "./sidecar-host.ts";
 
 /** A pool's sidecar says here how to reach it. */
 const DISCOVERY_FILE = "sidecar.json";
 
 /** Connects to the sidecar that the folder speaks of; undefined where there is none or nobody answers. Only connecting tells. */
-export async function discover(folder: string): Promise<Hosted | undefined> {
+export async function discover(folder: string): Promise<Connection | undefined> {
   const endpoint = await readDiscoveryFile(join(folder, DISCOVERY_FILE));
   if (endpoint === undefined) return undefined;
   try {
-    return { connection: await Connection.open(endpoint), endpoint };
+    return await Connection.open(endpoint);
   } catch (error) {
     // A file of an earlier life: its socket is gone, or another sidecar has it and refuses the key.
     if (isAgentOsError(error, "CONNECTION_LOST") || isAgentOsError(error, "UNAUTHENTICATED"))

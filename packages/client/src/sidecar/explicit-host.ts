@@ -12,7 +12,7 @@ import {
   stateDirectory,
 } from "./runtime-directory.ts";
 import type { SidecarConfiguration } from "./sidecar-configuration.ts";
-import type { Hosted, SidecarHost } from "./sidecar-host.ts";
+import type { SidecarHost } from "./sidecar-host.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
 import { startRequest } from "./start-request.ts";
 
@@ -31,14 +31,12 @@ export class ExplicitHost implements SidecarHost {
     this.#configuration = configuration;
   }
 
-  async find(): Promise<Hosted | undefined> {
+  async find(): Promise<Connection | undefined> {
     const ready = this.#process?.ready;
-    return ready === undefined
-      ? undefined
-      : { connection: await Connection.open(ready), endpoint: ready };
+    return ready === undefined ? undefined : await Connection.open(ready);
   }
 
-  async connect(): Promise<Hosted> {
+  async connect(): Promise<Connection> {
     // The last process's folder must be free before the next one takes it.
     await this.end();
     const folder = await prepareFolder(
@@ -48,10 +46,20 @@ export class ExplicitHost implements SidecarHost {
     const started = await this.#start(folder);
     this.#process = started;
     try {
-      return { connection: await Connection.open(started.ready), endpoint: started.ready };
+      return await Connection.open(started.ready);
     } catch (error) {
       await this.end();
       throw error;
+    }
+  }
+
+  /** The same process only: what it hosted ends with it. */
+  async reconnect(): Promise<Connection | undefined> {
+    try {
+      return await this.find();
+    } catch {
+      // Nobody at that address can be asked any more.
+      return undefined;
     }
   }
 

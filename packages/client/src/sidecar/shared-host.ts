@@ -12,7 +12,7 @@ import {
   stateDirectory,
 } from "./runtime-directory.ts";
 import type { SidecarConfiguration } from "./sidecar-configuration.ts";
-import type { Hosted, SidecarHost } from "./sidecar-host.ts";
+import type { SidecarHost } from "./sidecar-host.ts";
 import { SidecarProcess } from "./sidecar-process.ts";
 import { startRequest } from "./start-request.ts";
 
@@ -33,19 +33,24 @@ export class SharedHost implements SidecarHost {
     this.#configuration = configuration;
   }
 
-  async find(): Promise<Hosted | undefined> {
+  async find(): Promise<Connection | undefined> {
     return await discover(await this.#folder());
   }
 
-  async connect(): Promise<Hosted> {
+  async connect(): Promise<Connection> {
     const folder = await this.#folder();
     const deadline = performance.now() + DEFAULTS.sidecarStartMs;
-    let hosted = await discover(folder);
-    while (hosted === undefined) {
-      hosted = (await this.#start(folder)) ?? (await waitForWinner(folder, deadline));
-      if (hosted === undefined && performance.now() > deadline) throw this.#stuck();
+    let connection = await discover(folder);
+    while (connection === undefined) {
+      connection = (await this.#start(folder)) ?? (await waitForWinner(folder, deadline));
+      if (connection === undefined && performance.now() > deadline) throw this.#stuck();
     }
-    return hosted;
+    return connection;
+  }
+
+  /** Alive or started now: a sidecar takes over what the last one of its pool hosted. */
+  async reconnect(): Promise<Connection> {
+    return await this.connect();
   }
 
   async end(): Promise<void> {
@@ -57,7 +62,7 @@ export class SharedHost implements SidecarHost {
     return await prepareFolder(base, sidecarFolder("pool", this.#pool));
   }
 
-  async #start(folder: string): Promise<Hosted | undefined> {
+  async #start(folder: string): Promise<Connection | undefined> {
     const started = await SidecarProcess.start({
       mainPath: findSidecar(this.#configuration.sidecarPath),
       logPath: join(folder, "sidecar.log"),
@@ -73,7 +78,7 @@ export class SharedHost implements SidecarHost {
     });
     if (started === undefined) return undefined;
     try {
-      return { connection: await Connection.open(started.ready), endpoint: started.ready };
+      return await Connection.open(started.ready);
     } catch (error) {
       // Ready, and yet not to be talked to: it must not stay.
       await started.kill();
@@ -88,11 +93,11 @@ export class SharedHost implements SidecarHost {
 }
 
 /** Reads again and again, ever slower, until the elected sidecar answers. */
-async function waitForWinner(folder: string, deadline: number): Promise<Hosted | undefined> {
+async function waitForWinner(folder: string, deadline: number): Promise<Connection | undefined> {
   const until = Math.min(deadline, performance.now() + WINNER_MS);
   for (let waitMs = POLL_MIN_MS; ; waitMs = Math.min(POLL_MAX_MS, waitMs * 1.5)) {
-    const hosted = await discover(folder);
-    if (hosted !== undefined || performance.now() > until) return hosted;
+    const connection = await discover(folder);
+    if (connection !== undefined || performance.now() > until) return connection;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }

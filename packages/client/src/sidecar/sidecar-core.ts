@@ -10,10 +10,11 @@ import {
 } from "@agentos/protocol";
 
 import type { Connection } from "../connection/connection.ts";
+import { isLost } from "../connection/lost-connection.ts";
+import { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import { LeaseSession } from "../leases/lease-session.ts";
 import { VmLease } from "../leases/vm-lease.ts";
 import { raceSignal } from "../race-signal.ts";
-import { ConnectionSlot } from "./connection-slot.ts";
 import { joinErrors } from "./join-errors.ts";
 import type { SidecarHost } from "./sidecar-host.ts";
 import { withDeadline } from "./with-deadline.ts";
@@ -38,14 +39,15 @@ export interface SidecarCoreOptions {
 }
 
 export type VmParams = Omit<MethodParams<"vm.create">, "vmId" | "leaseId">;
+type VmIds = Pick<MethodParams<"vm.create">, "vmId" | "leaseId">;
 type Leasing = (session: LeaseSession) => Promise<string>;
 
-/** What is behind a sidecar handle: state, leases, and the slot with the connection. */
+/** What is behind a sidecar handle: state, leases, and the connection. */
 export class SidecarCore {
   readonly sidecarId: string;
   readonly sharedPool: string | undefined;
   readonly #options: SidecarCoreOptions;
-  readonly #slot: ConnectionSlot;
+  readonly #connection: ReconnectingConnection;
   readonly #leases = new Set<VmLease>();
   /** Calls that use the connection without a lease yet. */
   readonly #pending = new Set<Promise<unknown>>();
@@ -57,7 +59,7 @@ export class SidecarCore {
     this.#options = options;
     this.sidecarId = options.sidecarId;
     this.sharedPool = options.sharedPool;
-    this.#slot = new ConnectionSlot(options.host);
+    this.#connection = new ReconnectingConnection(options.host);
   }
 
   get state(): SidecarState {
@@ -75,11 +77,19 @@ export class SidecarCore {
 
   /** Makes a VM and leases it. */
   async create(spec: VmParams, signal?: AbortSignal): Promise<VmLease> {
-    const vmId = randomUUID();
-    const leaseId = randomUUID();
+    let ids: VmIds | undefined;
     return await this.#lease(async (session) => {
-      await session.createVm({ ...spec, vmId, leaseId }, signal);
-      return vmId;
+      const isRepeated = ids !== undefined;
+      ids ??= newIds();
+      try {
+        await session.createVm({ ...spec, ...ids }, signal);
+      } catch (error) {
+        // What an earlier try of this create made went with the sidecar that was asked.
+        if (!isRepeated || !isAgentOsError(error, "VM_ENDED")) throw error;
+        ids = newIds();
+        await session.createVm({ ...spec, ...ids }, signal);
+      }
+      return ids.vmId;
     }, signal);
   }
 
@@ -106,12 +116,21 @@ export class SidecarCore {
   /** Ends the sidecar and every VM in it. False: none was alive. */
   async shutdown(): Promise<boolean> {
     this.#assertReady();
-    const connection = await this.#slot.find();
-    if (connection === undefined) return false;
-    await connection.request("sidecar.shutdown", {});
-    await withDeadline(connection.closed, SHUTDOWN_MS, `sidecar ${this.sidecarId} did not end`);
-    this.#slot.forget(connection);
-    return true;
+    for (let wasAsked = false; ; wasAsked = true) {
+      const connection = await this.#connection.find();
+      if (connection === undefined) return wasAsked;
+      try {
+        await connection.request("sidecar.shutdown", {});
+        const late = `sidecar ${this.sidecarId} did not end`;
+        await withDeadline(connection.closed, SHUTDOWN_MS, late);
+        return true;
+      } catch (error) {
+        // Only the next connection tells whether it ended, or was never asked.
+        if (!isLost(error, connection)) throw error;
+      } finally {
+        this.#connection.forget(connection);
+      }
+    }
   }
 
   /** Drains every lease, then ends what this program owns of the sidecar. Every call shares the first one's promise. */
@@ -125,7 +144,7 @@ export class SidecarCore {
       const session = new LeaseSession({
         connection,
         placement: this.#options.placement,
-        reconnect: (lost) => this.#slot.recover(lost),
+        reconnect: (lost, graceMs) => this.#connection.after(lost, graceMs),
         waitingCreateMs: this.#options.waitingCreateMs,
       });
       try {
@@ -158,7 +177,7 @@ export class SidecarCore {
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const connection = await raceSignal(
-        this.#slot.acquire(),
+        this.#connection.acquire(),
         signal,
         "connecting to the sidecar",
       );
@@ -168,7 +187,7 @@ export class SidecarCore {
       } catch (error) {
         if (attempt === ATTEMPTS || this.#state !== "ready" || !isSidecarEnding(error, connection))
           throw error;
-        this.#slot.forget(connection);
+        this.#connection.forget(connection);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS * attempt));
       }
     }
@@ -177,10 +196,10 @@ export class SidecarCore {
   /** With the last user goes the connection, and an explicit sidecar's process with it. */
   async #closeWhenIdle(): Promise<void> {
     if (this.#leases.size > 0 || this.#pending.size > 0 || this.#state !== "ready") return;
-    if (this.#options.lingerMs === 0) return await this.#slot.close();
-    this.#slot.keepAlive(false);
+    if (this.#options.lingerMs === 0) return await this.#connection.close();
+    this.#connection.keepAlive(false);
     clearTimeout(this.#linger);
-    this.#linger = setTimeout(() => void this.#slot.close(), this.#options.lingerMs);
+    this.#linger = setTimeout(() => void this.#connection.close(), this.#options.lingerMs);
     this.#linger.unref();
   }
 
@@ -193,7 +212,7 @@ export class SidecarCore {
     }
     await Promise.allSettled(this.#pending);
     this.#leases.clear();
-    await this.#slot.close().catch((error: unknown) => errors.push(error));
+    await this.#connection.close().catch((error: unknown) => errors.push(error));
     this.#moveTo("disposed");
     this.#options.onDisposed?.(this);
     if (errors.length > 0) throw joinErrors(errors);
@@ -211,6 +230,10 @@ export class SidecarCore {
       { sidecarId: this.sidecarId, state: this.#state },
     );
   }
+}
+
+function newIds(): VmIds {
+  return { vmId: randomUUID(), leaseId: randomUUID() };
 }
 
 /** Whether the sidecar went away under a call, so that another one can take it. */

@@ -1,18 +1,13 @@
 import type { Connection } from "../connection/connection.ts";
-import type { Endpoint } from "../connection/web-socket-transport.ts";
-
-/** A connection, and where it leads, so that it can be made again. */
-export interface Hosted {
-  connection: Connection;
-  endpoint: Endpoint;
-}
 
 /** Finds or starts the sidecar of one handle. */
 export interface SidecarHost {
   /** Connects to the sidecar, starting it where none is alive. A failed start leaves no process. */
-  connect(): Promise<Hosted>;
+  connect(): Promise<Connection>;
   /** Connects to the sidecar where one is alive, and starts none. */
-  find(): Promise<Hosted | undefined>;
+  find(): Promise<Connection | undefined>;
+  /** Connects to the sidecar that has the VMs of a lost connection, or to the next one that takes them over; undefined where there is none. Rejects where another try may help. */
+  reconnect(): Promise<Connection | undefined>;
   /** No VM is left, or the handle is disposed: ends what this program owns of the sidecar. */
   end(): Promise<void>;
 }

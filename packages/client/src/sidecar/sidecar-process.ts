@@ -1,4 +1,5 @@
-import type { WriteStream } from "node:fs";
+import { existsSync, type WriteStream } from "node:fs";
+import { join } from "node:path";
 
 import { AgentOsError, DEFAULTS, type StartReply, type StartRequest } from "@agentos/protocol";
 import { execa } from "execa";
@@ -34,7 +35,7 @@ export class SidecarProcess {
   /** Starts one, or resolves with undefined where another of the pool is alive. Rejects with `SIDECAR_START_FAILED`; then the process is gone. */
   static async start(options: StartOptions): Promise<SidecarProcess | undefined> {
     const log = await SidecarLog.open(options.logPath);
-    const child = spawn(options.mainPath, log.output);
+    const child = spawn(options.mainPath, log.output, options.request.stateDirectory);
     try {
       child.stdin.write(encodeStartRequest(options.request));
       const deadlineMs = options.deadlineMs ?? DEFAULTS.sidecarStartMs;
@@ -90,10 +91,10 @@ export class SidecarProcess {
 }
 
 // The type is execa's own, of exactly these options.
-function spawn(mainPath: string, stderr: WriteStream) {
+function spawn(mainPath: string, stderr: WriteStream, stateDirectory: string) {
   return execa(process.execPath, ["--disable-warning=ExperimentalWarning", mainPath], {
     cwd: "/",
-    env: environment(),
+    env: environment(stateDirectory),
     extendEnv: false,
     stdin: "pipe",
     stdout: "pipe",
@@ -106,11 +107,14 @@ function spawn(mainPath: string, stderr: WriteStream) {
   });
 }
 
-/** Nothing of the program's environment reaches a sidecar but these names. */
-function environment(): Record<string, string> {
+/** Nothing of the program's environment reaches a sidecar but these names. Its compiled code is kept in the user's own state directory, never in a folder that others can write. */
+function environment(stateDirectory: string): Record<string, string> {
   const kept = Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
     value !== undefined && (KEPT_NAMES.has(name) || name.startsWith("XDG_")) ? [[name, value]] : [],
   );
+  // Node would make a missing one open to others: the first sidecar makes it, the next ones find it.
+  if (existsSync(stateDirectory))
+    kept.push(["NODE_COMPILE_CACHE", join(stateDirectory, "compile-cache")]);
   return Object.fromEntries(kept);
 }
 

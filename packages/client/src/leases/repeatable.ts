@@ -1,0 +1,29 @@
+import type { MethodName, MethodParams } from "@agentos/protocol";
+
+type Repeatable = { readonly [M in MethodName]?: (params: MethodParams<M>) => boolean };
+
+const always = (): boolean => true;
+
+/** The requests on a VM that, asked twice, do what they do asked once. */
+const REPEATABLE: Repeatable = {
+  ping: always,
+  "vm.info": always,
+  "vm.stats": always,
+  "vm.processes": always,
+  "process.list": always,
+  "process.release": always,
+  "process.signal": ({ signal }) => signal === "SIGKILL",
+  "fs.stat": always,
+  "fs.lstat": always,
+  "fs.readlink": always,
+  "fs.realpath": always,
+  "fs.chmod": always,
+  "fs.truncate": always,
+  "fs.mkdir": ({ recursive }) => recursive === true,
+  "fs.rm": ({ force }) => force === true,
+};
+
+/** Whether the request may be asked again where nobody knows if it took effect. */
+export function isRepeatable<M extends MethodName>(method: M, params: MethodParams<M>): boolean {
+  return REPEATABLE[method]?.(params) ?? false;
+}
