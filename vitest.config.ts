@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{packages,apps,tooling}/*/test/**/*.test.ts"],
-          exclude: ["**/*.e2e.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.e2e.test.ts", "**/*.chaos.test.ts", "**/node_modules/**"],
           // Not 0: with one worker, as on two cores, vitest runs that group after all the others.
           sequence: { groupOrder: 1 },
           testTimeout: 20_000,
@@ -45,6 +45,17 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // The long forms of what the e2e project does in short: by `npm run test:chaos` only.
+        test: {
+          name: "chaos",
+          include: ["tooling/*/test/**/*.chaos.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 600_000,
           hookTimeout: 60_000,
         },
       },

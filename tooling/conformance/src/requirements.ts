@@ -1,7 +1,10 @@
 import type { Requirement } from "./requirement.ts";
+import { adoption } from "./requirements/adoption.ts";
 import { badInput } from "./requirements/bad-input.ts";
 import { controlPlane } from "./requirements/control-plane.ts";
 import { isolation } from "./requirements/isolation.ts";
+import { leases } from "./requirements/leases.ts";
+import { limits } from "./requirements/limits.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
@@ -14,5 +17,8 @@ export const requirements: readonly Requirement[] = [
   ...unix,
   ...vm,
   ...lifecycle,
+  ...leases,
+  ...adoption,
+  ...limits,
   ...badInput,
 ];

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { AgentOs } from "@agentos/client";
+import { AgentOs, DEFAULTS } from "@agentos/client";
 import { afterAll, beforeAll } from "vitest";
 
 /** A folder of its own for a test file: its sidecars live and end in it. */
@@ -44,4 +44,26 @@ export function processesWith(text: string): number[] {
 /** The mounts of this process's namespace. */
 export function mountsHere(): string {
   return readFileSync("/proc/self/mounts", "utf8");
+}
+
+/** Ends when `condition` holds; vitest's timeout is the bound. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** What lies in a folder, but for the sockets of VMs, each of which has a name of its own. */
+export function filesIn(directory: string): string[] {
+  return namesIn(directory).filter((name) => !VM_SOCKET.test(name));
+}
+
+/** Whether there are exactly as many sockets of VMs as VMs, counting those that wait in the warm pool. */
+export async function hasNoStraySocket(directory: string): Promise<boolean> {
+  const sockets = namesIn(directory).filter((name) => VM_SOCKET.test(name));
+  return sockets.length === (await AgentOs.list()).length + DEFAULTS.warmPoolSize;
+}
+
+const VM_SOCKET = /\bv-[0-9a-f]+$/;
+
+function namesIn(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" }).toSorted();
 }

@@ -1,0 +1,24 @@
+import { rows } from "../requirement.ts";
+
+/** What a VM may use, and what happens to one that wants more. */
+export const limits = rows(
+  "limits",
+  {
+    "limits.truth":
+      "info() and the driver's report say the same of each limit, and that is what happens",
+    "limits.memory":
+      "a memory bomb ends at the limit, its VM and the neighbours go on, and the hit is told",
+    "limits.pids": "a fork bomb stops at the limit and its VM can be used afterwards",
+    "limits.cpus": "a busy program gets its part of a processor",
+    "limits.disk": "a full disk is ENOSPC and ends no program",
+    "limits.open-files": "a process gets no more files than it may have",
+    "limits.wall-time": "a VM ends at its time and says so",
+    "limits.required":
+      "a required limit is hard, or the VM is refused with UNSUPPORTED_LIMIT and the reason",
+    "limits.nonsense": "limits that mean nothing are INVALID_ARGUMENT",
+    "limits.stats": "stats() tells the use of memory, processors, processes and disk, or null",
+    "limits.dispose": "dispose leaves no cgroup",
+    "limits.user": "an ordinary user gets the same, or is told what is not to be had",
+  },
+  "linux",
+);
