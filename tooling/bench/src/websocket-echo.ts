@@ -1,26 +1,22 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
 
-import { WebSocket, WebSocketServer } from "ws";
-import * as z from "zod";
+import { WebSocket } from "ws";
 
-const Ping = z.object({ id: z.int(), method: z.string(), params: z.object({ path: z.string() }) });
+import { Ping } from "./echo-server.ts";
+
+const SERVER = fileURLToPath(new URL("echo-server.js", import.meta.url));
 
 export interface Echo extends AsyncDisposable {
-  /** JSON out, parsed and checked at the other end, JSON back, parsed and checked here. */
+  /** JSON out, parsed and checked in another process, JSON back, parsed and checked here. */
   roundTrip(): Promise<void>;
 }
 
-/** The floor of a control message: ws on a unix socket, JSON and zod, nothing else. */
+/** The floor of a control message: ws on a unix socket between two processes, JSON and zod, nothing else. */
 export async function startEcho(path: string): Promise<Echo> {
-  const server = createServer().listen(path);
-  await once(server, "listening");
-  const sockets = new WebSocketServer({ server, perMessageDeflate: false });
-  sockets.on("connection", (socket) => {
-    socket.on("message", (data: Buffer) => {
-      socket.send(JSON.stringify(Ping.parse(JSON.parse(data.toString("utf8")))));
-    });
-  });
+  const server = spawn(process.execPath, [SERVER, path], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(server.stdout, "data");
   const client = new WebSocket(`ws+unix:${path}:/`, { perMessageDeflate: false });
   await once(client, "open");
   let id = 0;
@@ -37,9 +33,9 @@ export async function startEcho(path: string): Promise<Echo> {
     },
     [Symbol.asyncDispose]: async () => {
       client.terminate();
-      sockets.close();
-      server.close();
-      await once(server, "close");
+      const ended = once(server, "exit");
+      server.kill("SIGTERM");
+      await ended;
     },
   };
 }
