@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { AgentOs } from "@agentos/client";
@@ -34,11 +34,11 @@ async function firstLine(child: ChildProcess): Promise<Line> {
   return line;
 }
 
-/** The VM's first process: the ancestor of a guest's process that is itself in the VM's namespace. */
+/** The VM's first process: the ancestor of a guest's process that is number 1 in its own namespace. */
 function initOf(pid: number): number {
-  const namespace = readlinkSync(`/proc/${pid}/ns/pid`);
-  const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-  return readlinkSync(`/proc/${parent}/ns/pid`) === namespace ? initOf(parent) : pid;
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const inner = /^NSpid:.*?(\d+)$/m.exec(status)?.[1];
+  return inner === "1" ? pid : initOf(Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]));
 }
 
 /** A VM with a name outlives its leases, also those of the tests before. */
