@@ -3,6 +3,8 @@ import { constants } from "node:os";
 /** Exit codes that are the command's own; docs/command.md explains them. */
 export const EXIT_CODE = {
   ok: 0,
+  /** `doctor`: no VM can be made here. */
+  unfit: 1,
   usage: 64,
   timedOut: 124,
   failed: 125,

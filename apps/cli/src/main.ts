@@ -1,14 +1,31 @@
 #!/usr/bin/env node
-const OLDEST_NODE = [22, 18] as const;
+import { isNodeSupported, OLDEST_NODE } from "./node-version.ts";
+import { flush } from "./output/write.ts";
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) {
-  // Not before the check: an older Node fails on the syntax of what this imports.
-  const { run } = await import("./run.ts");
-  await run();
-} else {
-  process.stderr.write(
-    `agentos needs Node >= ${OLDEST_NODE.join(".")}, this is ${process.version}; in a clone: npx node apps/cli/dist/main.js\n`,
-  );
-  process.exitCode = 125;
+// Whoever writes hears of it; without a listener Node would end this process in the middle.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
+const code = isNodeSupported(process.versions.node) ? await run() : refuse();
+await Promise.all([flush(process.stdout), flush(process.stderr)]);
+// A connection that is still closing must not keep the shell waiting.
+process.exit(code);
+
+async function run(): Promise<number> {
+  // An older Node can't even load it.
+  const { runCommandLine } = await import("./program.ts");
+  return await runCommandLine(process.argv.slice(2), {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    directory: process.cwd(),
+    signals: process,
+  });
+}
+
+function refuse(): number {
+  const { node } = process.versions;
+  process.stderr.write(`agentos: expected Node ${OLDEST_NODE} or newer, this is ${node}\n`);
+  process.stderr.write(`         Put a newer node first in PATH.\n`);
+  return 125;
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCommandLine } from "../src/program.ts";
 import { createFakeIo } from "./fake-io.ts";
 
-const COMMANDS = ["demo", "run", "exec", "ps", "cp", "logs", "up", "down"];
+const COMMANDS = ["demo", "doctor", "run", "exec", "ps", "cp", "logs", "up", "down"];
 let directory: string;
 let saved: string | undefined;
 
@@ -50,6 +50,9 @@ describe("wrong arguments print the usage, exit with 64 and start nothing", () =
     [["exec", "--timeout", "soon", "dev", "--", "true"], "Expected a number above 0."],
     [["ps", "a", "b"], "too many arguments"],
     [["ps", "a/b"], "Expected a VM's name or id"],
+    [["ps", "--use", "a"], "--use is for the list of VMs"],
+    [["doctor", "linux"], "too many arguments"],
+    [["doctor", "--use"], "unknown option '--use'"],
     [["cp", "a"], "missing required argument 'dst'"],
     [["cp", "a", "b"], "exactly one of SRC and DST"],
     [["cp", "a:x", "b:y"], "exactly one of SRC and DST"],

@@ -78,6 +78,22 @@ describe("ps", () => {
     expect(await agentos.json(["ps"])).toMatchObject({ vms: [{ name: "dev", driver: "linux" }] });
   });
 
+  test("--use shows what each VM uses of its limits, and gives it back", async () => {
+    await exec("dev", "--", "sh", "-c", "head -c 3000000 /dev/zero > big");
+    const { stdout, exitCode } = await agentos.run(["ps", "--use"]);
+    expect(exitCode).toBe(0);
+    const [title, row] = stdout.split("\n");
+    expect(title?.trim()).toMatch(/ LEASES +MEMORY +PROCS +DISK +CPU$/);
+    // Brackets where this machine does not hold the limit.
+    expect(row).toMatch(/ (?:[\d.]+[BKMG]|-)\/\(?4\.0G\)? +\d+\/2048 +2\.9M\/[38]\.0G +\S.*$/);
+    expect(await agentos.json(["ps", "--use"])).toMatchObject({
+      vms: [{ name: "dev", use: { processes: expect.any(Number), diskBytes: expect.any(Number) } }],
+    });
+    expect(await agentos.json(["ps"])).toMatchObject({ vms: [{ name: "dev", leases: 0 }] });
+    expect((await agentos.run(["ps"])).stdout).not.toContain("MEMORY");
+    await exec("dev", "--", "rm", "big");
+  });
+
   test("lists every process of a VM", async () => {
     const { stdout } = await exec("--detach", "dev", "--", "sleep", "301");
     const table = await agentos.run(["ps", "dev"]);

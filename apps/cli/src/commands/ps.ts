@@ -1,11 +1,27 @@
-import { AgentOs, type ProcessInfo, type VmInfo } from "@agentos/client";
+import {
+  AgentOs,
+  isAgentOsError,
+  type ProcessInfo,
+  type VmInfo,
+  type VmStats,
+} from "@agentos/client";
 
 import type { GlobalOptions } from "../command-context.ts";
 import { EXIT_CODE } from "../exit-code.ts";
+import { Interrupts } from "../guest/interrupts.ts";
 import type { Io } from "../io.ts";
 import { formatAge, formatBytes, formatDuration } from "../output/quantity.ts";
 import { type Column, formatTable } from "../output/table.ts";
+import { formatSize, formatUse, type VmWithUse } from "../output/vm-use.ts";
 import { write, writeJson } from "../output/write.ts";
+
+export interface PsOptions {
+  readonly use?: boolean;
+}
+
+const NO_VMS = "no VMs\n";
+/** This many VMs are asked at once. */
+const ASKED_AT_ONCE = 8;
 
 const VM_COLUMNS: readonly Column<VmInfo>[] = [
   { title: "NAME", value: (vm) => vm.name ?? "-" },
@@ -13,6 +29,30 @@ const VM_COLUMNS: readonly Column<VmInfo>[] = [
   { title: "DRIVER", value: (vm) => vm.driver },
   { title: "AGE", value: (vm) => formatAge(Date.now() - Date.parse(vm.createdAt)), align: "right" },
   { title: "LEASES", value: (vm) => String(vm.leases), align: "right" },
+];
+
+const USE_COLUMNS: readonly Column<VmWithUse>[] = [
+  ...VM_COLUMNS,
+  {
+    title: "MEMORY",
+    value: ({ use, limits }) => formatUse(use?.memoryBytes, limits.memoryBytes, formatSize),
+    align: "right",
+  },
+  {
+    title: "PROCS",
+    value: ({ use, limits }) => formatUse(use?.processes, limits.pids, String),
+    align: "right",
+  },
+  {
+    title: "DISK",
+    value: ({ use, limits }) => formatUse(use?.diskBytes, limits.diskBytes, formatSize),
+    align: "right",
+  },
+  {
+    title: "CPU",
+    value: ({ use }) => (typeof use?.cpuMs === "number" ? formatDuration(use.cpuMs) : "-"),
+    align: "right",
+  },
 ];
 
 const PROCESS_COLUMNS: readonly Column<ProcessInfo>[] = [
@@ -25,17 +65,75 @@ const PROCESS_COLUMNS: readonly Column<ProcessInfo>[] = [
   { title: "COMMAND", value: (process) => process.command },
 ];
 
-/** `agentos ps [VM]`. */
-export async function ps(io: Io, globals: GlobalOptions, vm: string | undefined): Promise<number> {
-  if (vm === undefined) await listVms(io, globals);
-  else await listProcesses(io, globals, vm);
+/** `agentos ps [--use] [VM]`. */
+export async function ps(
+  io: Io,
+  globals: GlobalOptions,
+  vm: string | undefined,
+  { use }: PsOptions,
+): Promise<number> {
+  if (vm !== undefined) await listProcesses(io, globals, vm);
+  else if (use === true) return await listUse(io, globals);
+  else await listVms(io, globals);
   return EXIT_CODE.ok;
 }
 
 async function listVms(io: Io, { pool, json }: GlobalOptions): Promise<void> {
   const vms = await AgentOs.list({ pool });
   if (json === true) return await writeJson(io.stdout, { vms });
-  await write(io.stdout, vms.length === 0 ? "no VMs\n" : formatTable(VM_COLUMNS, vms));
+  await write(io.stdout, vms.length === 0 ? NO_VMS : formatTable(VM_COLUMNS, vms));
+}
+
+/** Holds each VM for the time of one question, which thaws a frozen one: so a listing asks only when told to. */
+async function listUse(io: Io, { pool, json }: GlobalOptions): Promise<number> {
+  using interrupts = new Interrupts(io.signals);
+  try {
+    const listed = await AgentOs.list({ pool, signal: interrupts.signal });
+    const vms = await readUse(listed, pool, interrupts.signal);
+    if (json === true) await writeJson(io.stdout, { vms });
+    else await write(io.stdout, vms.length === 0 ? NO_VMS : formatTable(USE_COLUMNS, vms));
+    return EXIT_CODE.ok;
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode;
+    throw error;
+  }
+}
+
+async function readUse(
+  vms: readonly VmInfo[],
+  pool: string | undefined,
+  signal: AbortSignal,
+): Promise<VmWithUse[]> {
+  const read: VmWithUse[] = [];
+  for (let at = 0; at < vms.length; at += ASKED_AT_ONCE) {
+    const asked = vms.slice(at, at + ASKED_AT_ONCE).map(async (vm) => ({
+      ...vm,
+      use: await statsOf(vm, pool, signal),
+    }));
+    // All settle, so that no lease is left when one of them fails.
+    // oxlint-disable-next-line no-await-in-loop -- A thousand at once would be a burst.
+    const settled = await Promise.allSettled(asked);
+    for (const result of settled) {
+      if (result.status === "rejected") throw result.reason;
+      read.push(result.value);
+    }
+  }
+  return read;
+}
+
+async function statsOf(
+  { vmId }: VmInfo,
+  pool: string | undefined,
+  signal: AbortSignal,
+): Promise<VmStats | null> {
+  try {
+    await using os = await AgentOs.attach(vmId, { pool, signal });
+    return await os.stats();
+  } catch (error) {
+    // It ended after it was listed.
+    if (isAgentOsError(error, "NOT_FOUND") || isAgentOsError(error, "VM_ENDED")) return null;
+    throw error;
+  }
 }
 
 async function listProcesses(io: Io, { pool, json }: GlobalOptions, vm: string): Promise<void> {

@@ -1,9 +1,14 @@
 import type { Command } from "commander";
 
 import type { CommandContext } from "../command-context.ts";
+import type { PsOptions } from "../commands/ps.ts";
 import { parseVm } from "../options/parse-vm.ts";
 
-/** `demo`, `ps`, `up` and `down`. */
+const PS_HELP = `
+--use asks each VM, which thaws a frozen one for that moment. 12M/4.0G is use and limit;
+a limit in brackets is not held hard on this machine, - is unknown.`;
+
+/** `demo`, `doctor`, `ps`, `up` and `down`. */
 export function defineSidecarCommands(program: Command, context: CommandContext): void {
   const { io } = context;
   program
@@ -15,14 +20,37 @@ export function defineSidecarCommands(program: Command, context: CommandContext)
       ),
     );
   program
+    .command("doctor")
+    .description("what works on this machine, and what to do about the rest")
+    .action((_options: object, command: Command) =>
+      context.run(command, async (globals) =>
+        (await import("../commands/doctor.ts")).doctor(io, globals),
+      ),
+    );
+  definePs(program, context);
+  defineLifeCommands(program, context);
+}
+
+function definePs(program: Command, context: CommandContext): void {
+  const { io } = context;
+  program
     .command("ps")
     .description("the VMs of the pool, or every process of one VM")
     .argument("[vm]", "a VM's name or id", parseVm)
-    .action((vm: string | undefined, _options: object, command: Command) =>
-      context.run(command, async (globals) =>
-        (await import("../commands/ps.ts")).ps(io, globals, vm),
-      ),
-    );
+    .option("--use", "with what each VM uses of its limits")
+    .addHelpText("after", PS_HELP)
+    .action((vm: string | undefined, options: PsOptions, command: Command) => {
+      if (vm !== undefined && options.use === true) {
+        command.error("error: --use is for the list of VMs, not for one VM");
+      }
+      return context.run(command, async (globals) =>
+        (await import("../commands/ps.ts")).ps(io, globals, vm, options),
+      );
+    });
+}
+
+function defineLifeCommands(program: Command, context: CommandContext): void {
+  const { io } = context;
   program
     .command("up")
     .description("start the pool's sidecar and keep it running")

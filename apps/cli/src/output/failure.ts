@@ -9,7 +9,7 @@ import { remedyOf } from "./remedy.ts";
 import { write, writeJson } from "./write.ts";
 
 /** What a person needs to know of an error. */
-interface Failure {
+export interface Failure {
   readonly code: string;
   readonly message: string;
   /** What to do about it. */
@@ -17,7 +17,7 @@ interface Failure {
 }
 
 /** Says what failed and what to do, in words and on one line each. */
-function describeFailure(error: unknown): Failure {
+export function describeFailure(error: unknown): Failure {
   if (isAgentOsError(error)) {
     return { code: error.code, message: messageOf(error), remedy: remedyOf(error) };
   }

@@ -8,6 +8,7 @@ import { LineIndenter } from "../../src/output/line-indenter.ts";
 import { printable } from "../../src/output/printable.ts";
 import { formatAge, formatBytes, formatDuration } from "../../src/output/quantity.ts";
 import { formatTable } from "../../src/output/table.ts";
+import { formatSize, formatUse } from "../../src/output/vm-use.ts";
 import { write } from "../../src/output/write.ts";
 
 const indent = (...pieces: string[]) => {
@@ -17,6 +18,11 @@ const indent = (...pieces: string[]) => {
 
 const text = (before: string, after: string) =>
   diffLines(before, after).map(({ sign, text: line }) => `${sign}${line}`);
+
+const limit = (value: number | null, enforcement: "hard" | "none" = "hard") => ({
+  value,
+  enforcement,
+});
 
 describe("tables", () => {
   const columns = [
@@ -71,6 +77,15 @@ test("quantities are short", () => {
     "3h",
     "2d",
   ]);
+});
+
+test("use against limit is short, and says what is not held or not known", () => {
+  const bytes = [0, 812, 1024, 10_200, 12_582_912, 4 * 1024 ** 3];
+  expect(bytes.map(formatSize)).toEqual(["0B", "812B", "1.0K", "10K", "12M", "4.0G"]);
+  expect(formatUse(12 * 1024 ** 2, limit(4 * 1024 ** 3), formatSize)).toBe("12M/4.0G");
+  expect(formatUse(3, limit(2048, "none"), String)).toBe("3/(2048)");
+  expect(formatUse(null, limit(2048), String)).toBe("-/2048");
+  expect(formatUse(undefined, limit(null, "none"), String)).toBe("-");
 });
 
 describe("output in JSON lines", () => {
