@@ -26,6 +26,8 @@ async function run(): Promise<number> {
 function refuse(): number {
   const { node } = process.versions;
   process.stderr.write(`agentos: expected Node ${OLDEST_NODE} or newer, this is ${node}\n`);
-  process.stderr.write(`         Put a newer node first in PATH.\n`);
+  process.stderr.write(
+    "         Put a newer node first in PATH; in a clone: npx node apps/cli/dist/main.js\n",
+  );
   return 125;
 }
