@@ -1,3 +1,16 @@
+export type {
+  AgentRuntime,
+  RuntimeCapabilities,
+  RuntimeEvent,
+  RuntimeHost,
+  RuntimeRequest,
+  RuntimeSession,
+  RuntimeState,
+  RuntimeTurn,
+  RuntimeTurnResult,
+  ToolVerdict,
+} from "./agent-runtime.ts";
+export type { ClientCallbacks } from "./client-callbacks.ts";
 export type { Clock } from "./clock.ts";
 export type { FrameSink, FrameSource } from "./frame-sink.ts";
 export type {
@@ -13,3 +26,11 @@ export type {
 } from "./vm-driver.ts";
 export type { ReadRequest, VmFiles, VmWrite, WriteRequest } from "./vm-files.ts";
 export type { ProcessRequest, VmProcess, VmProcessExit } from "./vm-process.ts";
+export type {
+  SessionChange,
+  SessionStore,
+  SessionWrite,
+  StoredSession,
+  StoredTurn,
+} from "./session-store.ts";
+export type { SessionVm, SessionVms } from "./session-vm.ts";

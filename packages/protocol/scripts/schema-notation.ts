@@ -25,7 +25,12 @@ export function structureOf(schema: z.core.$ZodType): string {
   if (schema instanceof z.ZodUnion) return schema.options.map(notationOf).join(" | ");
   if (schema instanceof z.ZodPipe) return notationOf(schema.out);
   if (schema instanceof z.ZodRecord) return `{ [name]: ${notationOf(schema.valueType)} }`;
-  if (schema instanceof z.ZodString) return "string";
+  if (schema instanceof z.ZodIntersection) {
+    return `${notationOf(schema.def.left)} & (${notationOf(schema.def.right)})`;
+  }
+  if (schema instanceof z.ZodString || schema instanceof z.ZodStringFormat) return "string";
+  if (schema instanceof z.ZodNull) return "null";
+  if (schema instanceof z.ZodLazy) return "any JSON";
   if (schema instanceof z.ZodNumber) return schema.isInt ? "int" : "number";
   if (schema instanceof z.ZodBoolean) return "boolean";
   if (schema instanceof z.ZodUnknown) return "any JSON";

@@ -41,4 +41,34 @@ export const DEFAULTS = {
   pids: 2_048,
   diskBytes: 8 * GIB,
   openFiles: 8_192,
+  /** Until an agent is ready. */
+  agentStartMs: 120_000,
+  /** Between two signs of life of an agent within a step. */
+  stepIdleMs: 120_000,
+  /** Of a session's control command. */
+  sessionControlMs: 60_000,
+  /** Between two events of a whole run. */
+  inactivityMs: 300_000,
+  /** From asking an agent to end to its tree being killed. */
+  agentShutdownMs: 10_000,
+  /** Of a hook or a policy's predicate; past it a decider denies. */
+  hookMs: 30_000,
+  hostToolMs: 120_000,
+  mcpStartMs: 30_000,
+  mcpToolMs: 120_000,
+  /** Of a command that an agent runs. */
+  toolCommandMs: 600_000,
+  /** Our own tries after a provider's failure, per turn. */
+  turnRetries: 2,
+  turnSpacingMs: 0,
+  /** Turns that wait in one session; one more is refused. */
+  queuedTurns: 256,
+  /** Open sessions of one sidecar. */
+  sessionsPerSidecar: 1_000,
+  /** What of a tool's result goes into the transcript and to the model; the rest is dropped and `truncated`. */
+  toolResultBytes: 128 * KIB,
+  /** One answer of `session.events` at most, unless one event alone is larger. */
+  eventBatchBytes: 256 * KIB,
+  /** Steps that a history keeps; the oldest go first. */
+  historySteps: 10_000,
 } as const;

@@ -8,8 +8,24 @@ const count = z.number();
  * docs/errors.md says of each when it occurs and what to do.
  */
 export const ERROR_CODES = {
+  AGENT_EXITED: {
+    retryable: true,
+    details: z.object({
+      exitCode: count.nullable(),
+      signal: text.nullable(),
+      stderr: z.array(text),
+    }),
+  },
   ALREADY_EXISTS: { retryable: false, details: z.object({ kind: text, id: text }) },
   ARGUMENTS_TOO_LONG: { retryable: false, details: z.object({ limit: count, actual: count }) },
+  BUDGET_EXHAUSTED: {
+    retryable: false,
+    details: z.object({ budget: text, limit: count, used: count }),
+  },
+  CALLBACK_FAILED: {
+    retryable: false,
+    details: z.object({ callback: text, reason: text }),
+  },
   CANCELLED: { retryable: false, details: z.object({ operation: text }) },
   COMMAND_NOT_EXECUTABLE: {
     retryable: false,
@@ -49,16 +65,40 @@ export const ERROR_CODES = {
     retryable: false,
     details: z.object({ argument: text, expected: text, actual: text }),
   },
+  MISSING_KEY: {
+    retryable: false,
+    details: z.object({ provider: text, variables: z.array(text) }),
+  },
   MOUNT_REFUSED: {
     retryable: false,
     details: z.object({ source: text.optional(), target: text, reason: text }),
   },
   NOT_FOUND: { retryable: false, details: z.object({ kind: text, id: text }) },
+  PACKAGE_MISSING: { retryable: false, details: z.object({ package: text, install: text }) },
   POOL_EXHAUSTED: {
     retryable: true,
     details: z.object({ limit: text, capacity: count, waiting: count }),
   },
   PROTOCOL_ERROR: { retryable: false, details: z.object({ reason: text }) },
+  PROVIDER_FAILED: {
+    retryable: true,
+    details: z.object({ provider: text, status: count.optional(), reason: text }),
+  },
+  PROVIDER_REFUSED: {
+    retryable: false,
+    details: z.object({ provider: text, status: count, reason: text }),
+  },
+  RATE_LIMITED: {
+    retryable: true,
+    details: z.object({ provider: text, resetAt: text.nullable() }),
+  },
+  REQUEST_SETTLED: {
+    retryable: false,
+    details: z.object({ requestId: text, outcome: text }),
+  },
+  RESUME_LOST: { retryable: false, details: z.object({ sessionId: text, reason: text }) },
+  SESSION_BUSY: { retryable: true, details: z.object({ sessionId: text, turnId: text }) },
+  SESSION_CLOSED: { retryable: false, details: z.object({ sessionId: text, state: text }) },
   SIDECAR_LOST: { retryable: true, details: z.object({ sidecarId: text, vmId: text.optional() }) },
   SIDECAR_NOT_FOUND: {
     retryable: false,
@@ -72,10 +112,18 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: { retryable: false, details: z.object({ reason: text }) },
   UNKNOWN_DRIVER: { retryable: false, details: z.object({ driver: text, known: z.array(text) }) },
   UNKNOWN_METHOD: { retryable: false, details: z.object({ method: text }) },
+  UNKNOWN_RUNTIME: {
+    retryable: false,
+    details: z.object({ runtime: text, known: z.array(text) }),
+  },
   UNSUPPORTED: { retryable: false, details: z.object({ what: text, instead: text.optional() }) },
   UNSUPPORTED_LIMIT: {
     retryable: false,
     details: z.object({ limit: text, offered: text, reason: text }),
+  },
+  UNSUPPORTED_POLICY: {
+    retryable: false,
+    details: z.object({ runtime: text, rule: text, reason: text }),
   },
   VERSION_MISMATCH: {
     retryable: false,

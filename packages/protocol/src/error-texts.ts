@@ -9,6 +9,10 @@ export interface ErrorText {
 
 /** What docs/errors.md says of each code. */
 export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
+  AGENT_EXITED: {
+    when: "The agent's program ended before its turn did.",
+    remedy: "Read `details.stderr`. Prompt again: the session starts it anew.",
+  },
   ALREADY_EXISTS: {
     when: "The id or name is taken by something else than what was asked for.",
     remedy: "Choose another id or name, or attach to what is there.",
@@ -16,6 +20,14 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   ARGUMENTS_TOO_LONG: {
     when: "Arguments and environment of one process are larger than the limit.",
     remedy: "Pass the data on stdin or in a file.",
+  },
+  BUDGET_EXHAUSTED: {
+    when: "A budget of the session was used up before the turn began.",
+    remedy: "Open a session with a larger `budget`. `details` names which.",
+  },
+  CALLBACK_FAILED: {
+    when: "A function of the client (hook, predicate, host tool) threw, gave no answer in time, or nobody has it.",
+    remedy: "Look at that function. A decider that fails denies.",
   },
   CANCELLED: {
     when: "The caller's signal was aborted, or what the operation worked on was closed.",
@@ -70,6 +82,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "An argument is not what the call takes. Nothing was changed.",
     remedy: "`details` names the argument, what was expected and what came.",
   },
+  MISSING_KEY: {
+    when: "The model's provider needs a key and none was given.",
+    remedy: "Set one of `details.variables` where the client runs, or pass `provider.apiKey`.",
+  },
   MOUNT_REFUSED: {
     when: "A mount of the VM can't be had as it was asked for.",
     remedy:
@@ -79,6 +95,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "There is no such thing, or it belongs to another user.",
     remedy: "Check the id. A VM without a lease ends after its grace time.",
   },
+  PACKAGE_MISSING: {
+    when: "An optional package is not installed.",
+    remedy: "Type the line in `details.install`.",
+  },
   POOL_EXHAUSTED: {
     when: "A bound of the sidecar is reached, and the wait for a place was too long.",
     remedy: "Release what you no longer need, try later, or raise the bound in `details.limit`.",
@@ -86,6 +106,34 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   PROTOCOL_ERROR: {
     when: "The other side sent what no version of the protocol allows.",
     remedy: "Check that both sides are AgentOS, of supported versions, and report it.",
+  },
+  PROVIDER_FAILED: {
+    when: "The model's provider failed or broke off, after the retries.",
+    remedy: "Prompt again later. `details.status` is its HTTP status, where there was one.",
+  },
+  PROVIDER_REFUSED: {
+    when: "The model's provider refused the request: a wrong key, an unknown model, a malformed request.",
+    remedy: "Correct what `details.reason` names. Repeating it changes nothing.",
+  },
+  RATE_LIMITED: {
+    when: "The provider's rate limit is used up.",
+    remedy: "Wait until `details.resetAt`, or prompt with `resumeOnRateLimit`.",
+  },
+  REQUEST_SETTLED: {
+    when: "The permission request or question has its answer, or was cancelled.",
+    remedy: "Nothing: the first answer holds.",
+  },
+  RESUME_LOST: {
+    when: "There is no state to resume the session from.",
+    remedy: "Open a new session, or give `resume.freshPrompt`.",
+  },
+  SESSION_BUSY: {
+    when: "A turn runs and the prompt asked not to wait.",
+    remedy: "Wait for it, cancel it, or let the prompt queue.",
+  },
+  SESSION_CLOSED: {
+    when: "The session was closed, deleted or has failed.",
+    remedy: "Resume it by its id, or open another.",
   },
   SIDECAR_LOST: {
     when: "The sidecar that hosted the VM is gone, and the VM with it.",
@@ -115,6 +163,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "The sidecar does not know the method: it is older than the client.",
     remedy: "Use the same version of client and sidecar.",
   },
+  UNKNOWN_RUNTIME: {
+    when: "No agent runtime has that name.",
+    remedy: "Take one of `details.known`.",
+  },
   UNSUPPORTED: {
     when: "This driver or this side can't do that.",
     remedy: "Take `details.instead` where it is given, or another driver.",
@@ -122,6 +174,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   UNSUPPORTED_LIMIT: {
     when: "A limit named in `limits.require` can't be made hard on this machine.",
     remedy: "Do without the requirement, or give the machine what `details.reason` names.",
+  },
+  UNSUPPORTED_POLICY: {
+    when: "The agent's runtime can't enforce a rule of the policy, so the session was not opened.",
+    remedy: "Drop the rule in `details.rule`, or take a runtime that asks before each tool.",
   },
   VERSION_MISMATCH: {
     when: "Client and sidecar have no protocol version in common.",

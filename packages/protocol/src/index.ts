@@ -89,3 +89,32 @@ export {
   VmSpec,
   VmStats,
 } from "./vm.ts";
+export { CallbackParams, CallbackResult } from "./session/callback.ts";
+export { ChatMessage, Content, ContentPart } from "./session/content.ts";
+export { HOOK_POINTS, HookPoint } from "./session/hook.ts";
+export { Json, JsonObject } from "./session/json.ts";
+export { CallbackName, Policy, PolicyRule } from "./session/policy.ts";
+export { PendingRequest, Question, RequestAnswer, RequestOutcome } from "./session/request.ts";
+export {
+  SessionEvent,
+  SessionHappening,
+  SessionState,
+  TurnSource,
+} from "./session/session-event.ts";
+export { SessionInfo, SessionSummary } from "./session/session-info.ts";
+export {
+  Budget,
+  Capabilities,
+  HostTool,
+  McpServer,
+  Resume,
+  SessionSpec,
+  SubagentSpec,
+  SystemPrompt,
+  Timeouts,
+  Trigger,
+} from "./session/session-spec.ts";
+export { Step } from "./session/step.ts";
+export { ToolCall, ToolInfo, ToolName, ToolResult, ToolSource } from "./session/tool.ts";
+export { BudgetName, StopReason, TurnResult } from "./session/turn.ts";
+export { SessionUsage, Usage } from "./session/usage.ts";

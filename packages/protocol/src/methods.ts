@@ -27,6 +27,7 @@ import {
   Signal,
   SignalScope,
 } from "./process.ts";
+import { SESSION_METHODS } from "./session/session-methods.ts";
 import { SidecarInfo } from "./sidecar.ts";
 import { Lease, LeasedVm, VmInfo, VmScope, VmSpec, VmStats } from "./vm.ts";
 
@@ -262,10 +263,12 @@ export const METHODS = {
     params: WriteParams,
     result: WriteResult,
   },
+  ...SESSION_METHODS,
 } as const satisfies Record<string, Method>;
 
 interface Method {
-  scope: "connection" | "user" | "lease" | "vm";
+  /** `client`: asked by the sidecar. */
+  scope: "connection" | "user" | "lease" | "vm" | "client";
   summary: string;
   params: z.ZodType;
   result: z.ZodType;

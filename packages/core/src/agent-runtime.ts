@@ -1,0 +1,145 @@
+import type {
+  AgentOsError,
+  ChatMessage,
+  Content,
+  Json,
+  Question,
+  RequestAnswer,
+  SessionHappening,
+  SessionSpec,
+  StopReason,
+  ToolCall,
+  ToolInfo,
+  ToolResult,
+  Usage,
+} from "@agentos/protocol";
+
+import type { SessionVm } from "./session-vm.ts";
+
+/** What a kind of agent can do. What it can't is refused when the session is opened, never ignored. */
+export interface RuntimeCapabilities {
+  readonly transport: "in_process" | "native" | "acp" | "terminal" | "command";
+  /** `ask`: it asks before each tool, so that policies hold. `none`: only a VM's walls hold it. */
+  readonly permissions: "ask" | "none";
+  readonly hostTools: readonly ("direct" | "mcp" | "command")[];
+  /** It takes our built-in tools; otherwise it brings its own. */
+  readonly builtinTools: boolean;
+  readonly resume: boolean;
+  readonly fork: boolean;
+  /** It takes words in the middle of a turn. */
+  readonly steer: boolean;
+  readonly deltas: boolean;
+  readonly usage: boolean;
+  readonly outputSchema: boolean;
+  readonly subagents: boolean;
+  readonly compaction: boolean;
+}
+
+/** What a runtime opens a session from. */
+export interface RuntimeRequest {
+  readonly sessionId: string;
+  readonly spec: SessionSpec;
+  readonly cwd: string;
+  /** Every tool that the agent may see, built-in, host and MCP ones; run by `RuntimeHost.callTool`. */
+  readonly tools: readonly ToolInfo[];
+  /** The system prompt's sections that come from the engine: skills, workspaces. */
+  readonly announcements: readonly string[];
+  readonly initialHistory: readonly ChatMessage[];
+  /** The agent's own session to go on with. */
+  readonly agentSessionId: string | undefined;
+}
+
+/** A kind of entry of a runtime's own durable state: the messages of an API agent, a cursor of a CLI's log. */
+export interface RuntimeState {
+  load(): readonly Json[];
+  /** Durable when it returns. */
+  append(entries: readonly Json[]): void;
+  /** After a compaction. */
+  replace(entries: readonly Json[]): void;
+}
+
+/** What a runtime tells of its turn: everything but what the engine itself makes of it. */
+export type RuntimeEvent = Extract<
+  SessionHappening,
+  {
+    type:
+      | "text"
+      | "thought"
+      | "tool_output"
+      | "compaction"
+      | "rate_limit"
+      | "plan"
+      | "file_change"
+      | "notice"
+      | "raw";
+  }
+>;
+
+/** A verdict on a tool that the agent itself is to run. */
+export interface ToolVerdict {
+  readonly allow: boolean;
+  /** Told to the agent. */
+  readonly message?: string;
+  /** What hooks made of the input. */
+  readonly input: Json;
+}
+
+/** The engine, as a runtime sees it. */
+export interface RuntimeHost {
+  /** Durable and told to every reader when it returns. A subagent's events name it. */
+  emit(event: RuntimeEvent, agent?: string): void;
+  /** Hooks, policy, permission, the tool itself, audit. A failure is a result; rejects only with `CANCELLED`. */
+  callTool(call: ToolCall, signal: AbortSignal): Promise<ToolResult>;
+  /** The same for a tool that the agent runs by itself: first the verdict, */
+  authorizeTool(call: ToolCall, signal: AbortSignal): Promise<ToolVerdict>;
+  /** then what came of it. */
+  toolEnded(result: ToolResult): void;
+  /** Asks the user. `undefined`: nobody answers. */
+  ask(questions: readonly Question[], signal: AbortSignal): Promise<RequestAnswer | undefined>;
+  /** One model call is over. Throws `BUDGET_EXHAUSTED` where the next would be too much. */
+  modelCalled(used: { usage: Usage; hasToolCalls: boolean; agent?: string }): void;
+  /** The agent's own session id, at the first sign of it: written before anything else goes on. */
+  recordSession(agentSessionId: string): void;
+  readonly state: RuntimeState;
+  readonly vm: SessionVm;
+}
+
+export interface RuntimeTurn {
+  readonly turnId: string;
+  readonly content: Content;
+  readonly signal: AbortSignal;
+}
+
+/** How a turn went, as its runtime saw it. The engine's own reasons (cancelled, budget) come before it. */
+export interface RuntimeTurnResult {
+  readonly stopReason: StopReason;
+  readonly text: string;
+  readonly output?: Json;
+  readonly error?: AgentOsError;
+  /** No tries of ours were used: the agent ended before it had a session. */
+  readonly aborted?: boolean;
+}
+
+/** One open conversation with an agent. Disposing ends every process of it, verified. */
+export interface RuntimeSession extends AsyncDisposable {
+  /** Runs one turn to its end; never two at once. Rejects for what the caller could not foresee, with an `AgentOsError`. */
+  prompt(turn: RuntimeTurn): Promise<RuntimeTurnResult>;
+  /** Says something to the running turn. Only with `capabilities.steer`. */
+  steer?(content: Content): Promise<void>;
+  /** Resolves when the agent is gone by itself. */
+  readonly exited: Promise<AgentOsError>;
+}
+
+/** Drives one kind of agent. */
+export interface AgentRuntime {
+  readonly name: string;
+  readonly capabilities: RuntimeCapabilities;
+  /** Throws for a specification that it can't carry out, before anything is started: `MISSING_KEY`, `INVALID_ARGUMENT`, `PACKAGE_MISSING`. */
+  check(spec: SessionSpec): Promise<void>;
+  /** Rejects with `RESUME_LOST` where `agentSessionId` is unknown to the agent. */
+  open(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession>;
+}

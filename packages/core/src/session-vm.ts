@@ -1,0 +1,26 @@
+import type { VmHandle } from "./vm-driver.ts";
+
+/**
+ * A session's hold on its VM. The VM lives at least as long as it is held, and each use is checked
+ * against the fence that the session was prompted with.
+ */
+export interface SessionVm {
+  readonly vmId: string;
+  readonly driver: string;
+  /** The VM's own environment with what its user added. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Directories of the host that are mounted in it: writing there crosses the VM's border. */
+  readonly hostMounts: readonly { target: string; readOnly: boolean }[];
+  /** The handle, for one effect right now. Throws `FENCED` or `VM_ENDED`. */
+  handle(): VmHandle;
+  /** Resolves with why, once the VM is gone. Never rejects. */
+  readonly ended: Promise<string>;
+  /** Lets go; harmless to repeat. */
+  release(): void;
+}
+
+/** Where sessions get VMs from. */
+export interface SessionVms {
+  /** Throws `NOT_FOUND`, `FENCED` or `VM_ENDED`. The name tells holds apart in the logs. */
+  hold(user: string, vmId: string, fence: number, name: string): SessionVm;
+}

@@ -1,0 +1,40 @@
+import * as z from "zod";
+
+import { Id, VmId } from "../ids.ts";
+import { PendingRequest } from "./request.ts";
+import { SessionState } from "./session-event.ts";
+import { ToolInfo } from "./tool.ts";
+import { SessionUsage } from "./usage.ts";
+
+export const SessionSummary = z.object({
+  sessionId: Id,
+  vmId: VmId,
+  runtime: z.string(),
+  model: z.string().nullable(),
+  state: SessionState,
+  /** The session that this one is a subagent or a fork of. */
+  parent: Id.optional(),
+  createdAt: z.string(),
+  turns: z.int(),
+  costUsd: z.number().nullable(),
+});
+export type SessionSummary = z.infer<typeof SessionSummary>;
+
+/** A session now: what the single queries of other systems answer, in one. */
+export const SessionInfo = SessionSummary.extend({
+  /** The agent's own id, told only once it can be resumed. */
+  agentSessionId: z.string().nullable(),
+  /** The running turn. */
+  turnId: Id.nullable(),
+  queued: z.int(),
+  usage: SessionUsage,
+  /** Indices into the history where it was compacted. */
+  compactions: z.array(z.int()),
+  lastResponse: z.string().nullable(),
+  pending: z.array(PendingRequest),
+  /** What the agent may call; fixed when the session is made. */
+  tools: z.array(ToolInfo),
+  /** The transcript's last seq; 0: empty. */
+  lastSeq: z.int(),
+});
+export type SessionInfo = z.infer<typeof SessionInfo>;

@@ -1,0 +1,1 @@
+export type { AgentRuntime } from "@agentos/core";
