@@ -15,6 +15,7 @@ const needsLinux = [
   "packages/client/test/**/*.e2e.test.ts",
   "packages/vm/test/*.e2e.test.ts",
   "tooling/conformance/test/scenarios/**",
+  "tooling/documents/test/examples-run.e2e.test.ts",
 ];
 
 export default defineConfig({

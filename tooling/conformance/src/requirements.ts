@@ -2,6 +2,7 @@ import type { Requirement } from "./requirement.ts";
 import { adoption } from "./requirements/adoption.ts";
 import { badInput } from "./requirements/bad-input.ts";
 import { controlPlane } from "./requirements/control-plane.ts";
+import { documents } from "./requirements/documents.ts";
 import { isolation } from "./requirements/isolation.ts";
 import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
@@ -21,4 +22,5 @@ export const requirements: readonly Requirement[] = [
   ...adoption,
   ...limits,
   ...badInput,
+  ...documents,
 ];
