@@ -86,7 +86,10 @@ export interface ToolVerdict {
 
 /** The engine, as a runtime sees it. */
 export interface RuntimeHost {
-  /** Durable and told to every reader when it returns. A subagent's events name it. */
+  /**
+   * Durable and told to every reader when it returns; text, thoughts and tool output of one tick are
+   * gathered until its end or the next other event. A subagent's events name it. After the turn: dropped.
+   */
   emit(event: RuntimeEvent, agent?: string): void;
   /** Hooks, policy, permission, the tool itself, audit. A failure is a result; rejects only with `CANCELLED`. */
   callTool(call: ToolCall, signal: AbortSignal): Promise<ToolResult>;
@@ -107,6 +110,10 @@ export interface RuntimeHost {
 export interface RuntimeTurn {
   readonly turnId: string;
   readonly content: Content;
+  /** `hook`: a stop hook has the turn go on with this as the system's word. */
+  readonly from: "user" | "hook";
+  /** Above 0: this content was given before and a provider failed; the turn goes on from what the agent has of it. */
+  readonly attempt: number;
   readonly signal: AbortSignal;
 }
 

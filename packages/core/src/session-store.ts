@@ -29,9 +29,7 @@ export interface StoredSession {
   readonly woken: boolean;
 }
 
-export type SessionChange = Partial<
-  Omit<StoredSession, "user" | "vmId" | "spec" | "createdAt" | "lastSeq">
->;
+export type SessionChange = Partial<Omit<StoredSession, "user" | "createdAt" | "lastSeq">>;
 
 /** A turn that was taken and has not ended. */
 export interface StoredTurn {
@@ -41,6 +39,8 @@ export interface StoredTurn {
   readonly source: TurnSource;
   readonly resumeOnRateLimit: boolean;
   readonly fence: number;
+  /** The transcript's last seq when it was taken. */
+  readonly seq: number;
   readonly state: "queued" | "running";
 }
 
@@ -63,14 +63,16 @@ export interface SessionWrite {
 export interface SessionStore {
   add(sessionId: string, session: StoredSession): void;
   write(write: SessionWrite): void;
+  /** Another session with this one's transcript, history, known turns and runtime state. */
+  copy(from: string, sessionId: string, session: StoredSession): void;
   remove(sessionId: string): void;
   find(sessionId: string): StoredSession | undefined;
   list(user: string): readonly { sessionId: string; session: StoredSession }[];
   /** Those of every user that were open when the last life ended. */
   open(): readonly { sessionId: string; session: StoredSession }[];
   turns(sessionId: string): readonly StoredTurn[];
-  /** Turns that ended are known by their id too: a repeated prompt is not run twice. */
-  hasTurn(sessionId: string, turnId: string): boolean;
+  /** The seq that a turn was taken at. Turns that ended are known too: a repeated prompt is not run twice. */
+  turnSeq(sessionId: string, turnId: string): number | undefined;
   /** At most `limit` events and about `maxBytes`, but at least one where there is one. */
   events(
     sessionId: string,

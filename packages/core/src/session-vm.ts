@@ -1,3 +1,5 @@
+import type { AgentOsError } from "@agentos/protocol";
+
 import type { VmHandle } from "./vm-driver.ts";
 
 /**
@@ -15,12 +17,16 @@ export interface SessionVm {
   handle(): VmHandle;
   /** Resolves with why, once the VM is gone. Never rejects. */
   readonly ended: Promise<string>;
+  /** Resolves once another holder has taken the VM over. Never rejects. */
+  readonly fenced: Promise<AgentOsError<"FENCED">>;
   /** Lets go; harmless to repeat. */
   release(): void;
 }
 
 /** Where sessions get VMs from. */
 export interface SessionVms {
-  /** Throws `NOT_FOUND`, `FENCED` or `VM_ENDED`. The name tells holds apart in the logs. */
+  /** A running turn's: the VM lives at least until it is released. Throws `NOT_FOUND`, `FENCED` or `VM_ENDED`. The name tells holds apart in the logs. */
   hold(user: string, vmId: string, fence: number, name: string): SessionVm;
+  /** Between turns: it keeps nothing alive. Throws `NOT_FOUND` or `VM_ENDED`. */
+  watch(user: string, vmId: string, fence: number): SessionVm;
 }

@@ -1,4 +1,5 @@
-import type { CallbackResult, HookPoint, JsonObject } from "@agentos/protocol";
+import type { ClientCallbacks } from "@agentos/core";
+import type { CallbackResult, HookPoint, JsonObject, SessionSpec } from "@agentos/protocol";
 
 export type HookAnswer = Extract<CallbackResult, { kind: "hook" }>;
 
@@ -24,3 +25,14 @@ export interface HookRunner {
     accept: (answer: HookAnswer) => T | undefined,
   ): Promise<T | undefined>;
 }
+
+/** What a session's hooks are made from. */
+export interface HooksRequest {
+  readonly sessionId: string;
+  readonly spec: SessionSpec;
+  readonly callbacks: ClientCallbacks;
+  /** Tells a failure that the session survives. */
+  readonly notice: (message: string) => void;
+}
+
+export type OpenHooks = (request: HooksRequest) => HookRunner;

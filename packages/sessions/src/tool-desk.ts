@@ -1,5 +1,16 @@
-import type { Question, RequestAnswer, ToolCall, ToolInfo, ToolResult } from "@agentos/protocol";
-import type { ToolVerdict } from "@agentos/core";
+import type { ClientCallbacks, Clock, SessionVm, ToolVerdict } from "@agentos/core";
+import type {
+  Question,
+  RequestAnswer,
+  SessionSpec,
+  ToolCall,
+  ToolInfo,
+  ToolResult,
+} from "@agentos/protocol";
+
+import type { HookRunner } from "./hook-runner.ts";
+import type { RequestBook } from "./request-book.ts";
+import type { Subagents } from "./subagents.ts";
 
 /** The turn that a tool is called in, as far as the desk needs it. */
 export interface ToolTurn {
@@ -24,3 +35,26 @@ export interface ToolDesk extends AsyncDisposable {
   /** Hooks first, then the user. `undefined`: nobody answers. */
   ask(questions: readonly Question[], turn: ToolTurn): Promise<RequestAnswer | undefined>;
 }
+
+/** What a session's desk is opened with. */
+export interface ToolDeskRequest {
+  readonly sessionId: string;
+  /** Checked: the runtime can do what it asks for. */
+  readonly spec: SessionSpec;
+  readonly cwd: string;
+  readonly vm: SessionVm;
+  readonly hooks: HookRunner;
+  readonly requests: RequestBook;
+  readonly callbacks: ClientCallbacks;
+  /** Undefined: this agent may start none. */
+  readonly subagents: Subagents | undefined;
+  readonly clock: Clock;
+  /** Tells something that the session survives: a server that did not start. */
+  readonly notice: (message: string) => void;
+}
+
+/** Rejects with `INVALID_ARGUMENT` for tools that can't be, and nothing is left open. */
+export type OpenToolDesk = (
+  request: ToolDeskRequest,
+  options: { signal: AbortSignal },
+) => Promise<ToolDesk>;
