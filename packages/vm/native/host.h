@@ -62,9 +62,15 @@ bool watchers_add(int fd);
 void watchers_event(uint32_t index, uint32_t events);
 void watchers_gone(const char *id);
 
+/* cgroup-join.c */
+/* fork, with the child in the request's unified cgroup: *joined says whether it is. */
+pid_t fork_into_cgroup(const struct create_request *request, bool *joined);
+/* The caller, which has one thread, joins the others: 0, or an errno. */
+int join_cgroups(const struct create_request *request, bool unified_joined);
+
 /* launcher.c */
-_Noreturn void launcher_run(const struct create_request *request, int connection, int listen_fd,
-                            int report_fd);
+_Noreturn void launcher_run(const struct create_request *request, bool unified_joined,
+                            int connection, int listen_fd, int report_fd);
 pid_t clone_namespaces(void);
 int write_id_maps(pid_t pid, uint32_t host_uid, uint32_t host_gid, const char **step);
 /* In PID 1: waits until the maps are there, then takes the guest's ids. */

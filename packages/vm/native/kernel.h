@@ -13,6 +13,7 @@ enum {
   NR_FSOPEN = 430,
   NR_FSCONFIG = 431,
   NR_FSMOUNT = 432,
+  NR_CLONE3 = 435,
   NR_CLOSE_RANGE = 436,
   NR_OPENAT2 = 437,
   NR_MOUNT_SETATTR = 442,
@@ -42,6 +43,14 @@ enum {
 
 struct mount_attributes {
   uint64_t set, clear, propagation, userns_fd;
+};
+
+enum { CGROUP2_MAGIC = 0x63677270 };
+#define INTO_CGROUP UINT64_C(0x200000000)
+
+struct clone_request {
+  uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+      set_tid_size, cgroup;
 };
 
 struct how {

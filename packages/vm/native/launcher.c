@@ -82,25 +82,13 @@ static int arrange_descriptors(int connection, int listen_fd, int report_fd) {
   return close_from(OURS) == 0 ? 0 : errno;
 }
 
-static int join_cgroups(const struct create_request *request) {
-  for (uint32_t at = 0; at < request->cgroups_length;) {
-    const char *directory = request->cgroups + at;
-    at += (uint32_t)strlen(directory) + 1;
-    char path[CGROUPS_BYTES + sizeof "/cgroup.procs"];
-    snprintf(path, sizeof path, "%s/cgroup.procs", directory);
-    int error = write_file(path, "0");
-    if (error) return error;
-  }
-  return 0;
-}
-
-static int prepare(const struct create_request *request, const char **step) {
+static int prepare(const struct create_request *request, bool unified_joined, const char **step) {
   sigset_t none;
   sigemptyset(&none);
   *step = "signals";
   if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) return errno;
   *step = "cgroup";
-  int error = join_cgroups(request);
+  int error = join_cgroups(request, unified_joined);
   if (error) return error;
   /* Under memory pressure a VM goes before the host's own processes. */
   *step = "oom-score";
@@ -127,8 +115,8 @@ _Noreturn static void run_init(const struct create_request *request, bool root) 
   agent_main(&request->spec, CONNECTION, LISTENER, root ? INIT : -1);
 }
 
-_Noreturn void launcher_run(const struct create_request *request, int connection, int listen_fd,
-                            int report_fd) {
+_Noreturn void launcher_run(const struct create_request *request, bool unified_joined,
+                            int connection, int listen_fd, int report_fd) {
   bool root = geteuid() == 0;
   const char *step = "descriptors";
   uint32_t uid = root ? request->spec.host_uid : geteuid();
@@ -138,7 +126,7 @@ _Noreturn void launcher_run(const struct create_request *request, int connection
     frame_send_fail(connection, 0, error, step);
     _exit(1);
   }
-  error = prepare(request, &step);
+  error = prepare(request, unified_joined, &step);
   if (error) goto fail;
   step = "clone";
   pid_t pid = clone_namespaces();

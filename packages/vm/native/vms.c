@@ -82,9 +82,10 @@ void vms_create(const struct create_request *request, int connection) {
   if (pipe2(report, O_CLOEXEC | O_NONBLOCK) != 0) goto fail_errno;
   if (spawner_poll(report[0], EPOLLIN, ON_REPORT, slot) != 0) goto fail_errno;
   step = "fork";
-  pid_t launcher = fork();
+  bool joined;
+  pid_t launcher = fork_into_cgroup(request, &joined);
   if (launcher < 0) goto fail_errno;
-  if (launcher == 0) launcher_run(request, connection, listener, report[1]);
+  if (launcher == 0) launcher_run(request, joined, connection, listener, report[1]);
   close(listener);
   close(report[1]);
   *vm = (struct vm){.state = LAUNCHING, .launcher = launcher, .report = report[0]};
