@@ -117,6 +117,8 @@ int config_each(const struct config *config, uint16_t tag,
 
 /* place.c: the new root. Each returns a descriptor, or -1 with errno. */
 int new_tmpfs(uint64_t bytes, uint64_t inodes, const char *mode);
+/* Of the tmpfs that is mounted at `path` below `directory`: 0, or -1 with errno. */
+int resize_tmpfs(int directory, const char *path, uint64_t bytes, uint64_t inodes);
 int new_proc(void);
 int new_devpts(void);
 /* Paths below `root`; directories that don't exist are made, links are never followed. */

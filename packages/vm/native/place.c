@@ -38,6 +38,23 @@ int new_tmpfs(uint64_t bytes, uint64_t inodes, const char *mode) {
   return new_filesystem("tmpfs", options, 3, ATTR_NOSUID | ATTR_NODEV);
 }
 
+int resize_tmpfs(int directory, const char *path, uint64_t bytes, uint64_t inodes) {
+  char size[24], count[24];
+  snprintf(size, sizeof size, "%llu", (unsigned long long)bytes);
+  snprintf(count, sizeof count, "%llu", (unsigned long long)inodes);
+  int fs = (int)syscall(NR_FSPICK, directory, path, PICK_CLOEXEC | PICK_NO_LINK);
+  if (fs < 0) return -1;
+  int result = -1;
+  if (syscall(NR_FSCONFIG, fs, FS_SET_STRING, "size", size, 0) == 0 &&
+      syscall(NR_FSCONFIG, fs, FS_SET_STRING, "nr_inodes", count, 0) == 0 &&
+      syscall(NR_FSCONFIG, fs, FS_RECONFIGURE, NULL, NULL, 0) == 0)
+    result = 0;
+  int error = errno;
+  close(fs);
+  errno = error;
+  return result;
+}
+
 int new_proc(void) {
   return new_filesystem("proc", NULL, 0, ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC);
 }

@@ -15,6 +15,9 @@ struct build {
   int root, mount_fd;
 };
 
+/* Of the disk until its size is known: room for its directories. */
+enum { UNSIZED_BYTES = 1024 * 1024, UNSIZED_INODES = 64 };
+
 static char step_text[160];
 
 static int fail(const char *step, const char *target) {
@@ -42,9 +45,12 @@ static int begin_root(struct build *build) {
 static int add_source(struct build *build, const struct entry *entry, enum source_kind kind) {
   const char *step;
   bool map_owner = (entry->flags & MOUNT_FLAG_MAP_OWNER) != 0;
-  int tree = build->mount_fd >= 0
-                 ? request_source(build->mount_fd, entry->source, kind, map_owner, &step)
-                 : open_source(entry->source, kind, map_owner, GUEST_ID, GUEST_ID, &step);
+  int tree = -1;
+  /* What everybody may read needs nobody else's hand, and an answer of the launcher takes long. */
+  if (build->mount_fd < 0 || kind == SOURCE_SYSTEM)
+    tree = open_source(entry->source, kind, map_owner, GUEST_ID, GUEST_ID, &step);
+  if (tree < 0 && build->mount_fd >= 0)
+    tree = request_source(build->mount_fd, entry->source, kind, map_owner, &step);
   if (tree < 0) return fail(step, entry->target);
   errno = attach(build->root, entry->target, tree);
   return errno == 0 ? 0 : fail("mount-target", entry->target);
@@ -100,7 +106,10 @@ static int add_file(const struct entry *entry, void *context) {
   return 0;
 }
 
-/* One tmpfs, so that one limit holds for everything that a guest can write without a mount. */
+/*
+ * One tmpfs, so that one limit holds for everything that a guest can write without a mount. Made
+ * before anybody knows how large it may be: nothing is written to it until then.
+ */
 static int add_disk(struct build *build) {
   static const struct {
     const char *name, *path;
@@ -110,8 +119,7 @@ static int add_disk(struct build *build) {
       {"var-tmp", "/var/tmp", 01777},    {"tmp", "/tmp", 01777},
   };
   enum { PARTS = sizeof parts / sizeof *parts };
-  const struct config *config = build->config;
-  int disk = new_tmpfs(config->disk_bytes, config->disk_inodes, "755"), trees[PARTS];
+  int disk = new_tmpfs(UNSIZED_BYTES, UNSIZED_INODES, "755"), trees[PARTS];
   if (disk < 0) return fail("disk-tmpfs", NULL);
   /* Older kernels clone a tree only while it is attached somewhere. */
   int place = place_directory(build->root, "/tmp");
@@ -127,6 +135,13 @@ static int add_disk(struct build *build) {
   for (int i = 0; i < PARTS; i++)
     if ((errno = attach(build->root, parts[i].path, trees[i])) != 0)
       return fail("disk", parts[i].path);
+  return 0;
+}
+
+static int size_disk(struct build *build) {
+  const struct config *config = build->config;
+  if (resize_tmpfs(build->root, "workspace", config->disk_bytes, config->disk_inodes) != 0)
+    return fail("disk-size", NULL);
   return 0;
 }
 
@@ -181,6 +196,7 @@ static int build_image(void) {
   if (build.root < 0) {
     error = begin_root(&build);
     if (error == 0) error = add_devices(&build);
+    if (error == 0) error = add_disk(&build);
   }
   if (error == 0) error = config_each(&config, F_SYSTEM, add_system, &build);
   if (error == 0) error = config_each(&config, F_LINK, add_link, &build);
@@ -194,9 +210,8 @@ static int build_early(void) {
 
 static int build_root(void) {
   int error = build_image();
-  if (error == 0) error = add_disk(&build);
+  if (error == 0) error = size_disk(&build);
   if (error == 0) error = add_shm(&build);
-  /* Not before the disk, which would cover those on it. */
   if (error == 0) error = config_each(&config, F_FILE, add_file, &build);
   if (error == 0) error = config_each(&config, F_MOUNT, add_mount, &build);
   if (error == 0) error = finish_root(&build);
