@@ -1,13 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-import { NotRunReporter } from "./tooling/conformance/src/not-run-reporter.ts";
-import { linuxDriverMissing } from "./tooling/linux-driver-missing.ts";
+import { madeUpUser } from "./tooling/conformance/src/made-up-user.ts";
+import { UsersReporter } from "./tooling/conformance/src/users-reporter.ts";
+import { linuxDriverMissing, linuxDriverMissingFor } from "./tooling/linux-driver-missing.ts";
 import { TallyReporter } from "./tooling/tally-reporter.ts";
 
 const conditions = ["@agentos/source", "node", "import", "default"];
 const tallyFile = process.env["AGENTOS_TALLY_FILE"];
 
 const missing = linuxDriverMissing();
+const missingForOthers = linuxDriverMissingFor(madeUpUser());
 /** What makes real VMs through the linux driver. */
 const needsLinux = [
   "apps/cli/test/**/*.e2e.test.ts",
@@ -17,12 +19,14 @@ const needsLinux = [
   "tooling/conformance/test/scenarios/**",
   "tooling/documents/test/examples-run.e2e.test.ts",
 ];
+/** What root does as somebody else. */
+const needsOthers = ["tooling/conformance/test/made-up-user/**"];
 
 export default defineConfig({
   test: {
     reporters: [
       "default",
-      ...(missing === undefined ? [] : [new NotRunReporter(missing)]),
+      new UsersReporter({ missing, missingForOthers }),
       ...(tallyFile === undefined ? [] : [new TallyReporter(tallyFile)]),
     ],
     projects: [
@@ -41,9 +45,13 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["{packages,apps,tooling,examples}/*/test/**/*.e2e.test.ts"],
-          exclude: ["**/node_modules/**", ...(missing === undefined ? [] : needsLinux)],
-          // Real processes: one file at a time, after the unit project.
-          fileParallelism: false,
+          exclude: [
+            "**/node_modules/**",
+            ...(missing === undefined ? [] : needsLinux),
+            ...(missingForOthers === undefined ? [] : needsOthers),
+          ],
+          // Real processes, which mostly wait: after the unit project, as many on any machine.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 60_000,

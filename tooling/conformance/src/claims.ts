@@ -10,6 +10,9 @@ export interface Claim {
   readonly checks: boolean;
 }
 
+/** The tests that run as each kind of user. */
+export const SCENARIOS = "tooling/conformance/test/scenarios/";
+
 const TEST_FILES = "{packages,apps,tooling,examples}/*/test/**/*.test.ts";
 const TEST_CALL = /^[ \t]*(?:test|it)(?:\.\w+(?:\([^)]*\))?)*\(\s*(["'`])(.*?)\1/gm;
 const CHECK = /\bexpect\w*[.(<]|\bassert\w*[.(]/;

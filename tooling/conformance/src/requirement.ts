@@ -6,6 +6,8 @@ export interface Requirement {
   readonly statement: string;
   /** The driver without which it can't be tried. */
   readonly needs?: "linux";
+  /** What holds instead when the sidecar's user is not root. Default: the same. */
+  readonly ordinaryUser?: string;
 }
 
 /** Rows of one source, as `id: statement`. */

@@ -1,5 +1,6 @@
 import type { Requirement } from "./requirement.ts";
 import { adoption } from "./requirements/adoption.ts";
+import { asOrdinaryUser } from "./requirements/as-ordinary-user.ts";
 import { badInput } from "./requirements/bad-input.ts";
 import { controlPlane } from "./requirements/control-plane.ts";
 import { documents } from "./requirements/documents.ts";
@@ -10,8 +11,7 @@ import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
 
-/** Every behaviour that AgentOS promises so far. */
-export const requirements: readonly Requirement[] = [
+const all: readonly Requirement[] = [
   ...sidecarHandle,
   ...controlPlane,
   ...isolation,
@@ -24,3 +24,9 @@ export const requirements: readonly Requirement[] = [
   ...badInput,
   ...documents,
 ];
+
+/** Every behaviour that AgentOS promises so far. */
+export const requirements: readonly Requirement[] = all.map((requirement) => {
+  const ordinaryUser = asOrdinaryUser[requirement.id];
+  return ordinaryUser === undefined ? requirement : { ...requirement, ordinaryUser };
+});

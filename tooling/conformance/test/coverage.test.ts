@@ -2,8 +2,9 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { readClaims } from "../src/claims.ts";
+import { readClaims, SCENARIOS } from "../src/claims.ts";
 import { requirements } from "../src/requirements.ts";
+import { asOrdinaryUser, asRunnerOnly } from "../src/requirements/as-ordinary-user.ts";
 
 const claims = readClaims(join(import.meta.dirname, "../../.."));
 const claimed = new Set(claims.filter(({ checks }) => checks).flatMap(({ ids }) => ids));
@@ -28,4 +29,13 @@ test("each claimed id is a requirement", () => {
 
 test("a claim without a check is told apart", () => {
   expect(claims.filter(({ checks }) => !checks).map(({ title }) => title)).toEqual([]);
+});
+
+test("what needs the linux driver is tried as both kinds of user", () => {
+  const tried = new Set(
+    claims.filter(({ file }) => file.startsWith(SCENARIOS)).flatMap(({ ids }) => ids),
+  );
+  const linux = requirements.filter(({ needs }) => needs === "linux").map(({ id }) => id);
+  expect(linux.filter((id) => !tried.has(id))).toEqual(Object.keys(asRunnerOnly));
+  expect(Object.keys(asOrdinaryUser).filter((id) => !linux.includes(id))).toEqual([]);
 });

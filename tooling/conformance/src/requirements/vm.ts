@@ -10,7 +10,6 @@ export const vm = rows(
     "exec.cancel": "an aborted exec says cancelled, and its processes are gone",
     "exec.truncated": "output past maxOutputBytes is dropped and said",
     "exec.stdin": "stdin arrives whole and ends",
-    "exec.once": "a repeated process id starts nothing twice",
     "exec.background": "exec returns though a background child holds the pipe",
     "spawn.streams": "a spawned process is read, written, signalled and waited for",
     "spawn.back-pressure": "an unread stream stops its program, not its neighbours",
@@ -31,7 +30,7 @@ export const vm = rows(
     "vm.info": "info() tells id, driver, isolation, limits and sidecar",
   },
   "linux",
-);
+).concat(rows("VMs", { "exec.once": "a repeated process id starts nothing twice" }));
 
 /** Sharing, losing and finding sidecars. */
 export const lifecycle = rows(

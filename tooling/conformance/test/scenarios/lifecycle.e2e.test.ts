@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { AgentOs } from "@agentos/client";
@@ -10,7 +11,7 @@ import { filesIn, hasNoStraySocket, processesWith, until, useWorld } from "./wor
 
 const world = useWorld();
 const PROGRAM = join(import.meta.dirname, "program.ts");
-const COMMAND = join(import.meta.dirname, "../../../../apps/cli/dist/main.js");
+const COMMAND = createRequire(import.meta.url).resolve("@agentos/cli/dist/main.js");
 
 interface Line {
   sidecarPid: number;

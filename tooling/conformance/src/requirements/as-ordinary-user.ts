@@ -1,0 +1,23 @@
+/**
+ * What of a behaviour can't hold when the sidecar's user is not root, and what holds instead. Each
+ * id's scenario checks the one or the other, by what the VM says of itself.
+ */
+export const asOrdinaryUser: Readonly<Record<string, string>> = {
+  "limits.memory":
+    "without a cgroup of the user's own memoryBytes is none: the bomb gets its memory, and nothing is told",
+  "limits.cpus": "without a cgroup of the user's own cpus is none: the program gets a processor",
+  "limits.pids": "held by RLIMIT_NPROC without a cgroup, which tells of no hit",
+  "limits.required": "memoryBytes and cpus are refused where there is no cgroup of the user's own",
+  "limits.stats":
+    "without a cgroup memoryBytes is the sum of the processes' resident memory, and cpuMs is null",
+  "limits.dispose": "there is no cgroup to leave where none could be made",
+  "hole.1": "the VM's user is the sidecar's, or one of its subordinate ids; never host uid 0",
+  "hole.7": "a directory of the user's own is mounted as it is, not by mapOwner",
+  "mount.read-only": "a directory of the user's own is mounted as it is, not by mapOwner",
+  "mount.read-write": "a directory of the user's own is mounted as it is, not by mapOwner",
+};
+
+/** Ids of the linux driver that run only as whoever runs the tests, and why. */
+export const asRunnerOnly: Readonly<Record<string, string>> = {
+  "docs.run": "the pages' programs are compiled in the clone",
+};

@@ -1,0 +1,99 @@
+import { globSync } from "node:fs";
+import {
+  constants,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { execa } from "execa";
+
+import { ThirdParty } from "./third-party.ts";
+
+const WORKSPACE = join(import.meta.dirname, "../../../..");
+/** What the scenarios read beside the packages. */
+const TEST_FILES = ["tooling/conformance/test", "tooling/conformance/probe", "docs"];
+
+/** The packed packages, installed in a folder of their own that everybody can read, with the scenarios and what runs them. */
+export class Installation implements AsyncDisposable {
+  readonly directory: string;
+  /** The Node that runs here: the tests' own may be where only this user can go. */
+  readonly node: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+    this.node = join(directory, "bin/node");
+  }
+
+  static async make(): Promise<Installation> {
+    const made = new Installation(await mkdtemp(join(tmpdir(), "aos-user-")));
+    try {
+      await made.#fill();
+      return made;
+    } catch (error) {
+      await made[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** A folder that only `user` can enter. */
+  async home(user: number): Promise<string> {
+    const home = join(this.directory, "home");
+    await mkdir(home, { mode: 0o700 });
+    await execa("chown", [`${user}:${user}`, home]);
+    return home;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #fill(): Promise<void> {
+    const { directory } = this;
+    await mkdir(join(directory, "bin"));
+    await copyFile(process.execPath, this.node, constants.COPYFILE_FICLONE);
+    const thirdParty = new ThirdParty(directory);
+    await thirdParty.link(directory, "vitest", join(WORKSPACE, "node_modules"));
+    for (const { name, origin } of await publishedPackages()) {
+      const place = join(directory, "node_modules", name);
+      await this.#install(name, place);
+      await thirdParty.provide(place, join(place, "package.json"), origin);
+    }
+    for (const path of TEST_FILES) {
+      await cp(join(WORKSPACE, path), join(directory, path), { recursive: true });
+    }
+    await writeFile(join(directory, "package.json"), '{"type":"module"}\n');
+    await execa("chmod", ["-R", "a+rX,go-w", directory]);
+  }
+
+  async #install(name: string, place: string): Promise<void> {
+    const packed = join(this.directory, "packed");
+    const pack = ["--filter", name, "pack", "--pack-destination", packed];
+    await execa("pnpm", pack, { cwd: WORKSPACE, preferLocal: true, localDir: WORKSPACE });
+    const [, short = name] = name.split("/");
+    const tarball = (await readdir(packed)).find((file) => file.includes(`-${short}-`));
+    if (tarball === undefined) throw new Error(`expected a tarball of ${name} in ${packed}`);
+    await mkdir(place, { recursive: true });
+    await execa("tar", ["-xzf", join(packed, tarball), "--strip-components=1", "-C", place]);
+  }
+}
+
+/** Every package of the workspace that is not private, and its folder. */
+async function publishedPackages(): Promise<Array<{ name: string; origin: string }>> {
+  const manifests = await Promise.all(
+    globSync("{packages,apps}/*/package.json", { cwd: WORKSPACE }).map(async (path) => {
+      const origin = join(WORKSPACE, dirname(path));
+      const text = await readFile(join(WORKSPACE, path), "utf8");
+      const { name, private: isPrivate }: { name: string; private?: boolean } = JSON.parse(text);
+      return { name, origin, isPrivate };
+    }),
+  );
+  return manifests.filter(({ isPrivate }) => isPrivate !== true);
+}
