@@ -1,0 +1,9 @@
+/** The value of a JSON text; undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: the answer, or the journal's reader, says so.
+    return undefined;
+  }
+}
