@@ -1,59 +1,19 @@
-// Compiles native/*.c into dist/vmd-linux-<arch>, a static program without dependencies.
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+// Compiles native/*.c into dist/vmd-linux-ARCH, a static program without dependencies, and says beside it what it was
+// made of and by. `build-vmd.mjs` builds this machine's own, `build-vmd.mjs arm64` that of another.
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
-import { execa } from "execa";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
-const native = join(root, "native");
-const flags = [
-  "-static",
-  "-O2",
-  "-std=gnu11",
-  "-Wall",
-  "-Wextra",
-  "-Werror",
-  "-fno-strict-aliasing",
-  "-fstack-protector-strong",
-  "-D_FORTIFY_SOURCE=2",
-];
-const [compiler = "cc", ...compilerArgs] = (process.env["CC"] || "cc").split(/\s+/).filter(Boolean);
-
-/** @param {string[]} args */
-function compile(args) {
-  return execa(compiler, [...compilerArgs, ...flags, ...args], { reject: false, all: true });
-}
-
-/** Every file below native/ but its tests, and the folders too: a deletion only shows there. */
-async function inputs() {
-  const entries = await readdir(native, { recursive: true }).catch(() => []);
-  const sources = entries.filter((name) => !/^test(\/|$)/.test(name)).toSorted();
-  const files = ["native", "scripts/build-vmd.mjs", "package.json"];
-  return [...files, ...sources.map((name) => join("native", name))].map((name) => join(root, name));
-}
-
-/** @param {string} output @param {string[]} files */
-async function isFresh(output, files) {
-  const built = await stat(output).catch(() => undefined);
-  if (built === undefined) return false;
-  const changes = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs));
-  return changes.every((changedAt) => changedAt < built.mtimeMs);
-}
-
-/** Whether a program of one line compiles and links: tells a missing tool from faulty sources. */
-async function canCompile() {
-  const folder = await mkdtemp(join(tmpdir(), "vmd-probe-"));
-  try {
-    const source = join(folder, "probe.c");
-    await writeFile(source, "int main(void) { return 0; }\n");
-    const { failed } = await compile(["-o", join(folder, "probe"), source]);
-    return !failed;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+import { compile, compilerRemedy, compilerWords, probeCompiler } from "./vmd-compiler.mjs";
+import {
+  ARCHITECTURES,
+  expectedProvenance,
+  NATIVE,
+  readProvenance,
+  sha256Of,
+  vmdPath,
+  vmdSources,
+} from "./vmd-provenance.mjs";
 
 /** Whether a build without the program is a failure. */
 function isRequired() {
@@ -61,39 +21,57 @@ function isRequired() {
   return switches.some((value) => !["", "0", "false"].includes(value ?? ""));
 }
 
-/** Builds the program, and returns the exit status. */
-async function main() {
-  if (process.platform !== "linux") return 0;
-  if (process.arch !== "x64" && process.arch !== "arm64") {
-    console.log(`vmd: no build for ${process.arch}; the linux driver will be unavailable`);
-    return isRequired() ? 1 : 0;
-  }
-  const files = await inputs();
-  const sources = files.filter((file) => /\/native\/[^/]+\.c$/.test(file));
-  if (sources.length === 0) {
-    console.log("vmd: native/ holds no .c file yet, nothing to compile");
-    return 0;
-  }
-  const output = join(root, "dist", `vmd-linux-${process.arch}`);
-  if (await isFresh(output, files)) return 0;
-  if (!(await canCompile())) {
-    await rm(output, { force: true });
-    console.log(
-      `vmd: no C compiler (${compiler}) or no static libc; the linux driver will be unavailable`,
+/** Whether the binary is there and was made of and by the same. @param {string} path @param {object} expected */
+async function isFresh(path, expected) {
+  const found = await readProvenance(path).catch(() => undefined);
+  const built = await stat(path).catch(() => undefined);
+  if (found === undefined || built === undefined) return false;
+  return isDeepStrictEqual(found, { ...expected, sha256: await sha256Of(path) });
+}
+
+/** Builds for `arch`, and returns the exit status. @param {string} arch @param {boolean} required */
+async function build(arch, required) {
+  const output = vmdPath(arch);
+  const words = compilerWords(arch);
+  const compiler = await probeCompiler(words);
+  if (compiler === undefined) {
+    await Promise.all([output, `${output}.json`].map((path) => rm(path, { force: true })));
+    const remedy = compilerRemedy(arch);
+    console.error(
+      `vmd: "${words.join(" ")}" makes no static program for linux-${arch}, so there is none: ${remedy}`,
     );
-    return isRequired() ? 1 : 0;
+    return required ? 1 : 0;
   }
-  await mkdir(join(root, "dist"), { recursive: true });
+  const provenance = await expectedProvenance(arch, compiler);
+  if (await isFresh(output, provenance)) return 0;
+  await mkdir(dirname(output), { recursive: true });
   // Renamed at the end, so that nobody starts half a program.
   const unfinished = `${output}.${process.pid}`;
-  const { failed, all } = await compile(["-o", unfinished, ...sources]);
+  const sources = (await vmdSources()).filter((name) => name.endsWith(".c"));
+  const { failed, all } = await compile(words, ["-o", unfinished, ...sources], NATIVE);
   if (all) console.error(all);
   if (failed) {
     await rm(unfinished, { force: true });
     return 1;
   }
+  const built = { ...provenance, sha256: await sha256Of(unfinished) };
+  await writeFile(`${unfinished}.json`, `${JSON.stringify(built, null, 2)}\n`);
+  await rename(`${unfinished}.json`, `${output}.json`);
   await rename(unfinished, output);
   return 0;
+}
+
+async function main() {
+  const [asked] = process.argv.slice(2);
+  if (asked !== undefined) {
+    if (ARCHITECTURES.includes(asked)) return await build(asked, true);
+    console.error(`vmd: expected one of ${ARCHITECTURES.join(", ")}, got ${asked}`);
+    return 1;
+  }
+  if (process.platform !== "linux") return 0;
+  if (ARCHITECTURES.includes(process.arch)) return await build(process.arch, isRequired());
+  console.error(`vmd: no build for ${process.arch}; the linux driver will be unavailable`);
+  return isRequired() ? 1 : 0;
 }
 
 process.exitCode = await main();

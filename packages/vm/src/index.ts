@@ -1,3 +1,3 @@
 export type { LinuxDriverOptions } from "./linux/driver-options.ts";
 export { LinuxDriver } from "./linux/linux-driver.ts";
-export { vmdFileName } from "./vmd-file-name.ts";
+export { vmdFileName } from "./vmd-names.ts";

@@ -7,6 +7,7 @@ import { documents } from "./requirements/documents.ts";
 import { isolation } from "./requirements/isolation.ts";
 import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
+import { packages } from "./requirements/packages.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
@@ -23,6 +24,7 @@ const all: readonly Requirement[] = [
   ...limits,
   ...badInput,
   ...documents,
+  ...packages,
 ];
 
 /** Every behaviour that AgentOS promises so far. */

@@ -4,6 +4,7 @@ import type { DriverReport } from "@agentos/protocol";
 import { execa } from "execa";
 
 import type { VmCgroups } from "../cgroup/vm-cgroup.ts";
+import { LINK_VERSION } from "../link/link-kinds.ts";
 import { linuxLimits } from "./limits.ts";
 
 const PROBE_MS = 10_000;
@@ -49,10 +50,14 @@ async function runProbe(vmd: string): Promise<"ok" | Obstacle> {
   if (answer === undefined || failed) {
     return { reason: `vmd probe gave no answer: ${shortMessage ?? "unknown output"}` };
   }
-  return answer === "ok" ? "ok" : await obstacleOf(answer.step, answer.errno);
+  return answer === "ok" || "reason" in answer
+    ? answer
+    : await obstacleOf(answer.step, answer.errno);
 }
 
-function parseAnswer(text: string): "ok" | { step: string; errno: string } | undefined {
+type ProbeAnswer = "ok" | Obstacle | { step: string; errno: string };
+
+function parseAnswer(text: string): ProbeAnswer | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -61,10 +66,16 @@ function parseAnswer(text: string): "ok" | { step: string; errno: string } | und
     return undefined;
   }
   if (typeof value !== "object" || value === null || !("ok" in value)) return undefined;
-  if (value.ok === true) return "ok";
+  if (value.ok === true) return "link" in value ? speaking(value.link) : undefined;
   if (!("step" in value) || !("errno" in value)) return undefined;
   const { step, errno } = value;
   return typeof step === "string" && typeof errno === "string" ? { step, errno } : undefined;
+}
+
+/** A VM's hello would refuse any other version. */
+function speaking(link: unknown): "ok" | Obstacle {
+  if (link === LINK_VERSION) return "ok";
+  return { reason: `vmd speaks version ${String(link)} of the link, expected ${LINK_VERSION}` };
 }
 
 /** What the failure of a step means here. */

@@ -20,4 +20,9 @@ export const asOrdinaryUser: Readonly<Record<string, string>> = {
 /** Ids of the linux driver that run only as whoever runs the tests, and why. */
 export const asRunnerOnly: Readonly<Record<string, string>> = {
   "docs.run": "the pages' programs are compiled in the clone",
+  "vmd.refuses": "packing makes no VM",
+  "vmd.cross": "building makes no VM",
+  "vmd.reproducible": "building makes no VM",
+  "vmd.provenance": "packing makes no VM",
+  "vmd.hello": "the hello is the same for both",
 };
