@@ -30,6 +30,12 @@ export type { LogChannel, LogChunk, LogOptions } from "./process/read-log.ts";
 export type { SpawnOptions } from "./process/spawn.ts";
 export type { VmProcess } from "./process/vm-process.ts";
 export type { AgentOsSidecar } from "./sidecar/agent-os-sidecar.ts";
+export {
+  makeWithParents,
+  prepareRuntimeDirectory,
+  runtimeDirectory,
+  stateDirectory,
+} from "./sidecar/runtime-directory.ts";
 export { disposeSharedSidecars } from "./sidecar/shared-sidecars.ts";
 export type { SidecarConfiguration } from "./sidecar/sidecar-configuration.ts";
 export { decodeSidecarState, encodeSidecarState } from "./sidecar/sidecar-state.ts";

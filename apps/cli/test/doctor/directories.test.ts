@@ -32,7 +32,7 @@ test("a runtime directory that others can enter", async () => {
   expect((await find(directory)).runtime).toEqual({
     path: directory,
     usable: false,
-    reason: "expected mode 0700, got 0755",
+    reason: "expected mode 0700, got mode 0755",
     remedy: `chmod 700 ${directory}`,
   });
 });

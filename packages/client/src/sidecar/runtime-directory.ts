@@ -1,29 +1,31 @@
 import { createHash } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { AgentOsError, PROTOCOL_VERSION } from "@agentos/protocol";
 
-/** A unix socket's path has 107 bytes; this much of it is left to what a sidecar puts into its folder. */
-const FOLDER_MAX_BYTES = 67;
+/** A unix socket's path has 107 bytes; the rest of it is for what a sidecar puts below. */
+const RUNTIME_MAX_BYTES = 52;
 const HASH_CHARACTERS = 12;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Where sockets and discovery files go: the option, AGENTOS_RUNTIME_DIR, XDG_RUNTIME_DIR/agentos, else a folder of this user below the temporary one. */
-export function runtimeDirectory(option: string | undefined): string {
-  const set = option ?? given("AGENTOS_RUNTIME_DIR");
+export function runtimeDirectory(option?: string, env: Environment = process.env): string {
+  const set = option ?? given(env, "AGENTOS_RUNTIME_DIR");
   if (set !== undefined) return set;
-  const xdg = given("XDG_RUNTIME_DIR");
+  const xdg = given(env, "XDG_RUNTIME_DIR");
   // Not userInfo(): a user need not be in the password file.
   const user = process.geteuid?.() ?? "user";
   return xdg === undefined ? join(tmpdir(), `agentos-${user}`) : join(xdg, "agentos");
 }
 
 /** Where durable state goes: the option, AGENTOS_STATE_DIR, XDG_STATE_HOME/agentos, else ~/.local/state/agentos. */
-export function stateDirectory(option: string | undefined): string {
-  const set = option ?? given("AGENTOS_STATE_DIR");
+export function stateDirectory(option?: string, env: Environment = process.env): string {
+  const set = option ?? given(env, "AGENTOS_STATE_DIR");
   if (set !== undefined) return set;
-  return join(given("XDG_STATE_HOME") ?? join(homedir(), ".local", "state"), "agentos");
+  return join(given(env, "XDG_STATE_HOME") ?? join(homedir(), ".local", "state"), "agentos");
 }
 
 /** The folder of one pool or one explicit sidecar, the same for every program of the user that speaks this protocol. */
@@ -32,22 +34,50 @@ export function sidecarFolder(kind: "pool" | "explicit", name: string): string {
   return `${kind === "pool" ? "p" : "x"}-${hash.slice(0, HASH_CHARACTERS)}`;
 }
 
-/** Makes `folder` below `base`, both 0700. Rejects where one is another user's, open to others, or too long for a socket. */
+/** Makes `folder` below `base`, both 0700. Rejects as `prepareRuntimeDirectory` does. */
 export async function prepareFolder(base: string, folder: string): Promise<string> {
+  await prepareRuntimeDirectory(base);
   const path = join(base, folder);
-  const length = Buffer.byteLength(path);
-  if (length > FOLDER_MAX_BYTES) {
-    throw refused(
-      path,
-      `a path of at most ${FOLDER_MAX_BYTES} bytes, for a socket's has 107`,
-      `${length} bytes`,
-    );
-  }
-  await mkdir(base, { recursive: true, mode: 0o700 });
-  await assertPrivate(base);
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  await assertPrivate(path);
+  await makePrivate(path);
   return path;
+}
+
+/** Makes the directory, mode 0700, with its parents. Rejects with `INVALID_ARGUMENT` where that can't be done, or where it is another user's, open to others, or too long for a socket. */
+export async function prepareRuntimeDirectory(path: string): Promise<void> {
+  const length = Buffer.byteLength(path);
+  if (length > RUNTIME_MAX_BYTES) {
+    throw refused(path, `a path of at most ${RUNTIME_MAX_BYTES} bytes`, `${length} bytes`);
+  }
+  await makePrivate(path);
+}
+
+async function makePrivate(path: string): Promise<void> {
+  try {
+    await makeWithParents(path);
+  } catch (cause) {
+    const actual = cause instanceof Error ? cause.message : String(cause);
+    throw refused(path, "a directory that can be made", actual, cause);
+  }
+  await assertPrivate(path);
+}
+
+/** Makes a directory, mode 0700, and its parents; one that is there already will do. Not `recursive`: where a parent can't be made, as in /proc, Node's own tries for ever. */
+export async function makeWithParents(path: string): Promise<void> {
+  const code = await make(path).then(() => undefined, codeOf);
+  if (code === undefined) return;
+  if (code === "ENOENT" && dirname(path) !== path) await makeWithParents(dirname(path));
+  await make(path);
+}
+
+async function make(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    // Whether what is there will do is another question.
+    if (codeOf(error) !== "EEXIST") throw error;
+  });
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : "unknown";
 }
 
 async function assertPrivate(path: string): Promise<void> {
@@ -62,19 +92,21 @@ async function assertPrivate(path: string): Promise<void> {
   }
 }
 
-function given(name: string): string | undefined {
-  const value = process.env[name];
+function given(env: Environment, name: string): string | undefined {
+  const value = env[name];
   return value === undefined || value === "" ? undefined : value;
 }
 
-function refused(path: string, expected: string, actual: string): AgentOsError {
+function refused(
+  path: string,
+  expected: string,
+  actual: string,
+  cause?: unknown,
+): AgentOsError<"INVALID_ARGUMENT"> {
   return new AgentOsError(
     "INVALID_ARGUMENT",
     `runtime directory ${path}: expected ${expected}, got ${actual}`,
-    {
-      argument: "runtimeDirectory",
-      expected,
-      actual,
-    },
+    { argument: "runtimeDirectory", expected, actual },
+    { cause },
   );
 }

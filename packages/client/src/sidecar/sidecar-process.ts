@@ -30,12 +30,14 @@ type Child = ReturnType<typeof spawn>;
 export class SidecarProcess {
   readonly ready: Ready;
   readonly #child: Child;
+  readonly #isShared: boolean;
   #ending: Promise<void> | undefined;
 
   /** Starts one, or resolves with undefined where another of the pool is alive. Rejects with `SIDECAR_START_FAILED`; then the process is gone. */
   static async start(options: StartOptions): Promise<SidecarProcess | undefined> {
     const log = await SidecarLog.open(options.logPath);
     const child = spawn(options.mainPath, log.output, options.request.stateDirectory);
+    const isShared = options.request.pool !== undefined;
     try {
       child.stdin.write(encodeStartRequest(options.request));
       const deadlineMs = options.deadlineMs ?? DEFAULTS.sidecarStartMs;
@@ -49,9 +51,9 @@ export class SidecarProcess {
         await terminate(child);
         return undefined;
       }
-      return new SidecarProcess(child, reply, options.request.pool !== undefined);
+      return new SidecarProcess(child, reply, isShared);
     } catch (error) {
-      await terminate(child);
+      await abandon(child, isShared);
       throw startFailed(await reasonOf(child, error), await log.tail());
     } finally {
       await log.close();
@@ -60,6 +62,7 @@ export class SidecarProcess {
 
   private constructor(child: Child, ready: Ready, isShared: boolean) {
     this.#child = child;
+    this.#isShared = isShared;
     this.ready = ready;
     child.stdout.destroy();
     // A shared one outlives this program; an explicit one takes the end of its stdin as the end.
@@ -73,9 +76,9 @@ export class SidecarProcess {
     return this.#ending;
   }
 
-  /** Ends a sidecar that can't be used. Resolves when the process is gone. */
+  /** Ends a sidecar that can't be used; VMs of a pool wait for its next one. Resolves when the process is gone. */
   async kill(): Promise<void> {
-    await terminate(this.#child);
+    await abandon(this.#child, this.#isShared);
   }
 
   async #end(): Promise<void> {
@@ -116,6 +119,14 @@ function environment(stateDirectory: string): Record<string, string> {
   if (existsSync(stateDirectory))
     kept.push(["NODE_COMPILE_CACHE", join(stateDirectory, "compile-cache")]);
   return Object.fromEntries(kept);
+}
+
+/** Asked to end, a sidecar would end its VMs, and it may have taken over those of the pool's last one: those of a killed one wait for the next. */
+async function abandon(child: Child, isShared: boolean): Promise<void> {
+  if (!isShared) return await terminate(child);
+  child.nodeChildProcess.ref();
+  child.kill("SIGKILL");
+  await child;
 }
 
 async function terminate(child: Child): Promise<void> {

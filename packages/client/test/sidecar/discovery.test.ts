@@ -127,9 +127,24 @@ test("the runtime directory is refused where others may enter it, or it is a lin
     message: expect.stringContaining("expected a directory"),
   });
   await expect(prepareFolder(`/tmp/${"x".repeat(80)}`, "p-1")).rejects.toMatchObject({
-    message: expect.stringContaining("67 bytes"),
+    message: expect.stringContaining("52 bytes"),
   });
   expect(await prepareFolder(run, "p-2")).toBe(join(run, "p-2"));
+});
+
+test("a runtime directory that can't be made is refused, at once", async () => {
+  const file = join(directory.path, "file");
+  writeFileSync(file, "");
+  for (const path of ["/proc/no-such/run", join(file, "run"), "/proc/run"]) {
+    await expect(prepareFolder(path, "p-1")).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(/expected a directory that can be made, got E\w+/),
+      details: { argument: "runtimeDirectory" },
+    });
+  }
+  expect(await prepareFolder(join(directory.path, "a/b"), "p-1")).toBe(
+    join(directory.path, "a/b/p-1"),
+  );
 });
 
 test("directories come from the option, then the environment, then the system's own places", () => {

@@ -8,6 +8,8 @@ export const adoption = rows(
       "stdin that a killed sidecar had not passed on arrives, once, in order, and ends",
     "adopt.spawn": "a spawned process and a log are read, written and ended over the next sidecar",
     "adopt.create": "a create in the moment of the kill works",
+    "adopt.unreachable":
+      "a new sidecar that its client can't talk to is ended, and leaves the VMs that it took over to the next one",
     "adopt.once": "a request repeated after a kill runs nothing twice",
     "resume.transfer": "random cuts of the connection during transfers both ways change no byte",
     "resume.connection":

@@ -12,12 +12,16 @@ export class Pool implements AsyncDisposable {
   /** The handle on the pool's sidecar, whichever life of it. */
   async sidecar(): Promise<AgentOsSidecar> {
     if (this.#sidecar?.describe().state === "ready") return this.#sidecar;
-    this.#sidecar = await AgentOs.getSharedSidecar({
+    this.#sidecar = await AgentOs.getSharedSidecar(this.configuration);
+    return this.#sidecar;
+  }
+
+  get configuration(): { pool: string; runtimeDirectory: string; stateDirectory: string } {
+    return {
       pool: this.directory,
       runtimeDirectory: this.runtimeDirectory,
       stateDirectory: join(this.directory, "state"),
-    });
-    return this.#sidecar;
+    };
   }
 
   get runtimeDirectory(): string {

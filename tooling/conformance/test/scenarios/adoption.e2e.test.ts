@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { AgentOs, VmProcess } from "@agentos/client";
+import { AgentOs, type VmProcess } from "@agentos/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { cutTransfers } from "../chaos/cut-transfers.ts";
@@ -141,6 +142,28 @@ describe("a sidecar or a connection goes away", () => {
     await expect(sleeping.exited).rejects.toMatchObject({ code: "SIDECAR_LOST" });
     await expect(os.exec("true")).rejects.toMatchObject({ code: "SIDECAR_LOST" });
     await os.dispose();
+  });
+
+  test("[adopt.unreachable] a sidecar that can't be talked to is ended, and its VMs go to the next one", async () => {
+    const sidecar = await pool.sidecar();
+    const os = await AgentOs.create({ sidecar, name: "kept" });
+    const mark = `sleep ${6_000_000 + process.pid}`;
+    await os.spawn(mark, { output: "logged" });
+    await os.fs.writeFile("/workspace/file", "kept");
+    await os.dispose();
+    await pool.kill();
+    await sidecar.dispose();
+    const unreachable = await AgentOs.getSharedSidecar({
+      ...pool.configuration,
+      sidecarPath: join(import.meta.dirname, "unreachable-sidecar.mjs"),
+    });
+    await expect(unreachable.info()).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    const refused = pool.discoveredPid();
+    expect(() => process.kill(refused, 0)).toThrow("ESRCH");
+    await unreachable.dispose();
+    await using next = await AgentOs.attach("kept", { sidecar: await pool.sidecar() });
+    expect(await next.fs.readFile("/workspace/file", "utf8")).toBe("kept");
+    expect((await next.processes()).map(({ command }) => command)).toContain(mark);
   });
 
   test("a dispose while the sidecar is gone leaves nothing", async () => {
