@@ -12,6 +12,8 @@ const WORD_COUNT: Edit = {
   right: String.raw`return text.match(/\S+/g)?.length ?? 0;`,
 };
 
+const UNCLEAR = "I can't tell from the output whether the tests pass, and stop here.";
+
 /** The calls of a whole conversation after which the script gives up. */
 const MAX_CALLS = 60;
 
@@ -54,8 +56,9 @@ function nextStep(request: ModelRequest, edit: Edit): ReplyPart[] {
 }
 
 function readFaulty(request: ModelRequest, kit: ToolKit, edit: Edit): ReplyPart[] {
-  const { failed, failures, files } = readTestOutput(lastResult(request)?.text ?? "");
-  if (!failed) return [text("All tests pass. There is nothing to fix.")];
+  const { outcome, failures, files } = readTestOutput(lastResult(request)?.text ?? "");
+  if (outcome === "unclear") return [text(UNCLEAR)];
+  if (outcome === "passed") return [text("All tests pass. There is nothing to fix.")];
   const [test] = files;
   const count = failures === undefined ? "The tests fail" : `${failures} failing`;
   const also = test === undefined ? [] : [kit.view(test)];
@@ -81,8 +84,10 @@ function runAgain(request: ModelRequest, kit: ToolKit): ReplyPart[] {
 }
 
 function sumUp(request: ModelRequest, kit: ToolKit, edit: Edit): ReplyPart[] {
-  const { failed, passes } = readTestOutput(lastResult(request)?.text ?? "");
-  if (failed) return [text("The tests still fail. My edit was not enough, and I stop here.")];
+  const { outcome, passes } = readTestOutput(lastResult(request)?.text ?? "");
+  if (outcome === "unclear") return [text(UNCLEAR)];
+  if (outcome === "failed")
+    return [text("The tests still fail. My edit was not enough, and I stop here.")];
   const count = passes === undefined ? "All tests" : `All ${passes} tests`;
   const summary = `${count} pass. I changed one line of ${edit.path}: \`${edit.right}\``;
   const finish = kit.finish(summary);

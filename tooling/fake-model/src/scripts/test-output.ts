@@ -1,6 +1,7 @@
 /** What can be told from a test run's output. */
 export interface TestOutput {
-  readonly failed: boolean;
+  /** `unclear` when the output says nothing of it. */
+  readonly outcome: "passed" | "failed" | "unclear";
   readonly passes: number | undefined;
   readonly failures: number | undefined;
   /** The test files that it names, relative to the project. */
@@ -11,12 +12,18 @@ export interface TestOutput {
 export function readTestOutput(output: string): TestOutput {
   const failures = count(/[#ℹ] fail (\d+)/.exec(output));
   const passes = count(/[#ℹ] pass (\d+)/.exec(output));
-  const failed =
-    failures === undefined
-      ? /\bnot ok\b|\bFAIL\b|npm (?:ERR|error)|exit(?:ed with)? code:? [1-9]/i.test(output)
-      : failures > 0;
   const files = output.matchAll(/\btests?\/[\w./-]+\.[cm]?[jt]s\b/g);
-  return { failed, passes, failures, files: [...new Set([...files].map(([path]) => path))] };
+  return {
+    outcome: outcomeOf(output, failures),
+    passes,
+    failures,
+    files: [...new Set([...files].map(([path]) => path))],
+  };
+}
+
+function outcomeOf(output: string, failures: number | undefined): TestOutput["outcome"] {
+  if (failures !== undefined) return failures > 0 ? "failed" : "passed";
+  return /\bnot ok\b|\bFAIL\b|npm (?:ERR|error)/i.test(output) ? "failed" : "unclear";
 }
 
 function count(match: RegExpExecArray | null): number | undefined {

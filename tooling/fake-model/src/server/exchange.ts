@@ -29,8 +29,15 @@ export class Exchange {
     return this.response.writableFinished ? "finished" : "aborted";
   }
 
-  /** Cuts the connection; a client sees all that was written before, then a reset. */
+  /** Closes the connection in the middle; the client sees all that was written before. */
   cut(): void {
+    this.#cut = true;
+    // A reset would take from the client what it has not read yet.
+    this.request.socket.destroySoon();
+  }
+
+  /** Resets the connection; what the client has not read yet is lost to it. */
+  reset(): void {
     this.#cut = true;
     this.request.socket.resetAndDestroy();
   }

@@ -147,7 +147,7 @@ export class RequestHandler {
       case "hang":
         return await exchange.untilClosed();
       case "reset":
-        return exchange.cut();
+        return exchange.reset();
       case "body":
         exchange.response.writeHead(fault.status, { "content-type": fault.contentType });
         return await writer.write(fault.body);
