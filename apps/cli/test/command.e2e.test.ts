@@ -216,7 +216,7 @@ describe("Ctrl-C in the middle", () => {
     command.kill("SIGINT");
     const { exitCode } = await command.ended;
     expect(exitCode).toBe(130);
-    expect(await listedVms()).toBe('{"vms":[]}');
+    expect(await listedVms()).toBe('{"running":true,"vms":[]}');
   });
 
   test("lets a guest that catches it end by itself", async () => {
@@ -235,7 +235,7 @@ describe("Ctrl-C in the middle", () => {
     await waitForOutput(command.stdout, "no");
     command.kill("SIGINT");
     expect((await command.ended).exitCode).toBe(130);
-    expect(await listedVms()).toBe('{"vms":[]}');
+    expect(await listedVms()).toBe('{"running":true,"vms":[]}');
   });
 
   test("SIGTERM is passed on too", async () => {
@@ -257,6 +257,6 @@ describe("Ctrl-C in the middle", () => {
     await once(command.stdout, "data");
     command.stdout.destroy();
     expect((await command.ended).exitCode).toBe(141);
-    expect(await listedVms()).toBe('{"vms":[]}');
+    expect(await listedVms()).toBe('{"running":true,"vms":[]}');
   });
 });

@@ -29,7 +29,7 @@ test("the demo sees one test fail, fixes it from outside, and sees all pass", as
   expect(stdout).toMatch(/Summary\n(?: {2}[a-zA-Z ]+ {2,}[\d.]+ m?s\n)+$/);
   // The clone is as it was.
   expect(await readFile(`${project}/${DEMO_FIX.path}`, "utf8")).toContain(DEMO_FIX.wrong);
-  expect(await agentos.json(["ps"])).toEqual({ vms: [] });
+  expect(await agentos.json(["ps"])).toEqual({ running: true, vms: [] });
 });
 
 test("a second demo finds the sidecar, and with --json prints a line per event", async () => {

@@ -21,7 +21,7 @@ test("where VMs can be made, doctor says what holds and exits with 0", async () 
     directories: { state: { path: agentos.env["AGENTOS_STATE_DIR"], usable: true } },
     drivers: [{ driver: "linux", available: true, limits: { pids: { enforcement: "hard" } } }],
   });
-  expect(await agentos.json(["ps"])).toEqual({ vms: [] });
+  expect(await agentos.json(["ps"])).toEqual({ running: true, vms: [] });
 });
 
 test("where none can be made, it says why and what to do, and exits with 1", async () => {

@@ -47,7 +47,7 @@ test("pools are apart", async () => {
   ]);
   expect(pidOf(first)).not.toBe(pidOf(second));
   await agentos.run(["run", "--pool", "other", "--no-copy", "--name", "a", "--", "true"]);
-  expect(await agentos.json(["ps"])).toEqual({ vms: [] });
+  expect(await agentos.json(["ps"])).toEqual({ running: true, vms: [] });
   expect(await agentos.json(["ps", "--pool", "other"])).toMatchObject({ vms: [{ name: "a" }] });
 });
 

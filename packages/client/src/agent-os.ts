@@ -49,10 +49,24 @@ export class AgentOs implements AsyncDisposable {
     return new AgentOs(core, await core.attach(nameOrVmId, mode, signal));
   }
 
-  /** The user's VMs on a sidecar, which is started where none is alive: it knows what an earlier one left. */
+  /**
+   * Ends a VM for good by name or id, its files too, whoever holds it. False: it had ended before. Rejects with
+   * `NOT_FOUND` where there never was one.
+   */
+  static async end(nameOrVmId: string, options: SidecarChoice = {}): Promise<boolean> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    const { ended } = await chosen(pool, sidecar).use(
+      (connection) => connection.request("vm.end", { vm: nameOrVmId }, { signal }),
+      signal,
+    );
+    return ended;
+  }
+
+  /** The user's VMs on a sidecar. None is started where none is alive, unless one was killed: the next one takes over what it left. */
   static async list(options: SidecarChoice = {}): Promise<VmInfo[]> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
     const core = chosen(pool, sidecar);
+    if (!(await core.mayHaveVms())) return [];
     const { vms } = await core.use(
       (connection) => connection.request("vm.list", {}, { signal }),
       signal,
@@ -148,6 +162,13 @@ export class AgentOs implements AsyncDisposable {
   /** What a logged process wrote, from the oldest bytes kept to its end. */
   logs(processId: string, options: LogOptions = {}): AsyncIterable<LogChunk> {
     return readLog(this.#lease.admin, processId, options);
+  }
+
+  /** Ends the VM for good, its files too, whoever else holds it. Rejects with `FENCED` where another holder took it over. Ended already: nothing happens. */
+  async end(): Promise<void> {
+    const { admin } = this.#lease;
+    const { fence } = admin.scope;
+    await admin.end(fence);
   }
 
   /** Gives the VM back; an unnamed one ends with its last lease. Harmless to repeat. */

@@ -25,7 +25,7 @@ export type {
   TextExecOptions,
 } from "./process/exec-options.ts";
 export type { InputSource } from "./process/input-stream.ts";
-export type { ProcessEnd, ProcessOutcome } from "./process/process-end.ts";
+export type { ProcessEnd, ProcessOutcome, ReachedLimit } from "./process/process-end.ts";
 export type { LogChannel, LogChunk, LogOptions } from "./process/read-log.ts";
 export type { SpawnOptions } from "./process/spawn.ts";
 export type { VmProcess } from "./process/vm-process.ts";

@@ -1,6 +1,7 @@
 import type { OutputMode, Signal, SignalScope } from "@agentos/protocol";
 
 import type { FrameSource } from "./frame-sink.ts";
+import type { LimitHit } from "./vm-driver.ts";
 
 export interface ProcessRequest {
   processId: string;
@@ -18,6 +19,8 @@ export interface VmProcessExit {
   exitCode: number | null;
   signal: string | null;
   timedOut: boolean;
+  /** The VM's limit that it was killed at. */
+  limit?: LimitHit;
   stdoutBytes: number;
   stderrBytes: number;
   stdoutOpen: boolean;

@@ -58,6 +58,7 @@ export const ERROR_CODES = {
       dest: text.optional(),
     }),
   },
+  FORBIDDEN: { retryable: false, details: z.object({ operation: text, user: text }) },
   FRAME_TOO_LARGE: { retryable: false, details: z.object({ limit: count, actual: count }) },
   IMAGE_NOT_FOUND: { retryable: false, details: z.object({ image: text, known: z.array(text) }) },
   INTERNAL: { retryable: false, details: z.object({ reason: text.optional() }) },

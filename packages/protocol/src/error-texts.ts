@@ -66,6 +66,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "A file operation in the VM failed. `errno` is on the error, as on Node's own.",
     remedy: "As for the errno: `ENOENT`, `EACCES`, `ENOSPC` and so on.",
   },
+  FORBIDDEN: {
+    when: "The key is valid, but its user may not do this: it is the sidecar's owner's to decide.",
+    remedy: "Ask with a key of the sidecar's owner.",
+  },
   FRAME_TOO_LARGE: {
     when: "One message is larger than the connection's `maxFrameBytes`.",
     remedy: "Send bulk data as a file or a stream, or ask for less at once.",

@@ -5,7 +5,7 @@ import { ProcessExit } from "./process.ts";
 import { LimitName } from "./vm.ts";
 
 /** Why a VM is gone. */
-export const VmEndReason = z.enum(["released", "expired", "died", "shutdown"]);
+export const VmEndReason = z.enum(["released", "expired", "ended", "died", "shutdown"]);
 export type VmEndReason = z.infer<typeof VmEndReason>;
 
 /** Every event that a sidecar sends, to the connections that hold a lease on what it is about. */

@@ -41,6 +41,7 @@ export {
   ProcessStart,
   ProcessStarted,
   ProcessSummary,
+  ReachedLimit,
   Signal,
   SIGNALS,
   SignalScope,

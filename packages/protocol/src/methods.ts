@@ -106,6 +106,14 @@ export const METHODS = {
     }),
     result: LeasedVm,
   },
+  "vm.end": {
+    scope: "user",
+    summary:
+      "End a VM by id or name, with its files, whoever holds it. With a fence: only where that is current. Ended already: nothing happens.",
+    params: z.object({ vm: z.string().min(1).max(64), fence: Fence.optional() }),
+    /** `ended` false: it had ended before. */
+    result: z.object({ vmId: VmId, ended: z.boolean() }),
+  },
   "vm.list": {
     scope: "user",
     summary: "The user's VMs.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 import { Id, StreamId, VmPath } from "./ids.ts";
-import { Environment, VmScope } from "./vm.ts";
+import { Environment, LimitName, VmScope } from "./vm.ts";
 
 /** `piped`: one reader, back-pressure. `logged`: a ring of the last bytes, many readers. */
 export const OutputMode = z.enum(["piped", "logged"]);
@@ -37,14 +37,27 @@ export const ProcessStart = VmScope.extend({
 });
 export type ProcessStart = z.infer<typeof ProcessStart>;
 
-export const Outcome = z.enum(["exited", "signaled", "timed_out", "cancelled", "unknown"]);
+export const Outcome = z.enum([
+  "exited",
+  "signaled",
+  "timed_out",
+  "cancelled",
+  "limited",
+  "unknown",
+]);
 export type Outcome = z.infer<typeof Outcome>;
+
+/** A limit of the VM that a process came up against, and its value. */
+export const ReachedLimit = z.object({ name: LimitName, value: z.number() });
+export type ReachedLimit = z.infer<typeof ReachedLimit>;
 
 export const ProcessExit = z.object({
   processId: Id,
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   outcome: Outcome,
+  /** With `limited`: what ended it. */
+  limit: ReachedLimit.optional(),
   /** Bytes written until the process ended. */
   stdoutBytes: z.int(),
   stderrBytes: z.int(),

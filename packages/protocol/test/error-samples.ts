@@ -13,6 +13,7 @@ export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
   DRIVER_UNAVAILABLE: { driver: "linux", reason: "r", remedy: "m" },
   FENCED: { vmId: "x", fence: 1, currentFence: 2 },
   FILE_SYSTEM: { errno: "ENOENT", syscall: "rename", path: "/a", dest: "/b" },
+  FORBIDDEN: { operation: "sidecar.keep", user: "x" },
   FRAME_TOO_LARGE: { limit: 1, actual: 2 },
   IMAGE_NOT_FOUND: { image: "x", known: ["host"] },
   INTERNAL: { reason: "r" },

@@ -48,6 +48,8 @@ export const BOUNDS = {
   readProcessesPerVm: 256,
   /** How long it keeps them at least: their answers have left by then. */
   readProcessMs: 500,
+  /** How long a VM whose time is over waits for the readers of its last output. */
+  lastOutputMs: 2_000,
   /** Log bytes that wait for a stderr that nobody reads; the rest is dropped. */
   logBytes: MIB,
 } as const;

@@ -31,7 +31,7 @@ bool valid_path(const char *path);
 
 /* spawner.c */
 int spawner_run(const char *socket_path);
-enum event_source { ON_LISTENER, ON_SIGNAL, ON_STDIN, ON_PENDING, ON_WATCHER, ON_REPORT };
+enum event_source { ON_LISTENER, ON_SIGNAL, ON_STDIN, ON_PENDING, ON_WATCHER, ON_REPORT, ON_MEMORY };
 int spawner_poll(int fd, uint32_t events, enum event_source source, uint32_t index);
 uint64_t now_ms(void);
 /* Zeroed, and not copied by fork. Ends the process when there is none. */
@@ -50,6 +50,8 @@ int vms_kill(const char *id);
 void vms_kill_all(void);
 void vms_report_ready(uint32_t slot);
 void vms_reap(void);
+/* A VM's memory ran out, or its cgroup is gone. */
+void vms_memory_event(uint32_t slot);
 void vms_clean(uint64_t now);
 uint32_t vms_count(void);
 bool vms_cleaning(void);
@@ -58,9 +60,15 @@ void vms_each(void (*visit)(const char *id, void *context), void *context);
 /* watchers.c */
 void watchers_start(void);
 /* True: the connection is kept. */
-bool watchers_add(int fd);
+bool watchers_add(int fd, bool memory);
 void watchers_event(uint32_t index, uint32_t events);
 void watchers_gone(const char *id);
+/* Only to those that asked for it, and only where there is room. */
+void watchers_memory(const char *id);
+
+/* memory-watch.c: a descriptor that can be read when the kernel looks for something to kill in one
+   of these cgroups; -1 where none of them says so (v2 tells of it by memory.events). */
+int memory_watch(const char *cgroups, uint32_t length);
 
 /* cgroup-join.c */
 /* fork, with the child in the request's unified cgroup: *joined says whether it is. */

@@ -30,6 +30,7 @@ enum frame_kind {
   K_FAIL = 0x82,
   K_GONE = 0x83,
   K_LIVE = 0x84,
+  K_MEMORY = 0x86,
   K_END = 0x85,
   K_STARTED = 0x90,
   K_IN_ACK = 0x91,

@@ -82,7 +82,7 @@ static bool serve(int fd, const struct frame *frame, const uint8_t *payload) {
       else vms_create(&request, fd);
       return false;
     case K_WATCH:
-      return frame->length == 0 && watchers_add(fd);
+      return frame->length <= 1 && watchers_add(fd, frame->length == 1 && payload[0] == 1);
     case K_KILL:
       kill_vm(fd, payload, frame->length);
       return false;
@@ -207,6 +207,9 @@ static void on_event(const struct epoll_event *event) {
       break;
     case ON_REPORT:
       vms_report_ready(index);
+      break;
+    case ON_MEMORY:
+      vms_memory_event(index);
       break;
     case ON_SIGNAL:
       break;

@@ -9,16 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_VMS = 4096, CLEAN_MS = 2000, VM_BACKLOG = 64 };
+/* A bomb runs out of memory thousands of times a second. */
+enum { MAX_VMS = 4096, CLEAN_MS = 2000, VM_BACKLOG = 64, MEMORY_TOLD_MS = 500 };
 
 enum vm_state { FREE = 0, LAUNCHING, ALIVE, CLEANING };
 
 struct vm {
   enum vm_state state;
   pid_t launcher, init; /* 0: none, or reaped */
-  int report;
+  int report, memory; /* -1: none */
   bool kill_wanted;
-  uint64_t deadline;
+  uint64_t deadline, memory_told;
   char id[ID_MAX_BYTES + 1];
 };
 
@@ -57,6 +58,8 @@ static struct vm *free_slot(void) {
 static void begin_cleaning(struct vm *vm) {
   if (vm->report >= 0) close(vm->report);
   vm->report = -1;
+  if (vm->memory >= 0) close(vm->memory);
+  vm->memory = -1;
   if (vm->state == LAUNCHING) launching--;
   vm->state = CLEANING;
   cleaning++;
@@ -88,7 +91,7 @@ void vms_create(const struct create_request *request, int connection) {
   if (launcher == 0) launcher_run(request, joined, connection, listener, report[1]);
   close(listener);
   close(report[1]);
-  *vm = (struct vm){.state = LAUNCHING, .launcher = launcher, .report = report[0]};
+  *vm = (struct vm){.state = LAUNCHING, .launcher = launcher, .report = report[0], .memory = -1};
   memcpy(vm->id, spec->vm_id, sizeof vm->id);
   memcpy(paths[slot].socket, spec->socket_path, sizeof spec->socket_path);
   memcpy(paths[slot].cgroups, request->cgroups, request->cgroups_length);
@@ -112,6 +115,26 @@ fail:
   frame_send_fail(connection, 0, error, step);
 }
 
+static void watch_memory(struct vm *vm) {
+  const struct paths *p = &paths[vm - vms];
+  vm->memory = memory_watch(p->cgroups, p->cgroups_length);
+  if (vm->memory < 0 || spawner_poll(vm->memory, EPOLLIN, ON_MEMORY, (uint32_t)(vm - vms)) == 0) return;
+  close(vm->memory);
+  vm->memory = -1;
+}
+
+/* Told at most once in a while: who is told looks again after a second. */
+void vms_memory_event(uint32_t slot) {
+  struct vm *vm = &vms[slot];
+  uint64_t times, now = now_ms();
+  if (vm->state != ALIVE || vm->memory < 0 ||
+      read(vm->memory, &times, sizeof times) != (ssize_t)sizeof times)
+    return;
+  if (vm->memory_told != 0 && now - vm->memory_told < MEMORY_TOLD_MS) return;
+  vm->memory_told = now;
+  watchers_memory(vm->id);
+}
+
 /* The launcher writes the pid before it releases PID 1, so a VM that runs is always known here. */
 void vms_report_ready(uint32_t slot) {
   struct vm *vm = &vms[slot];
@@ -128,6 +151,7 @@ void vms_report_ready(uint32_t slot) {
   launching--;
   vm->state = ALIVE;
   vm->init = (pid_t)pid;
+  watch_memory(vm);
   if (vm->kill_wanted) kill(vm->init, SIGKILL);
 }
 

@@ -16,6 +16,7 @@ enum {
 
 static struct watcher {
   int fd; /* -1: free */
+  bool memory;
   uint32_t start, end;
   uint8_t bytes[WATCHER_BYTES];
 } *watchers;
@@ -60,7 +61,7 @@ static void put(struct watcher *w, uint8_t kind, const void *payload, size_t len
 
 static void put_live(const char *id, void *watcher) { put(watcher, K_LIVE, id, strlen(id)); }
 
-bool watchers_add(int fd) {
+bool watchers_add(int fd, bool memory) {
   uint32_t i = 0;
   while (i < MAX_WATCHERS && watchers[i].fd >= 0) i++;
   if (i == MAX_WATCHERS) {
@@ -75,6 +76,7 @@ bool watchers_add(int fd) {
   struct watcher *w = &watchers[i];
   static const uint8_t no_channel = 0;
   w->fd = fd;
+  w->memory = memory;
   w->start = w->end = 0;
   vms_each(put_live, w);
   put(w, K_END, &no_channel, 1);
@@ -94,5 +96,15 @@ void watchers_gone(const char *id) {
     if (watchers[i].fd < 0) continue;
     put(&watchers[i], K_GONE, id, strlen(id));
     if (watchers[i].fd >= 0) flush(&watchers[i]);
+  }
+}
+
+/* What a guest can cause must leave the room that ends need. */
+void watchers_memory(const char *id) {
+  for (uint32_t i = 0; i < MAX_WATCHERS; i++) {
+    struct watcher *w = &watchers[i];
+    if (w->fd < 0 || !w->memory || w->end > WATCHER_BYTES / 4) continue;
+    put(w, K_MEMORY, id, strlen(id));
+    if (w->fd >= 0) flush(w);
   }
 }

@@ -99,6 +99,7 @@ class FakeInit implements AsyncDisposable {
         windowBytes: 4096,
       },
       sink,
+      (exit) => exit,
     );
     const { stream } = await this.heard();
     this.say(LINK_KIND.started, stream, u32(42));

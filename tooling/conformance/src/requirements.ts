@@ -11,6 +11,7 @@ import { packages } from "./requirements/packages.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
+import { vmEnds } from "./requirements/vm-ends.ts";
 
 const all: readonly Requirement[] = [
   ...sidecarHandle,
@@ -22,6 +23,7 @@ const all: readonly Requirement[] = [
   ...leases,
   ...adoption,
   ...limits,
+  ...vmEnds,
   ...badInput,
   ...documents,
   ...packages,

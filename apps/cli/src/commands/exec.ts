@@ -26,7 +26,7 @@ export async function exec(
     await using os = await AgentOs.attach(vm, { pool: globals.pool, signal: interrupts.signal });
     if (options.detach === true) return await detach(io, os, argv, options, json);
     const output = createGuestOutput(io, json, interrupts.signal);
-    return await runGuest(io, { os, argv, options, output, interrupts });
+    return await runGuest(io, { os, argv, options, output, interrupts, json });
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode;
     throw error;

@@ -20,6 +20,7 @@ export interface PsOptions {
 }
 
 const NO_VMS = "no VMs\n";
+const NO_SIDECAR = "no VMs: no sidecar runs\n";
 /** This many VMs are asked at once. */
 const ASKED_AT_ONCE = 8;
 
@@ -80,8 +81,16 @@ export async function ps(
 
 async function listVms(io: Io, { pool, json }: GlobalOptions): Promise<void> {
   const vms = await AgentOs.list({ pool });
-  if (json === true) return await writeJson(io.stdout, { vms });
-  await write(io.stdout, vms.length === 0 ? NO_VMS : formatTable(VM_COLUMNS, vms));
+  const running = vms.length > 0 || (await isRunning(pool));
+  if (json === true) return await writeJson(io.stdout, { running, vms });
+  if (vms.length > 0) await write(io.stdout, formatTable(VM_COLUMNS, vms));
+  else await write(io.stdout, running ? NO_VMS : NO_SIDECAR);
+}
+
+/** A listing starts no sidecar. */
+async function isRunning(pool: string | undefined): Promise<boolean> {
+  const sidecar = await AgentOs.getSharedSidecar({ pool });
+  return (await sidecar.find()) !== undefined;
 }
 
 /** Holds each VM for the time of one question, which thaws a frozen one: so a listing asks only when told to. */

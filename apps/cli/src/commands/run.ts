@@ -31,13 +31,14 @@ export async function run(
     const { signal } = interrupts;
     await using os = await AgentOs.create({ ...createOptions(io, globals, options), signal });
     const info = await os.info();
-    const output = createGuestOutput(io, globals.json === true, signal);
+    const json = globals.json === true;
+    const output = createGuestOutput(io, json, signal);
     const { vmId, name, driver, isolation } = info;
     await output.event("leased", { vmId, name, driver, isolation });
     await warnOfSoftLimits(io, options, info);
     if (options.mount !== true && options.copy) await copyIn(io, os, signal);
     signal.throwIfAborted();
-    return await runGuest(io, { os, argv, options, output, interrupts });
+    return await runGuest(io, { os, argv, options, output, interrupts, json });
   } catch (error) {
     // Whatever broke off because of Ctrl-C is no failure of its own.
     if (interrupts.exitCode !== undefined) return interrupts.exitCode;

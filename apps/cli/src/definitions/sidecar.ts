@@ -8,7 +8,7 @@ const PS_HELP = `
 --use asks each VM, which thaws a frozen one for that moment. 12M/4.0G is use and limit;
 a limit in brackets is not held hard on this machine, - is unknown.`;
 
-/** `demo`, `doctor`, `ps`, `up` and `down`. */
+/** `demo`, `doctor`, `ps`, `rm`, `up` and `down`. */
 export function defineSidecarCommands(program: Command, context: CommandContext): void {
   const { io } = context;
   program
@@ -28,6 +28,7 @@ export function defineSidecarCommands(program: Command, context: CommandContext)
       ),
     );
   definePs(program, context);
+  defineRm(program, context);
   defineLifeCommands(program, context);
 }
 
@@ -47,6 +48,18 @@ function definePs(program: Command, context: CommandContext): void {
         (await import("../commands/ps.ts")).ps(io, globals, vm, options),
       );
     });
+}
+
+function defineRm(program: Command, context: CommandContext): void {
+  program
+    .command("rm")
+    .description("end a VM for good, with its files and whoever uses it")
+    .argument("<vm>", "a VM's name or id", parseVm)
+    .action((vm: string, _options: object, command: Command) =>
+      context.run(command, async (globals) =>
+        (await import("../commands/rm.ts")).rm(context.io, globals, vm),
+      ),
+    );
 }
 
 function defineLifeCommands(program: Command, context: CommandContext): void {

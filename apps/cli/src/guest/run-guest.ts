@@ -6,6 +6,7 @@ import { drainOutput } from "./drain-output.ts";
 import type { GuestOutput } from "./guest-output.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { StdinSource } from "./stdin-source.ts";
+import { tellLimit } from "./vm-limits.ts";
 
 /** What a person says of a process besides its program. */
 export interface ProcessOptions {
@@ -22,6 +23,8 @@ export interface GuestCommand {
   readonly options: ProcessOptions;
   readonly output: GuestOutput;
   readonly interrupts: Interrupts;
+  /** Events say what else would be a line on stderr. */
+  readonly json: boolean;
 }
 
 /** Runs a process of a VM on this command's own stdio, and resolves with the exit code to pass on. */
@@ -41,7 +44,7 @@ export async function runGuest(io: Io, command: GuestCommand): Promise<number> {
     kill: () => killed.resolve(interrupts.exitCode ?? EXIT_CODE.interrupted),
   });
   await output.event("started", { processId: guest.id, pid: guest.pid });
-  const ended = finish({ ...command, guest });
+  const ended = finish(io, { ...command, guest });
   // When the second Ctrl-C wins, what `ended` still says matters to nobody.
   ended.catch(() => undefined);
   return await Promise.race([ended, killed.promise]);
@@ -49,11 +52,12 @@ export async function runGuest(io: Io, command: GuestCommand): Promise<number> {
 
 type Guest = Awaited<ReturnType<AgentOs["spawn"]>>;
 
-async function finish(command: GuestCommand & { readonly guest: Guest }): Promise<number> {
+async function finish(io: Io, command: GuestCommand & { readonly guest: Guest }): Promise<number> {
   const { guest, os, output } = command;
   await drainOutput(guest, output, os);
   const exit = await guest.exited;
   await output.end();
   await output.event("exited", exit);
+  if (exit.limit !== undefined && !command.json) await tellLimit(io, exit.limit);
   return exitCodeOf(exit);
 }

@@ -1,6 +1,8 @@
-import type { CreateOptions, VmInfo } from "@agentos/client";
+import type { CreateOptions, ReachedLimit, VmInfo } from "@agentos/client";
 
 import type { Io } from "../io.ts";
+import { formatDuration } from "../output/quantity.ts";
+import { formatSize } from "../output/vm-use.ts";
 import { write } from "../output/write.ts";
 
 /** The limits of `agentos run`. Sizes in bytes. */
@@ -33,6 +35,13 @@ export async function warnOfSoftLimits(io: Io, options: LimitOptions, info: VmIn
     const held = enforcement === "soft" ? "is held only softly" : "is not held";
     await write(io.stderr, `agentos: --${option} ${held} on this machine\n`);
   }
+}
+
+/** One line on stderr: a limit ended what ran. */
+export async function tellLimit(io: Io, { name, value }: ReachedLimit): Promise<void> {
+  const shown = name === "wallMs" ? formatDuration(value) : formatSize(value);
+  const what = name === "wallMs" ? "its VM's time is over" : "its VM is out of memory";
+  await write(io.stderr, `agentos: ended by the limit ${name} of ${shown}: ${what}\n`);
 }
 
 function namedLimits(options: LimitOptions): (typeof OPTIONS)[number][] {

@@ -15,6 +15,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   NOT_FOUND: "See what there is with: agentos ps",
   POOL_EXHAUSTED: "End VMs that you no longer need (agentos ps), or use another --pool.",
   SIDECAR_LOST: "Repeat the command; a new sidecar is started by itself.",
+  FORBIDDEN: "Ask whoever started the sidecar: this is its owner's to do.",
   UNAUTHENTICATED: "The sidecar was replaced meanwhile: repeat the command.",
   UNSUPPORTED_LIMIT: "Leave out --require-limits, or the limit that this machine can't hold.",
   VERSION_MISMATCH:

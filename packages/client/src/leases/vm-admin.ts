@@ -1,6 +1,7 @@
 import {
   type AgentOsError,
   FRAME_KIND,
+  isAgentOsError,
   type Lease,
   type LimitName,
   type MethodName,
@@ -144,6 +145,17 @@ export class VmAdmin {
     const own = (hit: LimitHit): void => listener(hit);
     this.#limitListeners.add(own);
     return () => void this.#limitListeners.delete(own);
+  }
+
+  /** Ends the VM where the fence is current. What else is done with it afterwards fails with `VM_ENDED`. */
+  async end(fence: number): Promise<void> {
+    try {
+      await this.request("vm.end", { vm: this.vmId, fence });
+    } catch (error) {
+      if (!isAgentOsError(error, "VM_ENDED")) throw error;
+    }
+    // Its event may be on its way still.
+    this.#end(vmEnded(this.vmId, "ended", undefined));
   }
 
   /** Gives the lease back. What else is done with it afterwards fails with `DISPOSED`. */

@@ -17,22 +17,26 @@ export async function exec<T extends string | Uint8Array>(
   encoding: OutputEncoding<T>,
 ): Promise<ExecResult<T>> {
   checkExecOptions(options);
-  const { onStdout, onStderr, maxOutputBytes, ...process } = options;
+  const { onStdout, onStderr, maxOutputBytes = DEFAULTS.maxOutputBytes, ...process } = options;
   const listener = (user: ((chunk: T) => void) | undefined): ChunkListener | undefined =>
     user === undefined ? undefined : encoding.listener(user);
   const run = new ExecRun(admin, {
     ...process,
     processId: randomUUID(),
     argv: argvOf(command),
-    maxOutputBytes: maxOutputBytes ?? DEFAULTS.maxOutputBytes,
+    maxOutputBytes,
     onStdout: listener(onStdout),
     onStderr: listener(onStderr),
   });
   const { stdout, stderr, ...end } = await run.finished();
+  const truncated = stdout.truncated || stderr.truncated;
+  const dropped = { name: "maxOutputBytes", value: maxOutputBytes } as const;
+  const limit = end.limit ?? (truncated ? dropped : undefined);
   return {
     ...end,
+    ...(limit === undefined ? {} : { limit }),
     stdout: encoding.collected(stdout),
     stderr: encoding.collected(stderr),
-    truncated: stdout.truncated || stderr.truncated,
+    truncated,
   };
 }

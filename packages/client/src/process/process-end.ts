@@ -1,13 +1,27 @@
-import type { Outcome, ProcessExit } from "@agentos/protocol";
+import type { LimitName, Outcome, ProcessExit } from "@agentos/protocol";
 
-/** `unknown`: nobody saw the end. It is never invented. */
-export type ProcessOutcome = "exited" | "signaled" | "timed-out" | "cancelled" | "unknown";
+/** `limited`: a limit of its VM ended it. `unknown`: nobody saw the end. It is never invented. */
+export type ProcessOutcome =
+  | "exited"
+  | "signaled"
+  | "timed-out"
+  | "cancelled"
+  | "limited"
+  | "unknown";
+
+/** A limit that was reached, and its value: bytes, or milliseconds. */
+export interface ReachedLimit {
+  readonly name: LimitName | "maxOutputBytes";
+  readonly value: number;
+}
 
 /** How a process ended. */
 export interface ProcessEnd {
   exitCode: number | null;
   signal: string | null;
   outcome: ProcessOutcome;
+  /** What ended it where the outcome is `limited`; else `maxOutputBytes` where output was dropped. */
+  limit?: ReachedLimit | undefined;
   durationMs: number;
 }
 
@@ -16,12 +30,19 @@ const OUTCOMES: Readonly<Record<Outcome, ProcessOutcome>> = {
   signaled: "signaled",
   timed_out: "timed-out",
   cancelled: "cancelled",
+  limited: "limited",
   unknown: "unknown",
 };
 
 /** The end as users see it. A kill that was asked for by aborting, and hit, is a cancellation. */
 export function processEnd(exit: ProcessExit, aborted: boolean): ProcessEnd {
-  const { exitCode, signal, outcome, durationMs } = exit;
+  const { exitCode, signal, outcome, limit, durationMs } = exit;
   const cancelled = aborted && outcome === "signaled" && signal === "SIGKILL";
-  return { exitCode, signal, outcome: cancelled ? "cancelled" : OUTCOMES[outcome], durationMs };
+  return {
+    exitCode,
+    signal,
+    outcome: cancelled ? "cancelled" : OUTCOMES[outcome],
+    ...(limit === undefined ? {} : { limit }),
+    durationMs,
+  };
 }

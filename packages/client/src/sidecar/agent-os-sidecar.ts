@@ -22,6 +22,11 @@ export class AgentOsSidecar implements AsyncDisposable {
     return await sidecarCore(this).use((connection) => connection.request("sidecar.info", {}));
   }
 
+  /** The same where one is alive; undefined where none is, and none is started. */
+  async find(): Promise<SidecarInfo | undefined> {
+    return await sidecarCore(this).useAlive((connection) => connection.request("sidecar.info", {}));
+  }
+
   /** True: the sidecar stays without VMs, started where none is alive. False: it may end itself again. */
   async keep(keep: boolean): Promise<void> {
     await sidecarCore(this).use((connection) => connection.request("sidecar.keep", { keep }));

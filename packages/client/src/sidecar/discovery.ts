@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -21,6 +22,11 @@ export async function discover(folder: string): Promise<Connection | undefined> 
     if (isAgentOsError(error, "DEADLINE_EXCEEDED")) return undefined;
     throw error;
   }
+}
+
+/** Whether the folder speaks of a sidecar, alive or not. */
+export function hasDiscoveryFile(folder: string): boolean {
+  return existsSync(join(folder, DISCOVERY_FILE));
 }
 
 async function readDiscoveryFile(path: string): Promise<DiscoveryFile | undefined> {

@@ -36,6 +36,10 @@ export class ExplicitHost implements SidecarHost {
     return ready === undefined ? undefined : await Connection.open(ready);
   }
 
+  async mayHaveVms(): Promise<boolean> {
+    return this.#process !== undefined;
+  }
+
   async connect(): Promise<Connection> {
     // The last process's folder must be free before the next one takes it.
     await this.end();

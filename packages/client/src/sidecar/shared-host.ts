@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AgentOsError, DEFAULTS } from "@agentos/protocol";
 
 import { Connection } from "../connection/connection.ts";
-import { discover } from "./discovery.ts";
+import { discover, hasDiscoveryFile } from "./discovery.ts";
 import { findSidecar } from "./find-sidecar.ts";
 import {
   prepareFolder,
@@ -35,6 +35,12 @@ export class SharedHost implements SidecarHost {
 
   async find(): Promise<Connection | undefined> {
     return await discover(await this.#folder());
+  }
+
+  /** A sidecar that ends as it should takes its discovery file with it, and every VM. */
+  async mayHaveVms(): Promise<boolean> {
+    const base = runtimeDirectory(this.#configuration.runtimeDirectory);
+    return hasDiscoveryFile(join(base, sidecarFolder("pool", this.#pool)));
   }
 
   async connect(): Promise<Connection> {

@@ -113,6 +113,19 @@ export class SidecarCore {
     }
   }
 
+  /** The same with a sidecar that is alive; undefined where none is, and none is started. */
+  async useAlive<T>(call: (connection: Connection) => Promise<T>): Promise<T | undefined> {
+    this.#assertReady();
+    if ((await this.#connection.find()) === undefined) return undefined;
+    return await this.use(call);
+  }
+
+  /** Whether asking a sidecar for VMs can give any. */
+  async mayHaveVms(): Promise<boolean> {
+    this.#assertReady();
+    return await this.#options.host.mayHaveVms();
+  }
+
   /** Ends the sidecar and every VM in it. False: none was alive. */
   async shutdown(): Promise<boolean> {
     this.#assertReady();

@@ -6,6 +6,8 @@ export interface SidecarHost {
   connect(): Promise<Connection>;
   /** Connects to the sidecar where one is alive, and starts none. */
   find(): Promise<Connection | undefined>;
+  /** Whether a sidecar is alive, or was killed and may have left VMs to the next one. Starts none, and connects to none. */
+  mayHaveVms(): Promise<boolean>;
   /** Connects to the sidecar that has the VMs of a lost connection, or to the next one that takes them over; undefined where there is none. Rejects where another try may help. */
   reconnect(): Promise<Connection | undefined>;
   /** No VM is left, or the handle is disposed: ends what this program owns of the sidecar. */

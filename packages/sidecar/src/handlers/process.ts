@@ -3,9 +3,11 @@ import {
   type Handlers,
   isAgentOsError,
   type ParsedParams,
+  type ProcessExit,
   type ProcessSummary,
 } from "@agentos/protocol";
 
+import { type Vm, vmEnded } from "../vms/vm.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { startOnce } from "./process-start.ts";
 
@@ -13,16 +15,7 @@ import { startOnce } from "./process-start.ts";
 export function processHandlers(context: HandlerContext): Handlers {
   const { host, holder } = context;
   return {
-    "process.exec": async (params, { signal }) => {
-      const { process, exited, begun } = startOnce(context, params, true);
-      // A lost connection is not a cancel: the process waits for its lease to be resumed.
-      const cancel = (): void => {
-        if (isAgentOsError(signal.reason, "CANCELLED")) process?.cancel();
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      if (begun !== undefined) await begun;
-      return await exited;
-    },
+    "process.exec": (params, { signal }) => exec(context, params, signal),
     "process.spawn": async (params) => {
       const started = startOnce(context, params, false);
       await started.begun;
@@ -49,6 +42,30 @@ export function processHandlers(context: HandlerContext): Handlers {
       return {};
     },
   };
+}
+
+async function exec(
+  context: HandlerContext,
+  params: ParsedParams<"process.exec">,
+  signal: AbortSignal,
+): Promise<ProcessExit> {
+  const { vm } = context.host.access(context.holder, params);
+  const { process, exited, begun } = startOnce(context, params, true);
+  // A lost connection is not a cancel: the process waits for its lease to be resumed.
+  const cancel = (): void => {
+    if (isAgentOsError(signal.reason, "CANCELLED")) process?.cancel();
+  };
+  signal.addEventListener("abort", cancel, { once: true });
+  if (begun !== undefined) await begun;
+  return await exited.catch((error: unknown) => {
+    throw whyEnded(error, vm);
+  });
+}
+
+/** Its driver knows that the VM ended; why, the sidecar does. */
+function whyEnded(error: unknown, vm: Vm): unknown {
+  const isItsEnd = isAgentOsError(error, "VM_ENDED") && vm.ending !== undefined;
+  return isItsEnd ? vmEnded(vm.id, vm.ending) : error;
 }
 
 type LogParams = ParsedParams<"process.log">;

@@ -7,8 +7,9 @@ import type { HandlerContext } from "./handler-context.ts";
 export function sidecarHandlers({ control, holder }: HandlerContext): Handlers {
   const assertOwner = (method: string): void => {
     if (holder.user === OWNER_USER) return;
-    const reason = `${method} needs a key of the sidecar's owner, this one speaks for ${holder.user}`;
-    throw new AgentOsError("UNAUTHENTICATED", reason, { reason });
+    const { user } = holder;
+    const message = `${method} needs a key of the sidecar's owner, this one speaks for ${user}`;
+    throw new AgentOsError("FORBIDDEN", message, { operation: method, user });
   };
   return {
     "sidecar.info": () => control.info(holder.user),

@@ -7,6 +7,7 @@ export function vmHandlers({ host, holder }: HandlerContext): Handlers {
   return {
     "vm.create": (params, { signal }) => host.create(holder, params, signal),
     "vm.attach": (params, { signal }) => host.attach(holder, params, signal),
+    "vm.end": (params, { signal }) => host.end(holder, params, signal),
     "vm.list": async () => ({ vms: await host.list(holder.user) }),
     "vm.info": (scope) => host.info(holder, scope),
     "vm.stats": (scope) => host.access(holder, scope).handle.stats(),

@@ -47,8 +47,9 @@ export class ApiKeys {
   ): { key: ApiKey; apiKey: string } {
     const user = wanted.user ?? creator.user;
     if (user !== creator.user && !creator.isOwn) {
-      const reason = `only the sidecar's own key may name another user, this one speaks for ${creator.user}`;
-      throw new AgentOsError("UNAUTHENTICATED", reason, { reason });
+      const message = `only the sidecar's own key may name another user, this one speaks for ${creator.user}`;
+      const details = { operation: "key.create", user: creator.user };
+      throw new AgentOsError("FORBIDDEN", message, details);
     }
     if (this.#keys.size >= BOUNDS.apiKeys) {
       throw new AgentOsError(

@@ -25,4 +25,14 @@ export const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (vm_key, lease_id)
    ) STRICT;
    CREATE INDEX leases_by_holder ON leases (holder);`,
+  `CREATE TABLE ended_vms (
+     seq INTEGER PRIMARY KEY,
+     key TEXT NOT NULL UNIQUE,
+     user TEXT NOT NULL,
+     vm_id TEXT NOT NULL,
+     name TEXT,
+     reason TEXT NOT NULL,
+     detail TEXT
+   ) STRICT;
+   CREATE INDEX ended_vms_by_name ON ended_vms (user, name);`,
 ];

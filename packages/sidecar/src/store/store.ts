@@ -4,6 +4,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { VmRecord } from "@agentos/core";
 
 import { BOUNDS } from "../bounds.ts";
+import { type EndedVm, readEndedVm } from "./ended-vm.ts";
 import { inTransaction, openDatabase } from "./open-database.ts";
 import { SealedText } from "./sealed-text.ts";
 import { startFailure, writeFailure } from "./store-failure.ts";
@@ -66,6 +67,38 @@ export class Store implements Disposable {
   /** With its leases. */
   removeVm(key: string): void {
     this.#run("DELETE FROM vms WHERE key = ?", key);
+  }
+
+  /** With its leases. How it ended is remembered of the last `BOUNDS.endedVms`. */
+  buryVm({ key, user, vmId, name, reason, detail }: EndedVm): void {
+    // By itself, so that it holds where there is no room for the rest.
+    this.removeVm(key);
+    const values = [key, user, vmId, name ?? null, reason, detail ?? null];
+    this.#write(() =>
+      inTransaction(this.#database, () => {
+        this.#change(
+          "INSERT OR REPLACE INTO ended_vms (key, user, vm_id, name, reason, detail) VALUES (?, ?, ?, ?, ?, ?)",
+          ...values,
+        );
+        this.#change(
+          "DELETE FROM ended_vms WHERE seq <= (SELECT max(seq) FROM ended_vms) - ?",
+          BOUNDS.endedVms,
+        );
+      }),
+    );
+  }
+
+  /** A VM that has ended, in this life or an earlier one. Throws where it can't be read. */
+  endedVm(key: string): EndedVm | undefined {
+    const [row] = this.#all("SELECT * FROM ended_vms WHERE key = ?", key);
+    return row === undefined ? undefined : readEndedVm(row);
+  }
+
+  /** The last of a user's VMs of that name that has ended. Throws where it can't be read. */
+  endedVmNamed(user: string, name: string): EndedVm | undefined {
+    const sql = "SELECT * FROM ended_vms WHERE user = ? AND name = ? ORDER BY seq DESC LIMIT 1";
+    const [row] = this.#all(sql, user, name);
+    return row === undefined ? undefined : readEndedVm(row);
   }
 
   /** When the processes of a VM without a lease end; undefined where it has one again. */
@@ -152,8 +185,8 @@ export class Store implements Disposable {
     }
   }
 
-  #all(sql: string): Record<string, unknown>[] {
-    return this.#statement(sql).all();
+  #all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
+    return this.#statement(sql).all(...values);
   }
 
   #statement(sql: string): StatementSync {

@@ -1,4 +1,10 @@
-import type { AdoptedProcess, ProcessRequest, VmProcess, VmProcessExit } from "@agentos/core";
+import type {
+  AdoptedProcess,
+  LimitHit,
+  ProcessRequest,
+  VmProcess,
+  VmProcessExit,
+} from "@agentos/core";
 import type {
   OutputMode,
   ProcessExit,
@@ -59,8 +65,11 @@ export class HostedProcess {
   readonly #reader = new ProcessReader();
   #process: VmProcess | undefined;
   #exit: ProcessExit | undefined;
+  readonly #delivered = Promise.withResolvers<void>();
   #endsRead: boolean;
   #cancelled = false;
+  /** What it is ended at, where that is not its own doing. */
+  #limit: LimitHit | undefined;
   /** It was over when it was found; how is told to whoever reads on. */
   #wasEnded = false;
   #state: "known" | "read" | "released" = "known";
@@ -100,7 +109,7 @@ export class HostedProcess {
     this.started = this.#begin(origin);
     this.exited = this.#end();
     // Whoever starts a process need not care how it ends.
-    this.exited.catch(() => undefined);
+    this.exited.catch(() => this.#delivered.resolve());
   }
 
   get exit(): ProcessExit | undefined {
@@ -114,6 +123,11 @@ export class HostedProcess {
   /** Whether it has ended and its reader has everything. */
   get isRead(): boolean {
     return this.#exit !== undefined && isAll(this.#exit, this.#reader.received);
+  }
+
+  /** Resolves once it has ended and its reader has everything, or nobody will. */
+  get delivered(): Promise<void> {
+    return this.#delivered.promise;
   }
 
   /** Whether it is only kept so that its end can be told again. */
@@ -165,10 +179,18 @@ export class HostedProcess {
     this.#process?.signal("SIGKILL", "session");
   }
 
+  /** Its VM is at this limit: every process of its session gets SIGKILL, and its end says why. */
+  endAt(limit: LimitHit): void {
+    if (this.#exit !== undefined) return;
+    this.#limit = limit;
+    this.#process?.signal("SIGKILL", "session");
+  }
+
   /** Forgets it and its held output. It runs on. */
   release(): void {
     if (this.#state === "released") return;
     this.#state = "released";
+    this.#delivered.resolve();
     this.#reader.close();
     this.#process?.close();
     this.#hooks.onReleased();
@@ -178,7 +200,7 @@ export class HostedProcess {
     try {
       const process = await begin(this.#reader);
       this.#process = process;
-      if (this.#cancelled) process.signal("SIGKILL", "session");
+      if (this.#cancelled || this.#limit !== undefined) process.signal("SIGKILL", "session");
       if (this.#state === "released") process.close();
       else link?.attach(process);
       return process;
@@ -197,16 +219,23 @@ export class HostedProcess {
   }
 
   #noteRead(): void {
-    if (this.#state !== "known" || !this.#endsRead || !this.isRead) return;
+    if (!this.isRead) return;
+    this.#delivered.resolve();
+    if (this.#state !== "known" || !this.#endsRead) return;
     this.#state = "read";
     this.#hooks.onRead();
   }
 
-  #exitOf({ timedOut, ...exit }: VmProcessExit): ProcessExit {
+  #exitOf({ timedOut, limit: own, ...exit }: VmProcessExit): ProcessExit {
+    const { processId } = this;
     const wasKilled = exit.signal === "SIGKILL";
-    const own = exit.signal === null ? "exited" : "signaled";
-    const forced = this.#cancelled && wasKilled ? "cancelled" : own;
-    return { processId: this.processId, ...exit, outcome: timedOut ? "timed_out" : forced };
+    if (timedOut) return { processId, ...exit, outcome: "timed_out" };
+    if (this.#cancelled && wasKilled) return { processId, ...exit, outcome: "cancelled" };
+    const limit = own ?? (wasKilled ? this.#limit : undefined);
+    if (limit === undefined)
+      return { processId, ...exit, outcome: exit.signal === null ? "exited" : "signaled" };
+    const { limit: name, value } = limit;
+    return { processId, ...exit, outcome: "limited", limit: { name, value } };
   }
 }
 

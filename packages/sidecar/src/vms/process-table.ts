@@ -1,4 +1,4 @@
-import type { AdoptedProcess, Clock } from "@agentos/core";
+import type { AdoptedProcess, Clock, LimitHit } from "@agentos/core";
 import {
   AgentOsError,
   type ProcessExit,
@@ -29,6 +29,8 @@ export class ProcessTable {
   /** Execs that are over, oldest first. */
   #read: { process: HostedProcess; atMs: number }[] = [];
   #cancelReleases: (() => void) | undefined;
+  /** The VM is over it: what is still started ends at it too. */
+  #limit: LimitHit | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -71,7 +73,18 @@ export class ProcessTable {
   }
 
   start(options: HostedProcessOptions): HostedProcess {
-    return this.#add((hooks) => HostedProcess.start(options, hooks));
+    const process = this.#add((hooks) => HostedProcess.start(options, hooks));
+    if (this.#limit !== undefined) process.endAt(this.#limit);
+    return process;
+  }
+
+  /** The VM ends at this limit: every process does. Resolves once each piped one's reader has its end and output. */
+  async endAt(limit: LimitHit): Promise<void> {
+    this.#limit = limit;
+    const running = this.#all().filter(({ isOver }) => !isOver);
+    for (const process of running) process.endAt(limit);
+    const piped = running.filter(({ output }) => output === "piped");
+    await Promise.all(piped.map(({ delivered }) => delivered));
   }
 
   /** Those that an adopted VM has. */

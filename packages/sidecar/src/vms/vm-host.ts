@@ -1,4 +1,4 @@
-import type { Clock, LimitHit, VmDriver, VmHandle, VmRecord } from "@agentos/core";
+import type { Clock, VmHandle } from "@agentos/core";
 import {
   AgentOsError,
   type EventData,
@@ -9,21 +9,20 @@ import {
   type ParsedParams,
   type VmInfo,
   type VmScope,
-  type VmSpec,
 } from "@agentos/protocol";
 
 import { type HeldLease, type LeaseEnd, LeaseTable } from "../leases/lease-table.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Capacity } from "../options.ts";
 import type { Restored, Store } from "../store/store.ts";
-import type { StoredVm } from "../store/stored-vm.ts";
 import { Admission } from "./admission.ts";
 import type { DriverSet } from "./driver-set.ts";
 import { Parking } from "./parking.ts";
-import { Vm, type VmEnd, type VmFacts } from "./vm.ts";
+import type { Vm, VmEnd } from "./vm.ts";
+import { VmCreation } from "./vm-creation.ts";
+import { VmLimits } from "./vm-limits.ts";
 import { VmRecovery } from "./vm-recovery.ts";
-import { VmRegistry, vmKeyOf } from "./vm-registry.ts";
-import { startVm } from "./vm-start.ts";
+import { VmRegistry } from "./vm-registry.ts";
 
 /** A connection, as far as leases are concerned. */
 export interface Holder {
@@ -58,7 +57,7 @@ export interface VmHostOptions {
 /** The VMs of one sidecar and who holds them. */
 export class VmHost {
   readonly #options: VmHostOptions;
-  readonly #registry = new VmRegistry();
+  readonly #registry: VmRegistry;
   readonly #admission: Admission;
   readonly #leases: LeaseTable;
   readonly #holders = new Map<string, Holder>();
@@ -66,12 +65,15 @@ export class VmHost {
   /** What stops when a VM is gone: timers, and listening to its limits. */
   readonly #stops = new Map<Vm, (() => void)[]>();
   readonly #recovery: VmRecovery;
+  readonly #creation: VmCreation;
+  readonly #limits: VmLimits;
   #state: "open" | "closing" = "open";
 
   constructor(options: VmHostOptions) {
     this.#options = options;
     this.#admission = new Admission(options.capacity);
     const { clock, store, log } = options;
+    this.#registry = new VmRegistry(store);
     this.#parking = new Parking({ clock, store, log });
     this.#leases = new LeaseTable({
       clock,
@@ -80,19 +82,21 @@ export class VmHost {
       onEnded: (lease, why) => this.#leaseEnded(lease, why),
       onFault: (error) => log.error(errorFacts(error), "a lease's change was not written"),
     });
-    this.#recovery = new VmRecovery({
-      drivers: options.drivers,
+    this.#limits = new VmLimits({
+      clock,
       log,
-      registry: this.#registry,
-      leases: this.#leases,
-      parking: this.#parking,
-      vmOf: (stored) => this.#vmOf(stored),
-      settle: (ended) => this.#admission.settle(ended),
-      started: (vm, startedMs) => this.#started(vm, startedMs),
-      gone: (vm, end) => this.#gone(vm, end),
-      unclaimed: (vm) => this.#afterGrace(vm),
-      endUnheld: (vm) => this.#endUnheld(vm, "expired"),
+      hit: (vm, hit) => this.emit(vm, "vm.limit", { vmId: vm.id, ...hit }),
+      timeOver: (vm, wallMs) =>
+        void this.#end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` }),
     });
+    this.#creation = new VmCreation({
+      ...options,
+      registry: this.#registry,
+      admission: this.#admission,
+      started: (vm, startedMs) => this.#started(vm, startedMs),
+      end: (vm, end) => this.#end(vm, end),
+    });
+    this.#recovery = this.#makeRecovery();
   }
 
   /** Starting and ending ones included. */
@@ -136,7 +140,7 @@ export class VmHost {
   ): Promise<LeasedVm> {
     this.#assertOpen();
     const { leaseId, ...spec } = params;
-    const vm = this.#known(holder.user, spec) ?? this.#begin(holder, spec);
+    const vm = this.#creation.vm(holder, spec);
     await vm.ready(signal);
     try {
       return await this.#lease(vm, leaseId, holder);
@@ -154,7 +158,7 @@ export class VmHost {
   ): Promise<LeasedVm> {
     this.#assertOpen();
     const vm =
-      this.#registry.byName(holder.user, params.vm) ?? this.#registry.get(holder.user, params.vm);
+      this.#registry.find(holder.user, params.vm) ?? this.#registry.get(holder.user, params.vm);
     await vm.ready(signal);
     const isRepeated = this.#leases.find(vm.facts.key, params.leaseId) !== undefined;
     const isTakeover = params.mode === "takeover" && !isRepeated;
@@ -209,6 +213,28 @@ export class VmHost {
     return this.#wire(lease, vm);
   }
 
+  /** Ends a VM for good, whoever holds it; of one that has ended it says so. Rejects with `NOT_FOUND` and `FENCED`. */
+  async end(
+    holder: Holder,
+    { vm: nameOrId, fence }: ParsedParams<"vm.end">,
+    signal: AbortSignal,
+  ): Promise<MethodResult<"vm.end">> {
+    const vm = this.#registry.find(holder.user, nameOrId);
+    if (vm === undefined) {
+      const { vmId } = this.#registry.past(holder.user, nameOrId);
+      return { vmId, ended: false };
+    }
+    // One that is being taken over, or made, can be ended once it is there.
+    if (vm.state === "starting") await vm.ready(signal);
+    if (vm.state !== "running") {
+      await vm.ended;
+      return { vmId: vm.id, ended: false };
+    }
+    if (fence !== undefined) vm.access(fence);
+    await vm.end({ reason: "ended" });
+    return { vmId: vm.id, ended: true };
+  }
+
   /** Tells the connections that hold a lease on the VM. */
   emit<E extends EventName>(vm: Vm, event: E, data: EventData<E>): void {
     const ids = new Set(this.#leases.of(vm.facts.key).map((lease) => lease.holder));
@@ -221,6 +247,23 @@ export class VmHost {
     for (const holder of this.#holders.values()) holder.emit("sidecar.closing", { reason });
     await Promise.all(this.#registry.all().map((vm) => this.#end(vm, { reason: "shutdown" })));
     await this.#recovery.done;
+  }
+
+  #makeRecovery(): VmRecovery {
+    const { drivers, log } = this.#options;
+    return new VmRecovery({
+      drivers,
+      log,
+      registry: this.#registry,
+      leases: this.#leases,
+      parking: this.#parking,
+      vmOf: (stored) => this.#creation.vmOf(stored),
+      settle: (ended) => this.#admission.settle(ended),
+      started: (vm, startedMs) => this.#started(vm, startedMs),
+      gone: (vm, end) => this.#gone(vm, end),
+      unclaimed: (vm) => this.#afterGrace(vm),
+      endUnheld: (vm) => this.#endUnheld(vm, "expired"),
+    });
   }
 
   #assertOpen(): void {
@@ -236,75 +279,6 @@ export class VmHost {
     );
   }
 
-  /** The VM that this request made before. */
-  #known(user: string, spec: VmSpec): Vm | undefined {
-    const vm = this.#registry.byKey(vmKeyOf(user, spec.vmId));
-    if (vm === undefined) {
-      this.#registry.assertNotEnded(user, spec.vmId);
-      return undefined;
-    }
-    const isSame = vm.facts.user === user && JSON.stringify(vm.facts.spec) === JSON.stringify(spec);
-    if (isSame) return vm;
-    throw new AgentOsError(
-      "ALREADY_EXISTS",
-      `there is a VM ${spec.vmId} already, with another specification`,
-      {
-        kind: "vm",
-        id: spec.vmId,
-      },
-    );
-  }
-
-  #begin(holder: Holder, spec: VmSpec): Vm {
-    const { name } = spec;
-    if (name !== undefined && this.#registry.byName(holder.user, name) !== undefined) {
-      throw new AgentOsError("ALREADY_EXISTS", `there is a VM named ${name} already`, {
-        kind: "vm",
-        id: name,
-      });
-    }
-    const key = vmKeyOf(holder.user, spec.vmId);
-    const createdAt = new Date().toISOString();
-    const vm = this.#vmOf({ key, user: holder.user, spec, createdAt });
-    this.#registry.add(vm);
-    this.#options.onChange();
-    void this.#start(vm, holder);
-    return vm;
-  }
-
-  async #start(vm: Vm, holder: Holder): Promise<void> {
-    const { drivers, capacity, store } = this.#options;
-    try {
-      const choose = (): Promise<VmDriver> => drivers.choose(vm.facts.spec.driver ?? "auto");
-      await this.#admission.run(holder.id, vm.startSignal, async () => {
-        let startedMs = 0;
-        const keep = (driver: string, record: VmRecord | undefined): void => {
-          startedMs = this.#options.clock.now();
-          const { key, user, spec, createdAt } = vm.facts;
-          const { fence } = vm;
-          store.addVm({ key, user, spec, driver, record, fence, createdAt, startedMs });
-        };
-        const started = await startVm(vm, choose, keep, capacity.createMs);
-        this.#started(vm, startedMs);
-        // Everyone who waited has cancelled meanwhile.
-        if (!vm.isWanted) void this.#end(vm, { reason: "released" });
-        return started;
-      });
-    } catch (error) {
-      vm.failed(error);
-      this.#registry.remove(vm);
-      this.#options.onChange();
-    }
-  }
-
-  #vmOf(known: Pick<VmFacts, "key" | "user" | "spec" | "createdAt"> | StoredVm): Vm {
-    const { sidecarId, epoch, clock } = this.#options;
-    const { key, user, spec, createdAt } = known;
-    const image = spec.image ?? "host";
-    const restored = "fence" in known ? { fence: known.fence } : undefined;
-    return new Vm({ key, user, spec, createdAt, image, sidecarId, epoch, restored }, clock);
-  }
-
   /** The clients of an earlier life have had their time. */
   #afterGrace(vm: Vm): void {
     const { clock, leaseGraceMs } = this.#options;
@@ -316,35 +290,24 @@ export class VmHost {
   }
 
   #started(vm: Vm, startedMs: number): void {
-    const { clock } = this.#options;
-    const stops: (() => void)[] = [];
-    const limited = ({ limit, value }: LimitHit): void =>
-      this.emit(vm, "vm.limit", { vmId: vm.id, limit, value });
-    if (vm.state === "running") stops.push(vm.current.onLimit(limited));
-    const wallMs = vm.facts.spec.limits?.wallMs;
-    const expire = (value: number): void => {
-      limited({ limit: "wallMs", value });
-      void this.#end(vm, { reason: "expired", detail: `its wallMs of ${value} is over` });
-    };
-    if (wallMs !== undefined)
-      stops.push(clock.after(startedMs + wallMs - clock.now(), () => expire(wallMs)));
-    this.#stops.set(vm, stops);
+    this.#stops.set(vm, [this.#limits.watch(vm, startedMs)]);
     void vm.ended.then((end) => this.#gone(vm, end));
   }
 
   #gone(vm: Vm, end: VmEnd): void {
-    const { key } = vm.facts;
+    const { key, user } = vm.facts;
+    const { reason, detail } = end;
+    const ended = { key, user, vmId: vm.id, name: vm.name, reason, detail };
     for (const stop of this.#stops.get(vm) ?? []) stop();
     this.#stops.delete(vm);
     this.#parking.forget(vm);
     try {
-      this.#options.store.removeVm(key);
+      this.#options.store.buryVm(ended);
     } catch (error) {
       // The next life finds a VM that is gone, and says so.
       this.#options.log.error({ vmId: vm.id, ...errorFacts(error) }, "a VM's end was not written");
     }
-    this.#registry.bury(vm, end);
-    const { reason, detail } = end;
+    this.#registry.bury(ended);
     this.emit(vm, "vm.ended", { vmId: vm.id, reason, ...(detail === undefined ? {} : { detail }) });
     const holders = this.#leases.of(key).map((lease) => lease.holder);
     this.#leases.dropVm(key);

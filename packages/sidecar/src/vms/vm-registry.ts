@@ -4,7 +4,8 @@ import { AgentOsError } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
 import { OWNER_USER } from "../keys/api-keys.ts";
-import { type Vm, type VmEnd, vmEnded } from "./vm.ts";
+import type { EndedVm } from "../store/ended-vm.ts";
+import { type Vm, vmEnded } from "./vm.ts";
 
 /** The driver's id of a user's VM: unique, though users choose their ids without knowing of each other. */
 export function vmKeyOf(user: string, vmId: string): string {
@@ -12,10 +13,22 @@ export function vmKeyOf(user: string, vmId: string): string {
   return `u_${createHash("sha256").update(`${user}\0${vmId}`).digest("base64url")}`;
 }
 
-/** The VMs of a sidecar, and which of late have ended. One user's are unknown to another. */
+/** What is remembered of ended VMs beyond this life: each method as `Store` has it. */
+interface EndedVms {
+  endedVm(key: string): EndedVm | undefined;
+  endedVmNamed(user: string, name: string): EndedVm | undefined;
+}
+
+/** The VMs of a sidecar, and which have ended. One user's are unknown to another. */
 export class VmRegistry {
+  readonly #past: EndedVms;
   readonly #vms = new Map<string, Vm>();
-  readonly #ended = new Map<string, VmEnd>();
+  /** Of this life, known also where they could not be written down. */
+  readonly #ended = new Map<string, EndedVm>();
+
+  constructor(past: EndedVms) {
+    this.#past = past;
+  }
 
   get size(): number {
     return this.#vms.size;
@@ -37,19 +50,31 @@ export class VmRegistry {
     return this.all().find((vm) => vm.facts.user === user && vm.name === name);
   }
 
+  /** The user's VM by name or id. */
+  find(user: string, nameOrId: string): Vm | undefined {
+    const vm = this.byName(user, nameOrId) ?? this.#vms.get(vmKeyOf(user, nameOrId));
+    return vm?.facts.user === user ? vm : undefined;
+  }
+
   /** The user's VM. Throws `NOT_FOUND`, or `VM_ENDED` where it is gone. */
   get(user: string, vmId: string): Vm {
-    const key = vmKeyOf(user, vmId);
-    const vm = this.#vms.get(key);
+    const vm = this.#vms.get(vmKeyOf(user, vmId));
     if (vm !== undefined && vm.facts.user === user) return vm;
     this.assertNotEnded(user, vmId);
-    throw new AgentOsError("NOT_FOUND", `no VM ${vmId}`, { kind: "vm", id: vmId });
+    throw unknownVm(vmId);
   }
 
   /** Throws `VM_ENDED` where a VM of that id has been. */
   assertNotEnded(user: string, vmId: string): void {
-    const end = this.#ended.get(vmKeyOf(user, vmId));
-    if (end !== undefined) throw vmEnded(vmId, end);
+    const ended = this.#endedByKey(vmKeyOf(user, vmId));
+    if (ended !== undefined) throw vmEnded(vmId, ended);
+  }
+
+  /** A VM that has ended, by id or by the name that it had. Throws `NOT_FOUND`. */
+  past(user: string, nameOrId: string): EndedVm {
+    const ended = this.#endedByKey(vmKeyOf(user, nameOrId)) ?? this.#endedByName(user, nameOrId);
+    if (ended !== undefined) return ended;
+    throw unknownVm(nameOrId);
   }
 
   add(vm: Vm): void {
@@ -62,10 +87,23 @@ export class VmRegistry {
   }
 
   /** It ran and is gone. */
-  bury(vm: Vm, end: VmEnd): void {
-    this.#vms.delete(vm.facts.key);
-    this.#ended.set(vm.facts.key, end);
+  bury(ended: EndedVm): void {
+    this.#vms.delete(ended.key);
+    this.#ended.set(ended.key, ended);
     const [oldest] = this.#ended.keys();
     if (this.#ended.size > BOUNDS.endedVms && oldest !== undefined) this.#ended.delete(oldest);
   }
+
+  #endedByKey(key: string): EndedVm | undefined {
+    return this.#ended.get(key) ?? this.#past.endedVm(key);
+  }
+
+  #endedByName(user: string, name: string): EndedVm | undefined {
+    const last = [...this.#ended.values()].findLast((vm) => vm.user === user && vm.name === name);
+    return last ?? this.#past.endedVmNamed(user, name);
+  }
+}
+
+function unknownVm(id: string): AgentOsError<"NOT_FOUND"> {
+  return new AgentOsError("NOT_FOUND", `no VM ${id}`, { kind: "vm", id });
 }

@@ -136,6 +136,11 @@ export class Vm {
     this.#end.resolve({ reason: "died" });
   }
 
+  /** Why it ends, once it does. */
+  get ending(): VmEnd | undefined {
+    return this.#ending;
+  }
+
   /** The handle, for the sidecar's own doings. Throws `VM_ENDED`. */
   get current(): VmHandle {
     return this.#running();

@@ -167,9 +167,7 @@ describe("adoption", () => {
     await expect(next.peer.request("vm.list", {})).resolves.toEqual({ vms: [] });
     await lives.next();
     await using last = await lives.connect();
-    await expect(last.peer.request("lease.resume", lease)).rejects.toMatchObject({
-      code: "NOT_FOUND",
-    });
+    await expect(last.peer.request("lease.resume", lease)).rejects.toMatchObject(gone);
   });
 
   test("after a boot of the machine nothing is adopted", async () => {
@@ -221,7 +219,8 @@ describe("adoption", () => {
     await lives.next();
     await using next = await lives.connect();
     await expect(next.peer.request("lease.resume", lease)).rejects.toMatchObject({
-      code: "NOT_FOUND",
+      code: "VM_ENDED",
+      details: { reason: "shutdown" },
     });
     await expect(next.peer.request("vm.list", {})).resolves.toEqual({ vms: [] });
   });

@@ -68,12 +68,12 @@ describe("ApiKeys", () => {
     const alice = verified(keys, keys.create(own, { user: "alice" }).apiKey);
     expect(keys.create(alice, {}).key.user).toBe("alice");
     expect(() => keys.create(alice, { user: "owner" })).toThrow(
-      expect.objectContaining({ code: "UNAUTHENTICATED" }),
+      expect.objectContaining({ code: "FORBIDDEN" }),
     );
     const second = verified(keys, keys.create(own, {}).apiKey);
     expect(second.user).toBe("owner");
     expect(() => keys.create(second, { user: "alice" })).toThrow(
-      expect.objectContaining({ code: "UNAUTHENTICATED" }),
+      expect.objectContaining({ code: "FORBIDDEN" }),
     );
   });
 

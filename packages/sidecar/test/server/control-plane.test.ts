@@ -247,8 +247,8 @@ describe.each(["unix", "tcp"] as const)("the control plane over %s", (kind) => {
       .map((answer) => JSON.parse(answer))
       .filter(({ type }) => type === "failure");
     expect(failures).toMatchObject([
-      { id: 2, error: { code: "UNAUTHENTICATED" } },
-      { id: 3, error: { code: "UNAUTHENTICATED" } },
+      { id: 2, error: { code: "FORBIDDEN" } },
+      { id: 3, error: { code: "FORBIDDEN" } },
     ]);
     socket.terminate();
   });
@@ -376,6 +376,7 @@ Object.assign(PARAMS, {
   "key.revoke": { keyId: "k" },
   "vm.create": { vmId: "v", leaseId: "l" },
   "vm.attach": { vm: "v", leaseId: "l", mode: "shared" },
+  "vm.end": { vm: "v" },
   "lease.release": { leaseId: "l", vmId: "v" },
   "lease.resume": { ...scope, leaseId: "l" },
   "stream.close": { ...scope, stream: 1 },

@@ -69,10 +69,10 @@ describe("users of one sidecar", () => {
     await using world = await TestSidecar.start();
     await using bob = await world.connect(await world.keyOf("bob"));
     await expect(bob.peer.request("sidecar.keep", { keep: true })).rejects.toMatchObject({
-      code: "UNAUTHENTICATED",
+      code: "FORBIDDEN",
     });
     await expect(bob.peer.request("sidecar.shutdown", {})).rejects.toMatchObject({
-      code: "UNAUTHENTICATED",
+      code: "FORBIDDEN",
     });
     await expect(bob.peer.request("ping", {})).resolves.toEqual({});
   });

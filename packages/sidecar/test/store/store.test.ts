@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { describe, expect, test } from "vitest";
 
+import { BOUNDS } from "../../src/bounds.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
 import { poolKey } from "../../src/store/pool-key.ts";
 import { Store } from "../../src/store/store.ts";
@@ -22,6 +23,14 @@ const VM = {
   createdAt: "2026-01-01T00:00:00.000Z",
   startedMs: 12.5,
 };
+const ENDED = {
+  key: "vm-a",
+  user: "owner",
+  vmId: "vm-a",
+  name: "kept",
+  reason: "ended",
+  detail: undefined,
+} as const;
 const LEASE = { vmKey: "vm-a", leaseId: "l1", user: "owner", fence: 3, holder: "c-1" };
 
 function directory(): Disposable & { path: string; file: string } {
@@ -81,7 +90,7 @@ describe("Store", () => {
       /not be written/,
     );
     expect(store.restore().leases).toHaveLength(1);
-    store.removeVm("vm-a");
+    store.buryVm(ENDED);
     expect(store.restore()).toMatchObject({ vms: [], leases: [] });
   });
 
@@ -100,6 +109,35 @@ describe("Store", () => {
     expect(store.renewLease(renewed, "c-4")).toBe(false);
   });
 
+  test("how a VM ended is told by id and by the last name, of the last ones", () => {
+    using home = directory();
+    {
+      using store = open(home.file);
+      store.addVm(VM);
+      store.buryVm(ENDED);
+      store.buryVm({
+        ...ENDED,
+        key: "u_x",
+        user: "bob",
+        vmId: "vm-a",
+        reason: "died",
+        detail: "x",
+      });
+    }
+    using store = open(home.file);
+    expect(store.endedVm("vm-a")).toEqual(ENDED);
+    expect(store.endedVmNamed("owner", "kept")).toEqual(ENDED);
+    expect(store.endedVmNamed("bob", "kept")).toMatchObject({ reason: "died", detail: "x" });
+    expect([store.endedVm("vm-b"), store.endedVmNamed("eve", "kept")]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    for (let count = 0; count < BOUNDS.endedVms; count += 1)
+      store.buryVm({ ...ENDED, key: `vm-${count}`, name: undefined });
+    expect(store.endedVm("vm-a")).toBe(undefined);
+    expect(store.endedVm("vm-0")).toMatchObject({ reason: "ended" });
+  });
+
   test("[store.newer] a file of a newer version is refused and stays as it was", () => {
     using home = directory();
     open(home.file)[Symbol.dispose]();
@@ -111,7 +149,7 @@ describe("Store", () => {
     expect(() => open(home.file)).toThrow(
       expect.objectContaining({
         code: "SIDECAR_START_FAILED",
-        message: expect.stringMatching(/version 2, this sidecar knows up to 1: a newer AgentOS/),
+        message: expect.stringMatching(/version 3, this sidecar knows up to 2: a newer AgentOS/),
       }),
     );
     expect(readFileSync(home.file).equals(before)).toBe(true);
@@ -160,7 +198,7 @@ describe("Store", () => {
     );
     expect(count).toBeGreaterThan(0);
     expect(store.restore().vms).toHaveLength(count);
-    for (const key of ["vm-0", "vm-1"]) store.removeVm(key);
+    for (const key of ["vm-0", "vm-1"]) store.buryVm({ ...ENDED, key });
     store.addVm({ ...large, key: "vm-again" });
     expect(store.restore().vms).toHaveLength(count - 1);
   });

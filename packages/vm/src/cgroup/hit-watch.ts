@@ -14,7 +14,7 @@ export interface WatchedLimit {
   readonly value: number;
   readonly path: string;
   readonly key: string;
-  /** The kernel announces changes of the file (v2); else it takes somebody to call `check`. */
+  /** The kernel announces changes of the file; else it takes somebody to call `changed` or `check`. */
   readonly announced: boolean;
 }
 
@@ -23,6 +23,8 @@ export class HitWatch {
   #limits: readonly WatchedLimit[] = [];
   readonly #told = new Map<CgroupLimitName, number>();
   readonly #listeners = new Set<(hit: LimitHit) => void>();
+  /** Hears of hits before the listeners do, also where there are none. */
+  onCounted: ((hit: LimitHit, times: number) => void) | undefined;
   #watchers: FSWatcher[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** Something changed while the timer ran. */
@@ -63,6 +65,13 @@ export class HitWatch {
     await this.#checking;
   }
 
+  /** A hit is about to be counted: looks now, and after a while once more. */
+  changed(): void {
+    if (this.#closed || this.#listeners.size === 0) return;
+    this.#announced();
+    this.#changedAgain = true;
+  }
+
   close(): void {
     this.#closed = true;
     this.#listeners.clear();
@@ -74,8 +83,10 @@ export class HitWatch {
     const counts = await Promise.all(this.#limits.map(({ path, key }) => readKey(path, key)));
     for (const [at, { limit, value }] of this.#limits.entries()) {
       const count = counts[at];
-      if (count === undefined || count <= (this.#told.get(limit) ?? 0)) continue;
+      const told = this.#told.get(limit) ?? 0;
+      if (count === undefined || count <= told) continue;
       this.#told.set(limit, count);
+      this.onCounted?.({ limit, value }, count - told);
       for (const listener of this.#listeners) listener({ limit, value });
     }
   }
@@ -86,7 +97,7 @@ export class HitWatch {
     for (const { path, announced } of this.#limits) {
       if (!announced) continue;
       try {
-        const watcher = watch(path, { persistent: false }, () => this.#changed());
+        const watcher = watch(path, { persistent: false }, () => this.#announced());
         // The cgroup is gone, and its limits with it.
         watcher.on("error", () => watcher.close());
         this.#watchers.push(watcher);
@@ -104,16 +115,17 @@ export class HitWatch {
   }
 
   /** Looks now, and after a while once more if there was another change until then. */
-  #changed(): void {
-    if (this.#timer !== undefined) {
-      this.#changedAgain = true;
-      return;
-    }
+  #announced(): void {
+    if (this.#timer === undefined) this.#look();
+    else this.#changedAgain = true;
+  }
+
+  #look(): void {
     this.#changedAgain = false;
     void this.check();
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      if (this.#changedAgain) this.#changed();
+      if (this.#changedAgain) this.#look();
     }, TELL_MS);
     this.#timer.unref();
   }

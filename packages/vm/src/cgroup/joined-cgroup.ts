@@ -14,6 +14,7 @@ import {
 } from "./control-file.ts";
 import { Freezer } from "./freezer.ts";
 import { HitWatch, type WatchedLimit } from "./hit-watch.ts";
+import { MemoryKills } from "./memory-kills.ts";
 import { CGROUP_LIMITS, CONTROLS, type ControlWrite } from "./limit-controls.ts";
 import type { CgroupLimitName, CgroupLimits, CgroupUse, VmCgroup } from "./vm-cgroup.ts";
 
@@ -35,9 +36,13 @@ export class JoinedCgroup implements VmCgroup {
   readonly freeze: VmCgroup["freeze"];
   readonly #seats: readonly Seat[];
   readonly #hits = new HitWatch();
+  readonly #kills = new MemoryKills();
 
   constructor(seats: readonly Seat[]) {
     this.#seats = seats;
+    this.#hits.onCounted = (limit, times) => {
+      if (limit.limit === "memoryBytes") this.#kills.add(limit, times);
+    };
     // A process ends up in the last one of a tree, and the inner one must be removed first.
     this.directories = seats.flatMap(({ branch, directory }) =>
       branch.version === 2 ? [join(directory, FROZEN), directory] : [directory],
@@ -84,6 +89,15 @@ export class JoinedCgroup implements VmCgroup {
     await this.#hits.check();
   }
 
+  changed(): void {
+    this.#hits.changed();
+  }
+
+  async claimKill(sinceMs: number): Promise<LimitHit | undefined> {
+    await this.#hits.check();
+    return this.#kills.claim(sinceMs);
+  }
+
   async remove(): Promise<void> {
     this.#hits.close();
     await Promise.all(this.#seats.map(({ directory }) => removeDirectory(directory)));
@@ -102,7 +116,9 @@ export class JoinedCgroup implements VmCgroup {
       const { hits } = CONTROLS[version][limit];
       if (hits === undefined) return [];
       const path = join(seat.directory, hits.file);
-      return [{ limit, value, path, key: hits.key, announced: version === 2 }];
+      return [
+        { limit, value, path, key: hits.key, announced: version === 2 || hits.announced === true },
+      ];
     });
   }
 

@@ -15,6 +15,8 @@ export interface ControlWrite {
 interface HitCounter {
   readonly file: string;
   readonly key: string;
+  /** The kernel announces its changes on v1 too. */
+  readonly announced?: boolean;
 }
 
 /** How one version of cgroups holds a limit. */
@@ -42,7 +44,7 @@ export const TRIAL_VALUES: Readonly<Record<CgroupLimitName, number>> = {
 
 const PIDS: LimitControl = {
   writes: (value) => [{ file: "pids.max", text: String(value) }],
-  hits: { file: "pids.events", key: "max" },
+  hits: { file: "pids.events", key: "max", announced: true },
 };
 
 /** Swap is no way around the memory limit, and where the kernel doesn't count it there is no file. */

@@ -31,10 +31,17 @@ export interface VmCgroup {
   /** Tells each hit of a limit that was applied. The result ends it; without listeners nothing is watched. */
   onHit(listener: (hit: LimitHit) => void): () => void;
   /**
-   * Looks for hits since the last look and tells them. cgroup v1 announces none, so call it whenever
-   * a process of the VM ended by a signal or with an exit code that is not 0. Never rejects.
+   * Looks for hits since the last look and tells them: for whoever has reason to think that there was one.
+   * Never rejects.
    */
   check(): Promise<void>;
+  /** Something happened to its memory: looks for hits now, and once more in a while. */
+  changed(): void;
+  /**
+   * Whether the kernel has killed a process of the VM for its memory a moment ago that nobody has claimed yet, and
+   * not before `sinceMs` (of `performance.now()`): the limit then, and the kill is the caller's. Never rejects.
+   */
+  claimKill(sinceMs: number): Promise<LimitHit | undefined>;
   /** Stops or continues every process but PID 1; undefined where no freezer can do that: the driver then signals. */
   readonly freeze: ((frozen: boolean) => Promise<void>) | undefined;
   /** Removes the directories where vmd's spawner hasn't. Called after the VM's end; never rejects. */

@@ -27,6 +27,7 @@ export const LINK_KIND = {
   gone: 0x83,
   live: 0x84,
   end: FRAME_KIND.end,
+  memory: 0x86,
   started: 0x90,
   inAck: FRAME_KIND.inAck,
   out: FRAME_KIND.out,
@@ -121,5 +122,6 @@ export const SPAWNER_KINDS: KindRules = new Map([
   [LINK_KIND.fail, whole(4 + STEP_BYTES)],
   [LINK_KIND.gone, whole(64)],
   [LINK_KIND.live, whole(64)],
+  [LINK_KIND.memory, whole(64)],
   [LINK_KIND.end, whole(1)],
 ]);

@@ -1,6 +1,7 @@
 import type { VmRequest } from "@agentos/core";
 import { AgentOsError, DEFAULTS } from "@agentos/protocol";
 
+import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import { type Attached, attachLink } from "../link/attach.ts";
 import type { Failure } from "../link/failure.ts";
 import type { Link } from "../link/link.ts";
@@ -20,6 +21,7 @@ export interface AdoptionOptions {
   record: LinuxVmRecord;
   secret: Uint8Array;
   epoch: number;
+  cgroup: VmCgroup;
   signal: AbortSignal;
 }
 
@@ -72,6 +74,7 @@ export async function adoptLink(
   const init = { pid, startTicks };
   const watch = await spawners.watch(record.spawnerPath);
   const told = watch.watchOld(linkId);
+  watch.onMemory(linkId, () => options.cgroup.changed());
   const end = new VmEnd({ linkId, socketPath, watch, told, init });
   let attached: Attached;
   try {

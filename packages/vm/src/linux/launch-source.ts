@@ -64,6 +64,7 @@ export class LaunchSource implements AsyncDisposable {
       cgroups: cgroup.directories,
     });
     const { watch } = spawner;
+    watch.onMemory(linkId, () => cgroup.changed());
     const parts = { linkId, watch, socketPath, secret, identity, cgroup, create, image };
     const launch = new VmLaunch(parts);
     void giveBack(launch);

@@ -231,7 +231,7 @@ export class LinuxDriver implements VmDriver {
       await cgroup.remove();
     };
     try {
-      const options = { request, record, secret, epoch, signal };
+      const options = { request, record, secret, epoch, cgroup, signal };
       const { link, end, processes } = await adoptLink(this.#earlier, options);
       void end.gone.then(leave);
       const handle = this.#keep(request, {

@@ -6,7 +6,13 @@ import type {
   VmWrite,
   WriteRequest,
 } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type FileStat, FRAME_HEADER_BYTES } from "@agentos/protocol";
+import {
+  AgentOsError,
+  DEFAULTS,
+  type FileStat,
+  FRAME_HEADER_BYTES,
+  isAgentOsError,
+} from "@agentos/protocol";
 
 import type { Failure } from "../link/failure.ts";
 import { readFields } from "../link/fields.ts";
@@ -23,6 +29,7 @@ import { encodeFile, FILE_FLAG, FILE_OP, type FileRequest } from "./file-request
 /** Removing or copying a tree may take long; a stuck one is cancelled after this. */
 const TREE_MS = 600_000;
 const CANCELLED = "ECANCELED";
+const NO_SPACE = "ENOSPC";
 
 const WRITE_FLAGS: Readonly<Record<WriteRequest["how"], number>> = {
   truncate: 0,
@@ -33,6 +40,8 @@ const WRITE_FLAGS: Readonly<Record<WriteRequest["how"], number>> = {
 
 /** File operations, each done by PID 1 inside the VM. */
 export class LinuxFiles implements VmFiles {
+  /** Called when an operation failed because there was no room. */
+  onNoSpace: (() => void) | undefined;
   readonly #link: Link;
 
   constructor(link: Link) {
@@ -131,7 +140,9 @@ export class LinuxFiles implements VmFiles {
       window,
       flags: WRITE_FLAGS[request.how],
     };
-    return new FileWrite(this.#link, file, window, sink);
+    const write = new FileWrite(this.#link, file, window, sink);
+    write.written.catch((error: unknown) => this.#noteFailure(error));
+    return write;
   }
 
   /** One operation that is answered at once. */
@@ -144,7 +155,17 @@ export class LinuxFiles implements VmFiles {
       operation: request.syscall,
       ...(tree ? { deadlineMs: TREE_MS, cancels: true } : {}),
     });
-    return payloadOf(reply, request);
+    try {
+      return payloadOf(reply, request);
+    } catch (error) {
+      this.#noteFailure(error);
+      throw error;
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    if (isAgentOsError(error, "FILE_SYSTEM") && error.details.errno === NO_SPACE)
+      this.onNoSpace?.();
   }
 
   async #openRead(

@@ -33,7 +33,15 @@ interface ProcessStream {
   readonly credit: StreamCredit;
   /** Of a process that an earlier sidecar started: its stream. */
   readonly adopted?: number;
+  /** Says more of an end, before anybody else hears of it. Must not reject. */
+  readonly explain: ExplainExit;
 }
+
+/** `killedByUs`: SIGKILL was sent to it through here. */
+export type ExplainExit = (
+  exit: VmProcessExit,
+  facts: { startedMs: number; killedByUs: boolean },
+) => VmProcessExit | Promise<VmProcessExit>;
 
 /** A process that PID 1 started, and the stream that it talks on. */
 export class LinuxProcess implements VmProcess {
@@ -42,12 +50,18 @@ export class LinuxProcess implements VmProcess {
   readonly #link: Link;
   readonly #stream: Stream;
   readonly #exited = Promise.withResolvers<VmProcessExit>();
+  readonly #explain: ExplainExit;
+  readonly #startedMs = performance.now();
+  #killedByUs = false;
   #pid = 0;
   #hasExited = false;
+  #isExplained = false;
   #onReleased: (() => void) | undefined;
 
-  private constructor(link: Link, { processId, sink, credit, adopted }: ProcessStream) {
+  private constructor(link: Link, stream: ProcessStream) {
+    const { processId, sink, credit, adopted, explain } = stream;
     this.processId = processId;
+    this.#explain = explain;
     this.#link = link;
     this.exited = this.#exited.promise;
     // Nobody may be waiting when the VM ends; whoever asks later still gets the rejection.
@@ -65,11 +79,16 @@ export class LinuxProcess implements VmProcess {
   }
 
   /** Starts it. Rejects as `VmHandle.startProcess` says, and then nothing of it runs. */
-  static async start(link: Link, request: ProcessRequest, sink: FrameSink): Promise<LinuxProcess> {
+  static async start(
+    link: Link,
+    request: ProcessRequest,
+    sink: FrameSink,
+    explain: ExplainExit,
+  ): Promise<LinuxProcess> {
     const payload = encodeExec(request);
     const { processId, windowBytes } = request;
     const credit = new StreamCredit({ windowBytes, stdinWindowBytes: windowBytes, gaps: false });
-    const started = new LinuxProcess(link, { processId, sink, credit });
+    const started = new LinuxProcess(link, { processId, sink, credit, explain });
     const stream = started.#stream;
     const reply = await stream.open(LINK_KIND.exec, payload, "process.start");
     if (!reply.ok) throw execError(request, reply.failure);
@@ -78,7 +97,11 @@ export class LinuxProcess implements VmProcess {
   }
 
   /** A process of the VM's table. Nothing of it is sent before `resume`. */
-  static adopt(link: Link, entry: TableEntry): AdoptedProcess & { process: LinuxProcess } {
+  static adopt(
+    link: Link,
+    entry: TableEntry,
+    explain: ExplainExit,
+  ): AdoptedProcess & { process: LinuxProcess } {
     const { processId, flags, stdout, stderr, stdinReceived, stream } = entry;
     const sink = new AttachableSink();
     // Its windows are not in the table: vmd holds it to them, and no frame is larger than this.
@@ -89,7 +112,7 @@ export class LinuxProcess implements VmProcess {
       from: { stdout: stdout.acknowledged, stderr: stderr.acknowledged },
       ...((flags & STDIN_PIPE) === 0 ? {} : { stdinReceived }),
     });
-    const process = new LinuxProcess(link, { processId, sink, credit, adopted: stream });
+    const process = new LinuxProcess(link, { processId, sink, credit, explain, adopted: stream });
     process.#pid = entry.pid;
     process.#hasExited = entry.state === "exited";
     return {
@@ -142,6 +165,7 @@ export class LinuxProcess implements VmProcess {
   }
 
   signal(signal: Signal, scope: SignalScope): void {
+    this.#killedByUs ||= signal === "SIGKILL";
     const payload = Buffer.concat([u32(constants.signals[signal]), Uint8Array.of(SCOPES[scope])]);
     this.#link.send(LINK_KIND.signal, this.#stream.number, payload);
   }
@@ -149,7 +173,12 @@ export class LinuxProcess implements VmProcess {
   #exit(kind: number, frame: Uint8Array): boolean {
     if (kind !== LINK_KIND.exit) return false;
     // A second one, after an adoption, changes nothing.
-    this.#exited.resolve(readProcessExit(frame));
+    const exit = readProcessExit(frame);
+    if (!this.#isExplained) {
+      this.#isExplained = true;
+      const facts = { startedMs: this.#startedMs, killedByUs: this.#killedByUs };
+      this.#exited.resolve(this.#explain(exit, facts));
+    }
     this.#hasExited = true;
     return true;
   }

@@ -22,6 +22,7 @@ import { readProcessList } from "../link/process-list.ts";
 import { Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
 import type { TableEntry } from "../link/table-entry.ts";
+import { LimitHits } from "./limit-hits.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { LinuxProcess } from "./linux-process.ts";
 import { LINUX_ISOLATION } from "./probe.ts";
@@ -29,8 +30,6 @@ import type { VmEnd } from "./vm-end.ts";
 import { WallTime } from "./wall-time.ts";
 
 const END_MS = 15_000;
-/** On the one file system that a guest can write without a mount. */
-const DISK_PATH = "/workspace";
 const { SIGSTOP, SIGCONT, SIGKILL } = constants.signals;
 
 /** live -> ending -> ended; live -> ended where another sidecar took it over. */
@@ -62,7 +61,7 @@ export class LinuxVm implements VmHandle {
   readonly #options: LinuxVmOptions;
   readonly #wallTime: WallTime;
   readonly #ended = Promise.withResolvers<VmEnding>();
-  readonly #limitListeners = new Set<(hit: LimitHit) => void>();
+  readonly #hits: LimitHits;
   /** By the client's id, until they are released. */
   readonly #processes = new Map<string, LinuxProcess>();
   #state: VmState = "live";
@@ -75,6 +74,7 @@ export class LinuxVm implements VmHandle {
     this.limits = limits;
     this.environment = environment;
     this.files = new LinuxFiles(link);
+    this.#hits = new LimitHits({ cgroup: options.cgroup, limits, files: this.files });
     this.record = record;
     this.ended = this.#ended.promise;
     this.#link = link;
@@ -90,15 +90,20 @@ export class LinuxVm implements VmHandle {
   }
 
   async startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess> {
-    const started = await LinuxProcess.start(this.#link, request, sink);
-    this.#keep(started);
-    return started;
+    try {
+      const started = await LinuxProcess.start(this.#link, request, sink, this.#hits.explain);
+      this.#keep(started);
+      return started;
+    } catch (error) {
+      this.#hits.startFailed(error);
+      throw error;
+    }
   }
 
   /** What an adopted VM's table lists. */
   adoptProcesses(entries: readonly TableEntry[]): AdoptedProcess[] {
     return entries.map((entry) => {
-      const adopted = LinuxProcess.adopt(this.#link, entry);
+      const adopted = LinuxProcess.adopt(this.#link, entry, this.#hits.explain);
       this.#keep(adopted.process);
       return adopted;
     });
@@ -158,7 +163,7 @@ export class LinuxVm implements VmHandle {
   async stats(): Promise<VmUse> {
     const [use, diskBytes, { processes, truncated }] = await Promise.all([
       this.#options.cgroup.read(),
-      this.files.usedBytes(DISK_PATH),
+      this.#hits.diskBytes(),
       this.processes(),
     ]);
     return {
@@ -172,14 +177,7 @@ export class LinuxVm implements VmHandle {
   }
 
   onLimit(listener: (hit: LimitHit) => void): () => void {
-    // Each call is one subscription, also of the same function.
-    const own = (hit: LimitHit): void => listener(hit);
-    this.#limitListeners.add(own);
-    const stop = this.#options.cgroup.onHit(own);
-    return () => {
-      this.#limitListeners.delete(own);
-      stop();
-    };
+    return this.#hits.listen(listener);
   }
 
   /** Rejects with `DEADLINE_EXCEEDED` where the VM is not gone in time; `ended` goes on waiting. */
@@ -197,18 +195,9 @@ export class LinuxVm implements VmHandle {
   #keep(process: LinuxProcess): void {
     const { processId } = process;
     this.#processes.set(processId, process);
-    void this.#checkLimitsAfter(process);
     process.onReleased(() => {
       if (this.#processes.get(processId) === process) this.#processes.delete(processId);
     });
-  }
-
-  /** A failure may have been a limit's doing: not every kernel tells by itself. */
-  async #checkLimitsAfter(process: LinuxProcess): Promise<void> {
-    // Without an exit its VM went first, or it was released: nothing is known of its end.
-    const exit = await process.exited.catch(() => undefined);
-    if (exit === undefined || exit.exitCode === 0 || this.#limitListeners.size === 0) return;
-    await this.#options.cgroup.check();
   }
 
   /** Resolves once every process has it. */
@@ -245,14 +234,14 @@ export class LinuxVm implements VmHandle {
     const ending = this.#ending;
     this.#state = "ended";
     this.#wallTime.stop();
-    this.#limitListeners.clear();
+    this.#hits.clear();
     this.#link.end("its first process ended");
     this.#processes.clear();
     this.#ended.resolve(ending);
   }
 
   #wallTimeOver(value: number): void {
-    for (const listener of this.#limitListeners) listener({ limit: "wallMs", value });
+    this.#hits.tell({ limit: "wallMs", value });
     void this.#end({ kind: "ended", detail: "its wallMs passed" }).catch(() => {});
   }
 }

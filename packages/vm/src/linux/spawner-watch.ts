@@ -11,6 +11,9 @@ import { FIELD, LINK_KIND, SPAWNER_KINDS } from "../link/link-kinds.ts";
 
 const ESRCH = "ESRCH";
 
+/** WATCH's payload: also tell of VMs whose memory runs out. */
+const WITH_MEMORY = Uint8Array.of(1);
+
 /** How a VM's end became known. `lost`: the spawner died first, so somebody else must look. */
 export type Gone = "gone" | "lost";
 
@@ -27,10 +30,12 @@ export class SpawnerWatch {
   readonly #listed = Promise.withResolvers<void>();
   readonly #waiting = new Map<string, (how: Gone) => void>();
   readonly #live = new Set<string>();
+  readonly #memory = new Map<string, () => void>();
   readonly #reader = new FrameReader(SPAWNER_KINDS, (kind, _stream, _offset, frame) => {
     if (kind === LINK_KIND.live) this.#live.add(vmIdOf(frame));
     else if (kind === LINK_KIND.end) this.#listed.resolve();
     else if (kind === LINK_KIND.gone) this.#resolve(vmIdOf(frame), "gone");
+    else if (kind === LINK_KIND.memory) this.#memory.get(vmIdOf(frame))?.();
   });
   #state: WatchState = "open";
 
@@ -47,7 +52,7 @@ export class SpawnerWatch {
     // What ended it makes no difference: close follows.
     socket.on("error", () => {});
     socket.on("close", () => this.close());
-    socket.write(encodeFrame(LINK_KIND.watch, 0, 0));
+    socket.write(encodeFrame(LINK_KIND.watch, 0, 0, WITH_MEMORY));
   }
 
   /** Rejects with the connection's error or the signal's reason. */
@@ -80,6 +85,11 @@ export class SpawnerWatch {
     return told;
   }
 
+  /** Calls back when the VM's memory may have run out, until it is gone; not more often than twice a second. */
+  onMemory(vmId: string, callback: () => void): void {
+    if (this.#state === "open") this.#memory.set(vmId, callback);
+  }
+
   /** SIGKILL to the VM's init. False: the spawner knows no such VM, or none any more. */
   async kill(vmId: string): Promise<boolean> {
     const socket = await connectUnix(this.socketPath, AbortSignal.timeout(DEFAULTS.requestMs));
@@ -101,6 +111,7 @@ export class SpawnerWatch {
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#memory.clear();
     this.#socket?.destroy();
     for (const vmId of this.#waiting.keys()) this.#resolve(vmId, "lost");
     this.#closing.resolve();
@@ -117,6 +128,7 @@ export class SpawnerWatch {
 
   #resolve(vmId: string, how: Gone): void {
     this.#live.delete(vmId);
+    this.#memory.delete(vmId);
     this.#waiting.get(vmId)?.(how);
     this.#waiting.delete(vmId);
   }

@@ -19,6 +19,7 @@ export const asOrdinaryUser: Readonly<Record<string, string>> = {
 
 /** Ids of the linux driver that run only as whoever runs the tests, and why. */
 export const asRunnerOnly: Readonly<Record<string, string>> = {
+  "limited.command": "a test of the command, whose package the scenarios do not drive",
   "docs.run": "the pages' programs are compiled in the clone",
   "vmd.refuses": "packing makes no VM",
   "vmd.cross": "building makes no VM",

@@ -1,0 +1,100 @@
+import { AgentOs, type LimitHit } from "@agentos/client";
+import { describe, expect, test } from "vitest";
+
+import { useWorld } from "./world.ts";
+
+const MIB = 1024 * 1024;
+const MEMORY = { limit: "memoryBytes", value: 96 * MIB } as const;
+const REACHED = { name: "memoryBytes", value: 96 * MIB };
+/** More than it may have. */
+const BOMB = "head -c 300m /dev/zero | tail -c 299m > /dev/null";
+const NODE_BOMB =
+  "const kept = []; for (let at = 0; at < 40; at++) kept.push(Buffer.alloc(10485760, 1))";
+
+useWorld();
+
+const SMALL = { limits: { memoryBytes: 96 * MIB } };
+
+async function holdsMemory(os: AgentOs): Promise<boolean> {
+  return (await os.info()).limits.memoryBytes.enforcement === "hard";
+}
+
+function listened(os: AgentOs): LimitHit[] {
+  const hits: LimitHit[] = [];
+  os.onLimit((hit) => hits.push(hit));
+  return hits;
+}
+
+describe("an end at a limit", () => {
+  test("[limited.memory] is limited, with its name and value, for the program and for its shell", async () => {
+    await using os = await AgentOs.create(SMALL);
+    const isHard = await holdsMemory(os);
+    const held = { outcome: "limited", limit: REACHED };
+    const program = await os.exec(["node", "-e", NODE_BOMB]);
+    const shell = await os.exec(`node -e '${NODE_BOMB}'; exit $?`);
+    expect(program).toMatchObject(isHard ? { ...held, signal: "SIGKILL" } : { exitCode: 0 });
+    expect(shell).toMatchObject(isHard ? { ...held, exitCode: 137 } : { exitCode: 0 });
+    const spawned = await os.spawn(["node", "-e", NODE_BOMB]);
+    expect(await spawned.exited).toMatchObject(isHard ? held : { exitCode: 0 });
+    expect(await os.exec("echo fine")).toMatchObject({ outcome: "exited", stdout: "fine\n" });
+  });
+
+  test("[limited.own-kill] a SIGKILL of its own is signaled", async () => {
+    await using os = await AgentOs.create(SMALL);
+    expect(await os.exec("kill -KILL $$")).toMatchObject({ outcome: "signaled" });
+    const end = await os.exec("sh -c 'kill -KILL $$'; exit $?");
+    expect(end).toMatchObject({ outcome: "exited", exitCode: 137 });
+    expect(end.limit).toBe(undefined);
+  });
+
+  test("[limited.moment] a kill inside a program that goes on is told at the moment", async () => {
+    await using os = await AgentOs.create(SMALL);
+    const hits = listened(os);
+    const told = (await holdsMemory(os)) ? MEMORY : undefined;
+    await using running = await os.spawn(["sh", "-c", `${BOMB}; echo over it; sleep 1000`]);
+    const reader = running.stdout.getReader();
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("over it\n");
+    await expect.poll(() => hits[0], { timeout: 10_000 }).toEqual(told);
+    expect((await os.processes()).some(({ command }) => command === "sleep 1000")).toBe(true);
+  });
+
+  test("[limited.wall] at wallMs an exec and a process end as limited, with their output", async () => {
+    await using os = await AgentOs.create({ limits: { wallMs: 1_500 } });
+    const hits = listened(os);
+    const spawned = await os.spawn(["sleep", "1000"]);
+    const [exec, process] = await Promise.all([os.exec("echo begun; sleep 1000"), spawned.exited]);
+    const limit = { name: "wallMs", value: 1_500 };
+    const end = { outcome: "limited", limit, exitCode: null, signal: "SIGKILL" };
+    expect(exec).toMatchObject({ ...end, stdout: "begun\n" });
+    expect(process).toMatchObject(end);
+    expect(hits).toEqual([{ limit: "wallMs", value: 1_500 }]);
+    await expect
+      .poll(() => os.exec("true").catch((error: unknown) => error))
+      .toMatchObject({
+        code: "VM_ENDED",
+        details: { reason: "expired" },
+      });
+  });
+
+  test("[limited.output] dropped output names its limit and is no end", async () => {
+    await using os = await AgentOs.create();
+    const end = await os.exec("seq 1000", { maxOutputBytes: 100 });
+    const limit = { name: "maxOutputBytes", value: 100 };
+    expect(end).toMatchObject({ outcome: "exited", exitCode: 0, truncated: true, limit });
+    expect((await os.exec("seq 10", { maxOutputBytes: 100 })).limit).toBe(undefined);
+  });
+
+  test("[limited.disk] a full disk is an event with its value", async () => {
+    await using os = await AgentOs.create({ limits: { diskBytes: 4 * MIB } });
+    const hits = listened(os);
+    const hit = { limit: "diskBytes", value: 4 * MIB };
+    expect(await os.exec("cat /dev/zero > /workspace/x")).toMatchObject({ outcome: "exited" });
+    await expect.poll(() => hits).toEqual([hit]);
+    await expect(os.fs.writeFile("/workspace/y", "more")).rejects.toMatchObject({
+      errno: "ENOSPC",
+    });
+    await os.fs.rm("/workspace/x");
+    await os.exec("false");
+    expect(hits.every((each) => each.limit === "diskBytes")).toBe(true);
+  });
+});
