@@ -1,5 +1,4 @@
 export { AgentOs } from "./agent-os.ts";
-export type { DirectoryEntry } from "./files/directory-entries.ts";
 export type {
   CopyOptions,
   MkdirOptions,

@@ -1,6 +1,7 @@
 export { AgentOsError, isAgentOsError } from "./agent-os-error.ts";
 export { DEFAULTS } from "./defaults.ts";
 export { Envelope } from "./envelope.ts";
+export { decodeDirectoryEntries, type DirectoryEntry } from "./directory-entries.ts";
 export { decodeError, encodeError, WireError } from "./error-codec.ts";
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isErrorCode } from "./error-codes.ts";
 export { ERROR_TEXTS, type ErrorText } from "./error-texts.ts";

@@ -49,6 +49,8 @@ export interface ToolDeskRequest {
   /** Undefined: this agent may start none. */
   readonly subagents: Subagents | undefined;
   readonly clock: Clock;
+  /** The agent takes AgentOS's own tools; else it brings its own. */
+  readonly builtinTools: boolean;
   /** Tells something that the session survives: a server that did not start. */
   readonly notice: (message: string) => void;
 }

@@ -8,6 +8,7 @@ import { isolation } from "./requirements/isolation.ts";
 import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
 import { packages } from "./requirements/packages.ts";
+import { sessionTools } from "./requirements/session-tools.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
@@ -27,6 +28,7 @@ const all: readonly Requirement[] = [
   ...badInput,
   ...documents,
   ...packages,
+  ...sessionTools,
 ];
 
 /** Every behaviour that AgentOS promises so far. */

@@ -2,9 +2,8 @@ import { constants } from "node:fs";
 import { chmod, type FileHandle, lstat, mkdir, open, rm, symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
-import type { FileStat } from "@agentos/protocol";
+import type { DirectoryEntry, FileStat } from "@agentos/protocol";
 
-import type { DirectoryEntry } from "./directory-entries.ts";
 import type { TransferOptions } from "./file-options.ts";
 import { emptyTransfer, type TransferResult } from "./transfer-result.ts";
 import { TransferQueue } from "./transfer-queue.ts";

@@ -1,10 +1,15 @@
-import { type FileStat, isAgentOsError, parseArgument } from "@agentos/protocol";
+import {
+  decodeDirectoryEntries,
+  type DirectoryEntry,
+  type FileStat,
+  isAgentOsError,
+  parseArgument,
+} from "@agentos/protocol";
 
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { InputSource } from "../process/input-stream.ts";
 import { OutputStream } from "../process/output-stream.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { decodeDirectoryEntries, type DirectoryEntry } from "./directory-entries.ts";
 import { download } from "./download.ts";
 import {
   type CopyOptions,

@@ -1,4 +1,5 @@
-import { AgentOsError, type FileType } from "@agentos/protocol";
+import { AgentOsError } from "./agent-os-error.ts";
+import type { FileType } from "./file.ts";
 
 /** What a directory holds under a name. */
 export interface DirectoryEntry {

@@ -1,0 +1,34 @@
+import type { ContentPart, Json, ToolCall, ToolInfo } from "@agentos/protocol";
+
+import type { ToolTurn } from "../tool-desk.ts";
+
+/** What a tool gave; too long content is cut by the desk. */
+export interface ToolOutput {
+  readonly content: readonly ContentPart[];
+  readonly isError?: boolean;
+}
+
+/** A tool as the desk runs it, wherever it comes from. */
+export interface Tool {
+  readonly info: ToolInfo;
+  /** The input, checked and with its defaults. Throws `INVALID_ARGUMENT`. */
+  parse(input: Json): Json;
+  /** The paths of the VM that a call touches: workspaces and mounts are judged by them. */
+  paths(input: Json): readonly TouchedPath[];
+  run(call: ToolCall, turn: ToolTurn): Promise<ToolOutput>;
+}
+
+export interface TouchedPath {
+  readonly path: string;
+  readonly writes: boolean;
+}
+
+/** Plain text as a tool's output. */
+export function textOutput(text: string): ToolOutput {
+  return { content: [{ type: "text", text }] };
+}
+
+/** The same, of a tool that did not do what it was asked. */
+export function failedOutput(text: string): ToolOutput {
+  return { content: [{ type: "text", text }], isError: true };
+}

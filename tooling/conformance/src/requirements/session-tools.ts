@@ -1,0 +1,21 @@
+import { rows } from "../requirement.ts";
+
+/** Hooks, policies, permissions and tools of a session. */
+export const sessionTools = rows("session", {
+  "session.case-41": "hooks of one point run in order, and one of the same name replaces",
+  "session.case-42": "the first denial is the last question, and the tool never runs",
+  "session.case-43": "a decider that throws denies, an observer that throws is contained",
+  "session.case-44": "changed inputs add up, and a later denial still wins",
+  "session.case-46": "a hook on an error changes its text, never its being an error",
+  "session.case-48":
+    "a question that nobody answers is unanswered, and a repeated one is asked again",
+  "session.case-49": "exact before server before all, deny before ask before allow, then the first",
+  "session.case-50": "a false predicate takes the next rule, a failing one denies",
+  "session.case-52": "a bare name never means an MCP tool",
+  "session.case-53": "a path is where it really leads",
+  "session.case-55": "enabled and disabled tools together are refused",
+  "session.case-56": "a batch's results have their calls' ids, and one failure leaves the others",
+  "session.case-57": "two tools of one name are refused",
+  "session.case-58": "the tools are listed with their source",
+  "session.case-92": "a command's confirmation decides",
+});
