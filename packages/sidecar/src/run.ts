@@ -69,9 +69,9 @@ async function makeDrivers({
   warmPoolSize,
 }: DriverContext): Promise<readonly VmDriver[]> {
   // Loaded when it is needed: by the first create, or by VMs of an earlier life.
-  const { LinuxDriver } = await import("@agentos/vm");
+  const { LinuxDriver, VirtualDriver } = await import("@agentos/vm");
   const options = { runDirectory: runtimeDirectory, epoch, adoptGraceMs, linkKey, warmPoolSize };
-  return [new LinuxDriver(options)];
+  return [new LinuxDriver(options), new VirtualDriver()];
 }
 
 async function answer(reply: StartReply): Promise<void> {

@@ -11,6 +11,7 @@ import { packages } from "./requirements/packages.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
+import { virtual } from "./requirements/virtual.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
 import { vmEnds } from "./requirements/vm-ends.ts";
 
@@ -26,6 +27,7 @@ const all: readonly Requirement[] = [
   ...limits,
   ...vmEnds,
   ...badInput,
+  ...virtual,
   ...documents,
   ...packages,
   ...sessionTools,

@@ -1,0 +1,162 @@
+import type { AdoptedVm, VmDriver, VmRecord, VmRequest } from "@agentos/core";
+import { AgentOsError, type DriverReport, isAgentOsError } from "@agentos/protocol";
+
+import { findShell } from "./find-shell.ts";
+import { checkVirtualLimits, treeLimits, virtualLimits } from "./virtual-limits.ts";
+import { copiesOf } from "./virtual-mounts.ts";
+import { virtualReport } from "./virtual-report.ts";
+import { VirtualSnapshot } from "./virtual-snapshot.ts";
+import { VirtualVm } from "./virtual-vm.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+const IMAGE = "host";
+
+export interface VirtualDriverOptions {
+  /** Where just-bash is looked for when it is not beside this package. Default: the working directory. */
+  readonly directory?: string;
+}
+
+/** ready -> disposing -> disposed. */
+type DriverState = "ready" | "disposing" | "disposed";
+
+/** VMs from an interpreter, in worker threads. Nothing is loaded before the first VM. No security boundary. */
+export class VirtualDriver implements VmDriver {
+  readonly name = "virtual";
+  readonly #options: VirtualDriverOptions;
+  readonly #vms = new Map<string, VirtualVm | "starting">();
+  #pool: WorkerPool | undefined;
+  #state: DriverState = "ready";
+  #lastSnapshot = 0;
+
+  constructor(options: VirtualDriverOptions = {}) {
+    this.#options = options;
+  }
+
+  async probe(): Promise<DriverReport> {
+    try {
+      findShell(this.#options.directory);
+      return virtualReport();
+    } catch (error) {
+      if (!isAgentOsError(error, "DRIVER_UNAVAILABLE")) throw error;
+      const { reason, remedy } = error.details;
+      return virtualReport(remedy === undefined ? { reason } : { reason, remedy });
+    }
+  }
+
+  async create(request: VmRequest, { signal }: { signal: AbortSignal }): Promise<VirtualVm> {
+    return await this.#make(request, signal, undefined);
+  }
+
+  /** A VM that starts from a snapshot's files. Constant time: nothing is copied. */
+  async fork(
+    snapshot: VirtualSnapshot,
+    request: VmRequest,
+    { signal }: { signal: AbortSignal },
+  ): Promise<VirtualVm> {
+    return await this.#make(request, signal, snapshot);
+  }
+
+  /** The VM's files as they are now. Constant time, whatever they hold. */
+  async snapshot(vm: VirtualVm): Promise<VirtualSnapshot> {
+    this.#lastSnapshot += 1;
+    return await VirtualSnapshot.take(vm, this.#lastSnapshot);
+  }
+
+  /** A virtual VM ends with its sidecar. */
+  async adopt({ vmId }: VmRequest, _record: VmRecord): Promise<AdoptedVm> {
+    const message = `the VM ${vmId} has ended: a virtual VM ends with its sidecar`;
+    throw new AgentOsError("VM_ENDED", message, { vmId, reason: "died" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === "ready") this.#state = "disposing";
+    const vms = [...this.#vms.values()].filter((vm) => vm !== "starting");
+    await Promise.all(vms.map((vm) => vm[Symbol.asyncDispose]()));
+    await this.#pool?.end();
+    this.#state = "disposed";
+  }
+
+  async #make(
+    request: VmRequest,
+    signal: AbortSignal,
+    snapshot: VirtualSnapshot | undefined,
+  ): Promise<VirtualVm> {
+    this.#check(request);
+    const { vmId } = request;
+    // Before the first wait, so that two of the same id can't both pass.
+    this.#vms.set(vmId, "starting");
+    try {
+      const vm = await this.#start(request, snapshot);
+      if (signal.aborted || this.#state !== "ready") {
+        await vm[Symbol.asyncDispose]();
+        throw signal.aborted ? cancelled(signal.reason) : disposedError();
+      }
+      this.#vms.set(vmId, vm);
+      void vm.ended.then(() => this.#ended(vm));
+      return vm;
+    } catch (error) {
+      this.#vms.delete(vmId);
+      throw error;
+    }
+  }
+
+  async #start(request: VmRequest, snapshot: VirtualSnapshot | undefined): Promise<VirtualVm> {
+    const { vmId, mounts } = request;
+    const limits = virtualLimits(request.limits);
+    const copies = await copiesOf(mounts);
+    const worker = snapshot?.worker ?? (await this.#workers().take());
+    const vm = worker.nextVm();
+    const from = snapshot === undefined ? {} : { from: snapshot.number };
+    // Counted as the worker's from now on, so that creates at once don't all take the same one.
+    const made = new VirtualVm({ vmId, worker, vm, limits });
+    try {
+      await worker.call(vm, { op: "create", limits: treeLimits(limits), copies, ...from });
+      return made;
+    } catch (error) {
+      await made[Symbol.asyncDispose]();
+      this.#pool?.given(worker);
+      throw startFailed(error);
+    }
+  }
+
+  #workers(): WorkerPool {
+    this.#pool ??= new WorkerPool(findShell(this.#options.directory));
+    return this.#pool;
+  }
+
+  #ended(vm: VirtualVm): void {
+    if (this.#vms.get(vm.vmId) === vm) this.#vms.delete(vm.vmId);
+    this.#pool?.given(vm.worker);
+  }
+
+  #check({ vmId, image, requiredLimits }: VmRequest): void {
+    if (this.#state !== "ready") throw disposedError();
+    if (this.#vms.has(vmId)) {
+      const message = `VM ${vmId} exists already`;
+      throw new AgentOsError("ALREADY_EXISTS", message, { kind: "vm", id: vmId });
+    }
+    checkVirtualLimits(requiredLimits);
+    if (image === IMAGE) return;
+    const known = [IMAGE];
+    const message = `expected one of the images ${known.join(", ")}, got ${image}`;
+    throw new AgentOsError("IMAGE_NOT_FOUND", message, { image, known });
+  }
+}
+
+/** What the copying of a host directory met. */
+function startFailed(error: unknown): unknown {
+  if (!isAgentOsError(error, "FILE_SYSTEM")) return error;
+  const { errno } = error.details;
+  const message = `the VM could not be made: ${error.message}`;
+  return new AgentOsError("VM_START_FAILED", message, { step: "copy", errno }, { cause: error });
+}
+
+function cancelled(cause: unknown): AgentOsError<"CANCELLED"> {
+  const details = { operation: "vm.create" };
+  return new AgentOsError("CANCELLED", "the VM's creation was cancelled", details, { cause });
+}
+
+function disposedError(): AgentOsError<"DISPOSED"> {
+  const details = { kind: "driver", id: "virtual" };
+  return new AgentOsError("DISPOSED", "the virtual driver was disposed", details);
+}
