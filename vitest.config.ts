@@ -18,6 +18,7 @@ const needsLinux = [
   "packages/vm/test/*.e2e.test.ts",
   "tooling/conformance/test/scenarios/**",
   "tooling/documents/test/examples-run.e2e.test.ts",
+  "tooling/packages/test/installed.e2e.test.ts",
 ];
 /** What root does as somebody else. */
 const needsOthers = ["tooling/conformance/test/made-up-user/**"];
@@ -35,7 +36,12 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{packages,apps,tooling}/*/test/**/*.test.ts"],
-          exclude: ["**/*.e2e.test.ts", "**/*.chaos.test.ts", "**/node_modules/**"],
+          exclude: [
+            "**/*.e2e.test.ts",
+            "**/*.chaos.test.ts",
+            "**/*.full.test.ts",
+            "**/node_modules/**",
+          ],
           // Not 0: with one worker, as on two cores, vitest runs that group after all the others.
           sequence: { groupOrder: 1 },
           testTimeout: 20_000,
@@ -66,6 +72,17 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
           testTimeout: 600_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        // The long form of what the e2e project does in short: by `npm run test:packages` only.
+        test: {
+          name: "packages",
+          include: ["tooling/*/test/**/*.full.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

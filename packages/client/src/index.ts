@@ -1,3 +1,6 @@
+// oxlint-disable-next-line import/no-unassigned-import -- First: it says so where Node is too old for what follows.
+import "./require-node.ts";
+
 export { AgentOs } from "./agent-os.ts";
 export type {
   CopyOptions,

@@ -122,6 +122,7 @@ export const ERROR_CODES = {
     retryable: false,
     details: z.object({ limit: text, offered: text, reason: text }),
   },
+  UNSUPPORTED_NODE: { retryable: false, details: z.object({ expected: text, actual: text }) },
   UNSUPPORTED_POLICY: {
     retryable: false,
     details: z.object({ runtime: text, rule: text, reason: text }),

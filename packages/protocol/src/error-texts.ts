@@ -179,6 +179,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "A limit named in `limits.require` can't be made hard on this machine.",
     remedy: "Do without the requirement, or give the machine what `details.reason` names.",
   },
+  UNSUPPORTED_NODE: {
+    when: "The Node that imports the client is too old for it.",
+    remedy: "Put a newer node first in PATH. `details.expected` is the oldest that will do.",
+  },
   UNSUPPORTED_POLICY: {
     when: "The agent's runtime can't enforce a rule of the policy, so the session was not opened.",
     remedy: "Drop the rule in `details.rule`, or take a runtime that asks before each tool.",

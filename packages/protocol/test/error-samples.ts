@@ -47,5 +47,6 @@ export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
   SESSION_BUSY: { sessionId: "s-1", turnId: "t-1" },
   SESSION_CLOSED: { sessionId: "s-1", state: "closed" },
   UNKNOWN_RUNTIME: { runtime: "x", known: ["api"] },
+  UNSUPPORTED_NODE: { expected: "22.18", actual: "20.1.0" },
   UNSUPPORTED_POLICY: { runtime: "pty", rule: "*", reason: "it can't ask" },
 };

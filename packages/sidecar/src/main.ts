@@ -8,7 +8,7 @@ if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[
   await run();
 } else {
   process.stderr.write(
-    `agentos-sidecar needs Node >= ${OLDEST_NODE.join(".")}, this is ${process.version}\n`,
+    `agentos-sidecar needs Node ${OLDEST_NODE.join(".")} or newer, this is ${process.versions.node}\n`,
   );
   process.exitCode = 1;
 }

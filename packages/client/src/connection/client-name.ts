@@ -8,7 +8,7 @@ let name: { name: string; version: string } | undefined;
 /** What this client calls itself on the wire. */
 export function clientName(): { name: string; version: string } {
   name ??= {
-    name: "agentos-client",
+    name: "@agentos/client",
     version: Manifest.parse(
       JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")),
     ).version,

@@ -89,7 +89,7 @@ test("[P29] [P30] the first request authenticates, naming the client, its versio
   expect(server.requests[0]).toBe("authenticate");
   expect(first).toEqual({
     protocol: { min: 1, max: 1 },
-    client: { name: "agentos-client", version: expect.stringMatching(/^\d+\.\d+\.\d+/) },
+    client: { name: "@agentos/client", version: expect.stringMatching(/^\d+\.\d+\.\d+/) },
   });
 });
 

@@ -8,13 +8,14 @@ import {
   type VersionRange,
 } from "@agentos/protocol";
 
+import { SIDECAR_VERSION } from "../version.ts";
 import type { HandlerContext } from "./handler-context.ts";
 
 /** What a connection may ask before it is authenticated. */
 export function connectionHandlers(context: HandlerContext, authenticated: () => void): Handlers {
   return {
-    authenticate: ({ protocol }): AuthenticateResult => {
-      const version = agreeOn(protocol);
+    authenticate: ({ protocol, client }): AuthenticateResult => {
+      const version = agreeOn(protocol, client);
       authenticated();
       return {
         connectionId: context.holder.id,
@@ -30,13 +31,13 @@ export function connectionHandlers(context: HandlerContext, authenticated: () =>
   };
 }
 
-function agreeOn(offered: VersionRange): number {
+function agreeOn(offered: VersionRange, client: { name: string; version: string }): number {
   const version = highestCommonVersion(offered, SUPPORTED_VERSIONS);
   if (version !== undefined) return version;
   const ranges = { offered: show(offered), supported: show(SUPPORTED_VERSIONS) };
   throw new AgentOsError(
     "VERSION_MISMATCH",
-    `no common protocol version: offered ${ranges.offered}, supported ${ranges.supported}`,
+    `${client.name} ${client.version} speaks protocol ${ranges.offered}, @agentos/sidecar ${SIDECAR_VERSION} speaks ${ranges.supported}: install the same version of both, and end the older sidecar with agentos down`,
     ranges,
   );
 }
