@@ -156,6 +156,21 @@ describe("run", () => {
     });
   });
 
+  test("output is the guest's own until its end, to the byte", async () => {
+    const { stdout } = await agentos.run([
+      "run",
+      "--no-copy",
+      "--json",
+      "--",
+      "sh",
+      "-c",
+      "(sleep 300; echo never) & echo now",
+    ]);
+    const [text, end] = jsonLines(stdout).slice(-2);
+    expect(text).toEqual({ event: "stdout", text: "now\n" });
+    expect(end).toMatchObject({ channels: { stdout: { bytes: 4, open: true } } });
+  });
+
   test("20 MB come through a pipe byte for byte", async () => {
     const { stdout } = await agentos.run(["run", "--no-copy", "--", "sh", "-c", "seq 1 2500000"]);
     expect(stdout.length).toBe(18_888_896);

@@ -116,6 +116,12 @@ describe("logs", () => {
     });
     const json = await agentos.run(["logs", "--json", "dev", id.trim()]);
     expect(jsonLines(json.stdout)).toContainEqual({ event: "stderr", text: "two\n" });
+    expect(jsonLines(json.stdout).at(-1)).toMatchObject({
+      event: "end",
+      stdout: 10,
+      stderr: 4,
+      exit: { outcome: "exited", exitCode: 0 },
+    });
   });
 
   test("without --follow it does not wait for a process that goes on", async () => {
@@ -127,11 +133,12 @@ describe("logs", () => {
       "-c",
       "echo so far; exec sleep 302",
     );
-    expect(await agentos.run(["logs", "dev", id.trim()])).toEqual({
-      exitCode: 0,
-      stdout: "so far\n",
-      stderr: "",
-    });
+    // It is there as soon as the process has written it.
+    const logs = async (): Promise<string> =>
+      (await agentos.run(["logs", "dev", id.trim()])).stdout;
+    await expect.poll(logs, { timeout: 10_000 }).toBe("so far\n");
+    const { stdout } = await agentos.run(["logs", "--json", "dev", id.trim()]);
+    expect(jsonLines(stdout).at(-1)).toEqual({ event: "end", stdout: 7, stderr: 0 });
   });
 
   test("of an unknown process is 125", async () => {

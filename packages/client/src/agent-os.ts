@@ -20,7 +20,7 @@ import {
 import type { BufferExecOptions, ExecResult, TextExecOptions } from "./process/exec-options.ts";
 import { exec } from "./process/exec.ts";
 import { BYTES, TEXT } from "./process/output-encoding.ts";
-import { type LogChunk, type LogOptions, readLog } from "./process/read-log.ts";
+import { type LogChunk, type LogEnd, type LogOptions, readLog } from "./process/read-log.ts";
 import { spawn, type SpawnOptions } from "./process/spawn.ts";
 import type { VmProcess } from "./process/vm-process.ts";
 import { type AgentOsSidecar, sidecarCore, sidecarHandle } from "./sidecar/agent-os-sidecar.ts";
@@ -159,8 +159,8 @@ export class AgentOs implements AsyncDisposable {
     return (await admin.request("vm.processes", admin.scope)).processes;
   }
 
-  /** What a logged process wrote, from the oldest bytes kept to its end. */
-  logs(processId: string, options: LogOptions = {}): AsyncIterable<LogChunk> {
+  /** What a logged process wrote, from the oldest bytes kept to its end, or with `follow: false` to what there is now. Returns where that was. */
+  logs(processId: string, options: LogOptions = {}): AsyncGenerator<LogChunk, LogEnd, void> {
     return readLog(this.#lease.admin, processId, options);
   }
 

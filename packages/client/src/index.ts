@@ -27,8 +27,13 @@ export type {
   TextExecOptions,
 } from "./process/exec-options.ts";
 export type { InputSource } from "./process/input-stream.ts";
-export type { ProcessEnd, ProcessOutcome, ReachedLimit } from "./process/process-end.ts";
-export type { LogChannel, LogChunk, LogOptions } from "./process/read-log.ts";
+export type {
+  ChannelEnd,
+  ProcessEnd,
+  ProcessOutcome,
+  ReachedLimit,
+} from "./process/process-end.ts";
+export type { LogChannel, LogChunk, LogEnd, LogOptions } from "./process/read-log.ts";
 export type { SpawnOptions } from "./process/spawn.ts";
 export type { VmProcess } from "./process/vm-process.ts";
 export type { AgentOsSidecar } from "./sidecar/agent-os-sidecar.ts";

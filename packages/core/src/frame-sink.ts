@@ -8,6 +8,18 @@ export interface FrameSink {
   closed(reason: Error): void;
 }
 
+/** Bytes of each channel of a process. */
+export interface ChannelBytes {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+/** A reader on a logged process's ring. */
+export interface LogSource extends FrameSource {
+  /** What the process had written when it was opened. Undefined where the driver can't say. */
+  readonly written?: ChannelBytes | undefined;
+}
+
 /** The other direction of a stream. */
 export interface FrameSource {
   /** Data, end or acknowledgement for the VM. The stream number in it is overwritten. */

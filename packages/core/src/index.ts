@@ -12,7 +12,7 @@ export type {
 } from "./agent-runtime.ts";
 export type { ClientCallbacks } from "./client-callbacks.ts";
 export type { Clock } from "./clock.ts";
-export type { FrameSink, FrameSource } from "./frame-sink.ts";
+export type { ChannelBytes, FrameSink, FrameSource, LogSource } from "./frame-sink.ts";
 export type {
   AdoptedProcess,
   AdoptedVm,

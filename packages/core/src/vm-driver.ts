@@ -8,7 +8,7 @@ import type {
   ProcessInfo,
 } from "@agentos/protocol";
 
-import type { FrameSink, FrameSource } from "./frame-sink.ts";
+import type { FrameSink, LogSource } from "./frame-sink.ts";
 import type { VmFiles } from "./vm-files.ts";
 import type { ProcessRequest, VmProcess } from "./vm-process.ts";
 
@@ -78,7 +78,7 @@ export interface VmHandle extends AsyncDisposable {
     processId: string,
     from: { stdout: number; stderr: number },
     sink: FrameSink,
-  ): Promise<FrameSource>;
+  ): Promise<LogSource>;
   processes(): Promise<{ processes: ProcessInfo[]; truncated: boolean }>;
   ping(): Promise<void>;
   /** For `VmDriver.adopt` in another life of the sidecar; undefined where the driver can't. */

@@ -35,6 +35,7 @@ export {
   type RequestOptions,
 } from "./peer.ts";
 export {
+  ChannelBytes,
   Outcome,
   OutputMode,
   ProcessExit,

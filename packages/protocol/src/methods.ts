@@ -19,6 +19,7 @@ import {
 import { AuthenticateParams, AuthenticateResult } from "./handshake.ts";
 import { Fence, Id, StreamId, VmId } from "./ids.ts";
 import {
+  ChannelBytes,
   ProcessExit,
   ProcessInfo,
   ProcessStart,
@@ -189,7 +190,8 @@ export const METHODS = {
       stdoutFrom: z.int().min(0).optional(),
       stderrFrom: z.int().min(0).optional(),
     }),
-    result: ProcessSummary,
+    /** `written`: bytes of each channel when it was opened. */
+    result: ProcessSummary.extend({ written: ChannelBytes.optional() }),
   },
   "stream.close": {
     scope: "vm",

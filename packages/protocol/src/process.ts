@@ -47,6 +47,10 @@ export const Outcome = z.enum([
 ]);
 export type Outcome = z.infer<typeof Outcome>;
 
+/** Bytes of each channel. */
+export const ChannelBytes = z.object({ stdout: z.int().min(0), stderr: z.int().min(0) });
+export type ChannelBytes = z.infer<typeof ChannelBytes>;
+
 /** A limit of the VM that a process came up against, and its value. */
 export const ReachedLimit = z.object({ name: LimitName, value: z.number() });
 export type ReachedLimit = z.infer<typeof ReachedLimit>;

@@ -1,4 +1,4 @@
-import type { FrameSink, FrameSource } from "@agentos/core";
+import type { ChannelBytes, FrameSink, LogSource } from "@agentos/core";
 import { CHANNEL, decodeFrame, DEFAULTS, FRAME_KIND } from "@agentos/protocol";
 
 import { FakeStream } from "./fake-stream.ts";
@@ -13,7 +13,8 @@ interface FakeLogReaderOptions {
 }
 
 /** A reader on both channels of a logged process. */
-export class FakeLogReader implements FrameSource {
+export class FakeLogReader implements LogSource {
+  readonly written: ChannelBytes;
   readonly #stream: FakeStream;
   readonly #stdout: LogReader;
   readonly #stderr: LogReader;
@@ -22,6 +23,7 @@ export class FakeLogReader implements FrameSource {
     const stream = new FakeStream(options.sink, options.stream);
     const shared = { stream, windowBytes: DEFAULTS.streamWindowBytes };
     this.#stream = stream;
+    this.written = { stdout: options.stdout.total, stderr: options.stderr.total };
     this.#stdout = new LogReader({
       ...shared,
       output: options.stdout,

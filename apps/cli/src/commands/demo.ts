@@ -85,7 +85,7 @@ async function runTests(stage: Stage, os: AgentOs, expected: number) {
     signal: stage.signal,
   });
   const print = (_channel: string, bytes: Uint8Array) => stage.screen.output(bytes);
-  await drainOutput(guest, { output: print, event: async () => {}, end: async () => {} }, os);
+  await drainOutput(guest, { output: print, event: async () => {}, end: async () => {} });
   const exitCode = exitCodeOf(await guest.exited);
   stage.signal.throwIfAborted();
   if (exitCode !== expected) throw unexpected(exitCode, expected);

@@ -11,9 +11,6 @@ export interface LogsOptions {
   readonly follow?: boolean;
 }
 
-/** Without --follow: what is kept has come when nothing more came for this long. */
-const QUIET_MS = 300;
-
 /** `agentos logs VM PROCESS`. */
 export async function logs(
   io: Io,
@@ -25,19 +22,19 @@ export async function logs(
   using interrupts = new Interrupts(io.signals);
   try {
     await using os = await AgentOs.attach(vm, { pool: globals.pool, signal: interrupts.signal });
-    const quiet = new QuietPeriod(options.follow === true ? undefined : QUIET_MS);
-    const signal = AbortSignal.any([interrupts.signal, quiet.signal]);
-    const output = createGuestOutput(io, globals.json === true, interrupts.signal);
-    try {
-      for await (const chunk of os.logs(processId, { signal })) {
-        quiet.hold();
-        await printChunk(io, globals, output, chunk);
-        quiet.begin();
+    const { signal } = interrupts;
+    const output = createGuestOutput(io, globals.json === true, signal);
+    const chunks = os.logs(processId, { follow: options.follow === true, signal });
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- One piece after the other.
+      const { done, value } = await chunks.next();
+      if (done === true) {
+        await output.end();
+        await output.event("end", value);
+        break;
       }
-    } catch (error) {
-      if (!quiet.signal.aborted) throw error;
+      await printChunk(io, globals, output, value);
     }
-    await output.end();
     return EXIT_CODE.ok;
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode;
@@ -57,29 +54,4 @@ async function printChunk(
       await write(io.stderr, `agentos: ${dropped} bytes of ${channel} were no longer kept\n`);
   }
   await output.output(channel, data);
-}
-
-/** Aborts when nothing has held it for a while. */
-class QuietPeriod {
-  readonly #ms: number | undefined;
-  readonly #abort = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(ms: number | undefined) {
-    this.#ms = ms;
-    this.begin();
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  begin(): void {
-    this.hold();
-    if (this.#ms !== undefined) this.#timer = setTimeout(() => this.#abort.abort(), this.#ms);
-  }
-
-  hold(): void {
-    clearTimeout(this.#timer);
-  }
 }

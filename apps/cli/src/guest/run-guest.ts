@@ -53,8 +53,8 @@ export async function runGuest(io: Io, command: GuestCommand): Promise<number> {
 type Guest = Awaited<ReturnType<AgentOs["spawn"]>>;
 
 async function finish(io: Io, command: GuestCommand & { readonly guest: Guest }): Promise<number> {
-  const { guest, os, output } = command;
-  await drainOutput(guest, output, os);
+  const { guest, output } = command;
+  await drainOutput(guest, output);
   const exit = await guest.exited;
   await output.end();
   await output.event("exited", exit);

@@ -1,5 +1,7 @@
 import type { Writable } from "node:stream";
 
+import { CONTROL, unicodeEscape } from "./printable.ts";
+
 /** Writes and waits until the bytes have left, so that a slow reader costs no memory here. Rejects with EPIPE where nobody reads. */
 export async function write(
   stream: Writable,
@@ -18,13 +20,15 @@ export async function write(
   }
 }
 
-/** One JSON document on one line. */
+/** One JSON document on one line, which a terminal shows and never obeys. */
 export async function writeJson(
   stream: Writable,
   value: unknown,
   signal?: AbortSignal,
 ): Promise<void> {
-  await write(stream, `${JSON.stringify(value)}\n`, signal);
+  // Control characters are only ever inside its strings.
+  const text = JSON.stringify(value).replace(CONTROL, unicodeEscape);
+  await write(stream, `${text}\n`, signal);
 }
 
 /** Resolves when everything written so far has left this process. */

@@ -15,6 +15,14 @@ export interface ReachedLimit {
   readonly value: number;
 }
 
+/** One channel when its process ended. */
+export interface ChannelEnd {
+  /** Written until then. */
+  readonly bytes: number;
+  /** Another process still holds it: more may come. */
+  readonly open: boolean;
+}
+
 /** How a process ended. */
 export interface ProcessEnd {
   exitCode: number | null;
@@ -22,6 +30,8 @@ export interface ProcessEnd {
   outcome: ProcessOutcome;
   /** What ended it where the outcome is `limited`; else `maxOutputBytes` where output was dropped. */
   limit?: ReachedLimit | undefined;
+  /** What it had written when it ended. Absent where nobody saw that. */
+  channels?: { readonly stdout: ChannelEnd; readonly stderr: ChannelEnd } | undefined;
   durationMs: number;
 }
 
@@ -43,6 +53,10 @@ export function processEnd(exit: ProcessExit, aborted: boolean): ProcessEnd {
     signal,
     outcome: cancelled ? "cancelled" : OUTCOMES[outcome],
     ...(limit === undefined ? {} : { limit }),
+    channels: {
+      stdout: { bytes: exit.stdoutBytes, open: exit.stdoutOpen },
+      stderr: { bytes: exit.stderrBytes, open: exit.stderrOpen },
+    },
     durationMs,
   };
 }

@@ -1,6 +1,7 @@
 import {
-  type AgentOsError,
+  AgentOsError,
   CHANNEL,
+  type ChannelBytes,
   FRAME_KIND,
   parseArgument,
   type ProcessExit,
@@ -14,6 +15,7 @@ import { isLost } from "../connection/lost-connection.ts";
 import type { Resumable } from "../connection/resumable.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { VmStream } from "../leases/vm-stream.ts";
+import { type ProcessEnd, processEnd } from "./process-end.ts";
 import { cancelled } from "../race-signal.ts";
 
 export type LogChannel = "stdout" | "stderr";
@@ -28,10 +30,21 @@ export interface LogChunk {
   data: Uint8Array;
 }
 
+/** Where the reading of a log ended. */
+export interface LogEnd {
+  /** Positions among all that the process wrote. */
+  readonly stdout: number;
+  readonly stderr: number;
+  /** How the process had ended by then; undefined: it runs on. */
+  readonly exit: ProcessEnd | undefined;
+}
+
 export interface LogOptions {
   /** Where to begin. Default: the oldest byte kept. */
   stdoutFrom?: number | undefined;
   stderrFrom?: number | undefined;
+  /** False: ends at what had been written when it was asked for. Default true: at the process's end. */
+  follow?: boolean | undefined;
   /** Ends the reading with `CANCELLED`. */
   signal?: AbortSignal | undefined;
 }
@@ -39,19 +52,21 @@ export interface LogOptions {
 const Options = z.strictObject({
   stdoutFrom: z.int().min(0).optional(),
   stderrFrom: z.int().min(0).optional(),
+  follow: z.boolean().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 });
 
-/** Reads a logged process's output until its end, as one of many readers. */
+/** Reads a logged process's output, as one of many readers. */
 export async function* readLog(
   admin: VmAdmin,
   processId: string,
   options: LogOptions,
-): AsyncGenerator<LogChunk, void> {
+): AsyncGenerator<LogChunk, LogEnd, void> {
   const { signal, ...from } = parseArgument(Options, options, "options");
   const reader = new LogReader(admin, processId, from);
   try {
     yield* reader.chunks(signal);
+    return reader.end;
   } finally {
     reader.close();
   }
@@ -68,6 +83,10 @@ class LogReader implements FrameReceiver, Resumable {
     stderr: undefined,
   };
   readonly #queue: LogChunk[] = [];
+  readonly #follow: boolean;
+  /** What was there when it was first asked for. */
+  #written: ChannelBytes | undefined;
+  #exit: ProcessEnd | undefined;
   readonly #ignoreExit: () => void;
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -75,8 +94,9 @@ class LogReader implements FrameReceiver, Resumable {
   constructor(
     admin: VmAdmin,
     processId: string,
-    { stdoutFrom = 0, stderrFrom = 0 }: Pick<LogOptions, "stdoutFrom" | "stderrFrom">,
+    { stdoutFrom = 0, stderrFrom = 0, follow = true }: Omit<LogOptions, "signal">,
   ) {
+    this.#follow = follow;
     this.#admin = admin;
     this.#processId = processId;
     this.#position = { stdout: stdoutFrom, stderr: stderrFrom };
@@ -91,11 +111,16 @@ class LogReader implements FrameReceiver, Resumable {
     const stream = this.#stream.carry(connection);
     const from = { processId: this.#processId, stream, stdoutFrom, stderrFrom };
     connection.request("process.log", { ...this.#admin.scope, ...from }).then(
-      ({ exit }) => exit && this.#exited(exit),
+      ({ exit, written }) => this.#opened(exit, written),
       (error: unknown) => {
         if (!isLost(error, connection)) this.#fail(error);
       },
     );
+  }
+
+  /** Where it has got to. */
+  get end(): LogEnd {
+    return { ...this.#position, exit: this.#exit };
   }
 
   close(): void {
@@ -117,7 +142,7 @@ class LogReader implements FrameReceiver, Resumable {
   }
 
   /** Gives credit back for each piece that was taken. */
-  async *chunks(signal: AbortSignal | undefined): AsyncGenerator<LogChunk, void> {
+  async *chunks(signal: AbortSignal | undefined): AsyncGenerator<LogChunk, void, void> {
     const abort = (): void => this.#fail(cancelled("reading a log", signal?.reason));
     if (signal?.aborted === true) abort();
     signal?.addEventListener("abort", abort, { once: true });
@@ -147,7 +172,15 @@ class LogReader implements FrameReceiver, Resumable {
     this.#position[channel] = from + data.byteLength;
   }
 
+  #opened(exit: ProcessExit | undefined, written: ChannelBytes | undefined): void {
+    this.#written ??= written;
+    if (exit !== undefined) this.#exited(exit);
+    if (!this.#follow && written === undefined) this.#fail(cannotTell());
+    this.#wake?.();
+  }
+
   #exited(exit: ProcessExit): void {
+    this.#exit = processEnd(exit, false);
     if (!exit.stdoutOpen) this.#total.stdout ??= exit.stdoutBytes;
     if (!exit.stderrOpen) this.#total.stderr ??= exit.stderrBytes;
     this.#wake?.();
@@ -159,7 +192,8 @@ class LogReader implements FrameReceiver, Resumable {
   }
 
   #isOver(): boolean {
-    const { stdout, stderr } = this.#total;
+    const until = this.#follow ? this.#total : (this.#written ?? this.#total);
+    const { stdout, stderr } = until;
     if (stdout === undefined || stderr === undefined) return false;
     return this.#position.stdout >= stdout && this.#position.stderr >= stderr;
   }
@@ -169,4 +203,13 @@ class LogReader implements FrameReceiver, Resumable {
       this.#wake = resolve;
     });
   }
+}
+
+function cannotTell(): AgentOsError<"UNSUPPORTED"> {
+  const what = "reading a log up to now";
+  const instead = "follow it to its end";
+  return new AgentOsError("UNSUPPORTED", `the VM's driver has no ${what}: ${instead}`, {
+    what,
+    instead,
+  });
 }

@@ -47,6 +47,7 @@ test("a small exec is one request, one answer and one release: nothing is acknow
     stdout: "hi\n",
     stderr: "oh\n",
     truncated: false,
+    channels: { stdout: { bytes: 3, open: false }, stderr: { bytes: 3, open: false } },
     durationMs: 1,
   });
   await os.info();

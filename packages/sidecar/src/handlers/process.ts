@@ -2,9 +2,9 @@ import {
   DEFAULTS,
   type Handlers,
   isAgentOsError,
+  type MethodResult,
   type ParsedParams,
   type ProcessExit,
-  type ProcessSummary,
 } from "@agentos/protocol";
 
 import { type Vm, vmEnded } from "../vms/vm.ts";
@@ -73,7 +73,7 @@ type LogParams = ParsedParams<"process.log">;
 async function openLog(
   { host, holder, streams }: HandlerContext,
   params: LogParams,
-): Promise<ProcessSummary> {
+): Promise<MethodResult<"process.log">> {
   const { vm, handle } = host.access(holder, params);
   const process = vm.processes.get(params.processId);
   const link = streams.open({
@@ -84,8 +84,10 @@ async function openLog(
   });
   try {
     const from = { stdout: params.stdoutFrom ?? 0, stderr: params.stderrFrom ?? 0 };
-    link.attach(await handle.openLog(params.processId, from, link));
-    return process.summary;
+    const source = await handle.openLog(params.processId, from, link);
+    link.attach(source);
+    const { written } = source;
+    return { ...process.summary, ...(written === undefined ? {} : { written }) };
   } catch (error) {
     link.close();
     throw error;

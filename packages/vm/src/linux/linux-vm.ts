@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import type {
   AdoptedProcess,
   FrameSink,
-  FrameSource,
   LimitHit,
+  LogSource,
   ProcessRequest,
   VmEnding,
   VmHandle,
@@ -22,6 +22,7 @@ import { readProcessList } from "../link/process-list.ts";
 import { Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
 import type { TableEntry } from "../link/table-entry.ts";
+import { TableReader } from "../link/table-reader.ts";
 import { LimitHits } from "./limit-hits.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { LinuxProcess } from "./linux-process.ts";
@@ -62,6 +63,7 @@ export class LinuxVm implements VmHandle {
   readonly #wallTime: WallTime;
   readonly #ended = Promise.withResolvers<VmEnding>();
   readonly #hits: LimitHits;
+  readonly #table: TableReader;
   /** By the client's id, until they are released. */
   readonly #processes = new Map<string, LinuxProcess>();
   #state: VmState = "live";
@@ -78,6 +80,7 @@ export class LinuxVm implements VmHandle {
     this.record = record;
     this.ended = this.#ended.promise;
     this.#link = link;
+    this.#table = new TableReader(link);
     this.#options = options;
     this.#wallTime = new WallTime(limits.wallMs.value, startedAt, (ms) => this.#wallTimeOver(ms));
     void link.closed.then((error) => this.#lost(error.details.reason));
@@ -113,15 +116,18 @@ export class LinuxVm implements VmHandle {
     processId: string,
     from: { stdout: number; stderr: number },
     sink: FrameSink,
-  ): Promise<FrameSource> {
+  ): Promise<LogSource> {
     const process = this.#processes.get(processId);
     if (process === undefined) throw unknownProcess(processId);
+    const table = await this.#table.read();
+    const entry = table.find(({ stream }) => stream === process.stream);
+    const written = entry && { stdout: entry.stdout.produced, stderr: entry.stderr.produced };
     const windowBytes = DEFAULTS.streamWindowBytes;
     const credit = new StreamCredit({ windowBytes, stdinWindowBytes: 0, gaps: true, from });
     const reader = new Stream(this.#link, sink, credit, {});
     const payload = [u32(process.stream), u64(from.stdout), u64(from.stderr), u32(windowBytes)];
     this.#link.send(LINK_KIND.readLog, reader.number, Buffer.concat(payload));
-    return reader;
+    return Object.assign(reader, { written });
   }
 
   async processes(): Promise<{ processes: ProcessInfo[]; truncated: boolean }> {
