@@ -27,7 +27,9 @@ export type {
 export type { ReadRequest, VmFiles, VmWrite, WriteRequest } from "./vm-files.ts";
 export type { ProcessRequest, VmProcess, VmProcessExit } from "./vm-process.ts";
 export type {
+  SessionBatch,
   SessionChange,
+  SessionSpent,
   SessionStore,
   SessionWrite,
   StoredSession,

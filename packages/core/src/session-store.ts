@@ -11,6 +11,14 @@ import type {
   TurnSource,
 } from "@agentos/protocol";
 
+/** What a session has used of its budget besides tokens and money. */
+export interface SessionSpent {
+  readonly modelCalls: number;
+  /** Model calls that asked for a tool. */
+  readonly toolTurns: number;
+  readonly wallMs: number;
+}
+
 /** A session as it is written. The specification is sealed: it may hold a key. */
 export interface StoredSession {
   readonly user: string;
@@ -22,9 +30,12 @@ export interface StoredSession {
   readonly agentSessionId: string | null;
   readonly turns: number;
   readonly usage: SessionUsage;
+  readonly spent: SessionSpent;
   readonly compactions: readonly number[];
   readonly lastResponse: string | null;
   readonly lastSeq: number;
+  /** The index of the history's next step. */
+  readonly nextStep: number;
   /** Whether something woke it since it was last asked. */
   readonly woken: boolean;
 }
@@ -34,7 +45,6 @@ export type SessionChange = Partial<Omit<StoredSession, "user" | "createdAt" | "
 /** A turn that was taken and has not ended. */
 export interface StoredTurn {
   readonly turnId: string;
-  readonly sessionId: string;
   readonly content: Content;
   readonly source: TurnSource;
   readonly resumeOnRateLimit: boolean;
@@ -46,46 +56,53 @@ export interface StoredTurn {
 
 /** What one transaction writes of a session, all of it or nothing. */
 export interface SessionWrite {
-  readonly sessionId: string;
   /** Their seqs follow the last one without a gap. */
   readonly events?: readonly SessionEvent[];
   readonly steps?: readonly Step[];
+  /** Steps of a lower index are forgotten. */
+  readonly dropStepsBefore?: number;
   readonly change?: SessionChange;
   readonly addTurn?: StoredTurn;
   readonly runTurn?: string;
+  /** The turn with that id stays known. */
   readonly endTurn?: string;
   readonly openRequest?: PendingRequest;
   readonly settleRequest?: { requestId: string; outcome: RequestOutcome };
-  readonly clearHistory?: boolean;
 }
 
-/** Where sessions are kept. Every method is done, and durable, when it returns. */
+/** A batch ends before it has more than `limit` entries or `maxBytes`, but has one where there is one. */
+export interface SessionBatch {
+  readonly after: number;
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Where sessions are kept, by keys that are unique across users. Every method is done, and durable,
+ * when it returns.
+ */
 export interface SessionStore {
-  add(sessionId: string, session: StoredSession): void;
-  write(write: SessionWrite): void;
-  /** Another session with this one's transcript, history, known turns and runtime state. */
-  copy(from: string, sessionId: string, session: StoredSession): void;
-  remove(sessionId: string): void;
-  find(sessionId: string): StoredSession | undefined;
-  list(user: string): readonly { sessionId: string; session: StoredSession }[];
+  add(key: string, session: StoredSession): void;
+  /** Another session with the transcript, history, known turns and runtime state of `from`. */
+  copy(from: string, key: string, session: StoredSession): void;
+  write(key: string, write: SessionWrite): void;
+  remove(key: string): void;
+  find(key: string): StoredSession | undefined;
+  list(user: string): readonly { key: string; session: StoredSession }[];
   /** Those of every user that were open when the last life ended. */
-  open(): readonly { sessionId: string; session: StoredSession }[];
-  turns(sessionId: string): readonly StoredTurn[];
+  open(): readonly { key: string; session: StoredSession }[];
+  /** In the order in which they were taken. */
+  turns(key: string): readonly StoredTurn[];
   /** The seq that a turn was taken at. Turns that ended are known too: a repeated prompt is not run twice. */
-  turnSeq(sessionId: string, turnId: string): number | undefined;
-  /** At most `limit` events and about `maxBytes`, but at least one where there is one. */
-  events(
-    sessionId: string,
-    after: number,
-    limit: number,
-    maxBytes: number,
-  ): readonly SessionEvent[];
-  steps(sessionId: string, after: number, limit: number): readonly Step[];
-  requests(sessionId: string): readonly PendingRequest[];
+  turnSeq(key: string, turnId: string): number | undefined;
+  events(key: string, batch: SessionBatch): readonly SessionEvent[];
+  steps(key: string, batch: SessionBatch): readonly Step[];
+  /** Those that are open. */
+  requests(key: string): readonly PendingRequest[];
   /** How a settled request ended. */
-  outcome(sessionId: string, requestId: string): RequestOutcome | undefined;
+  outcome(key: string, requestId: string): RequestOutcome | undefined;
   /** The runtime's own state, in order. */
-  runtimeState(sessionId: string): readonly Json[];
-  appendRuntimeState(sessionId: string, entries: readonly Json[]): void;
-  replaceRuntimeState(sessionId: string, entries: readonly Json[]): void;
+  runtimeState(key: string): readonly Json[];
+  appendRuntimeState(key: string, entries: readonly Json[]): void;
+  replaceRuntimeState(key: string, entries: readonly Json[]): void;
 }

@@ -9,6 +9,8 @@ export const BOUNDS = {
   startRequestMs: 10_000,
   /** From the decision to end until the process ends, whatever the VMs do. */
   drainMs: 8_000,
+  /** What of it the agents may take, before their VMs are ended. */
+  sessionsEndMs: 3_000,
   connections: 1_024,
   httpHeaderBytes: 16 * KIB,
   /** Until the headers of a request are whole. */
@@ -40,6 +42,8 @@ export const BOUNDS = {
   concurrentStarts: 16,
   /** The pool's state file; past it what needs a new row is refused. */
   storeBytes: 1_024 * MIB,
+  /** Ended turns of a session whose ids are known: an older prompt repeated would run again. */
+  knownTurnsPerSession: 4_096,
   /** VMs of an earlier life that are taken over at the same time. */
   concurrentAdoptions: 64,
   /** Until a VM of an earlier life is taken over; past it it counts as gone. */

@@ -1,4 +1,4 @@
-import type { Clock, VmDriver } from "@agentos/core";
+import type { AgentRuntime, Clock, VmDriver } from "@agentos/core";
 import { DEFAULTS, type ListenAddress, type StartRequest } from "@agentos/protocol";
 
 import type { Log } from "./log.ts";
@@ -37,6 +37,10 @@ export interface SidecarOptions {
   storeBytes?: number | undefined;
   /** Makes the drivers, strongest first; called once, right after ready. */
   drivers: (context: DriverContext) => Promise<readonly VmDriver[]>;
+  /** The kinds of agents that sessions may have. Default: none. */
+  runtimes?: readonly AgentRuntime[] | undefined;
+  /** Sessions that are open at the same time. */
+  maxSessions?: number | undefined;
   log: Log;
   clock?: Clock | undefined;
 }

@@ -8,6 +8,8 @@ import {
   type Transport,
 } from "@agentos/protocol";
 
+import { openHooks, openTools, SessionHost } from "@agentos/sessions";
+
 import { BOUNDS } from "./bounds.ts";
 import type { SidecarControl, SidecarParts } from "./handlers/handler-context.ts";
 import { IdleExit } from "./idle-exit.ts";
@@ -15,6 +17,7 @@ import { type ApiKey, ApiKeys } from "./keys/api-keys.ts";
 import { errorFacts } from "./log.ts";
 import { capacityOf, type SidecarOptions } from "./options.ts";
 import { Connection } from "./server/connection.ts";
+import { BoundCallbacks } from "./sessions/bound-callbacks.ts";
 import { WebSocketServer } from "./server/websocket-server.ts";
 import { SidecarHome } from "./sidecar-home.ts";
 import { SystemClock } from "./system-clock.ts";
@@ -34,6 +37,8 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   readonly #keys: ApiKeys;
   readonly #drivers: DriverSet;
   readonly #host: VmHost;
+  readonly #callbacks: BoundCallbacks;
+  readonly #sessions: SessionHost;
   readonly #connections = new Set<Connection>();
   readonly #startedAt = new Date().toISOString();
   readonly #closed = Promise.withResolvers<void>();
@@ -86,7 +91,13 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       log: options.log,
       store,
       onChange: () => this.#idle?.changed(),
+      onHeld: (held) => this.#sessions.held(held),
     });
+    this.#callbacks = new BoundCallbacks({
+      clock,
+      parentOf: (user, sessionId) => this.#sessions.parentOf(user, sessionId),
+    });
+    this.#sessions = this.#makeSessions();
   }
 
   get sidecarId(): string {
@@ -104,7 +115,13 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
 
   /** What a connection works with; for tests that bring their own transport. */
   get parts(): SidecarParts {
-    return { host: this.#host, keys: this.#keys, control: this };
+    return {
+      host: this.#host,
+      keys: this.#keys,
+      control: this,
+      sessions: this.#sessions,
+      callbacks: this.#callbacks,
+    };
   }
 
   /** Makes the drivers, so that the first create need not. A failure is told to whoever creates. */
@@ -163,6 +180,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     const { listen = { kind: "unix", path: this.#home.socketPath }, sidecarId } = this.#options;
     // First, so that nobody asks for a VM of an earlier life before it is known; the taking over itself goes on beside.
     this.#host.restore(this.#home.store.restore());
+    this.#sessions.restore();
     const server = await WebSocketServer.open({
       listen,
       keys: this.#keys,
@@ -177,13 +195,29 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     return { kind: "ready", ...facts, sidecarId };
   }
 
+  #makeSessions(): SessionHost {
+    const { runtimes = [], maxSessions, log } = this.#options;
+    return new SessionHost({
+      runtimes,
+      maxSessions,
+      openTools,
+      openHooks,
+      store: this.#home.store.sessions,
+      vms: this.#host.holds,
+      callbacks: (user) => this.#callbacks.of(user),
+      clock: this.#clock,
+      log,
+      onChange: () => this.#idle?.changed(),
+    });
+  }
+
   #idleExit(): IdleExit | undefined {
     const { pool, idleMs = DEFAULTS.sidecarIdleMs } = this.#options;
     if (pool === undefined) return undefined;
     return new IdleExit({
       clock: this.#clock,
       idleMs,
-      isBusy: () => this.#host.isBusy,
+      isBusy: () => this.#host.isBusy || this.#sessions.isBusy,
       expired: () => this.shutdown("nobody used it"),
     });
   }
@@ -228,7 +262,16 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     await this.#home[Symbol.asyncDispose]();
   }
 
+  /** Those that don't end in time end with their VMs. */
+  async #endSessions(reason: string): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, BOUNDS.sessionsEndMs);
+    await Promise.race([this.#sessions.close(reason), late]);
+    clearTimeout(timer);
+  }
+
   async #endVms(reason: string): Promise<void> {
+    await this.#endSessions(reason);
     await this.#host.close(reason);
     await this.#drivers[Symbol.asyncDispose]();
   }

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import type { VmDriver } from "@agentos/core";
 import {
+  type CallbackParams,
+  type CallbackResult,
   createMemoryTransportPair,
   type EventName,
   type LeasedVm,
@@ -38,6 +40,8 @@ export class RecordingLog implements Log {
 export class TestClient implements AsyncDisposable {
   readonly peer: Peer;
   readonly events: { event: EventName; data: unknown }[] = [];
+  /** What the client's functions do. */
+  onCallback: ((params: CallbackParams) => Promise<CallbackResult>) | undefined;
   readonly #sinks = new Map<number, RecordingSink>();
   #change = Promise.withResolvers<void>();
   #lastStream = 0;
@@ -45,7 +49,13 @@ export class TestClient implements AsyncDisposable {
 
   constructor(transport: ConstructorParameters<typeof Peer>[0]) {
     this.peer = new Peer(transport, {
-      handlers: { ping: () => ({}) },
+      handlers: {
+        ping: () => ({}),
+        "callback.call": (params) => {
+          if (this.onCallback === undefined) throw new Error("no function of the client is known");
+          return this.onCallback(params);
+        },
+      },
       onEvent: (event, data) => {
         this.events.push({ event, data });
         this.#change.resolve();

@@ -4,6 +4,14 @@ export type { FakeProcess } from "./fake-process.ts";
 export type { FakeProgram, ProgramContext } from "./fake-program.ts";
 export { floodBytes } from "./fake-programs.ts";
 export type { FakeVm } from "./fake-vm.ts";
+export { Gate } from "./gate.ts";
 export { MemoryTree } from "./memory-tree.ts";
 export { PIPE_BYTES } from "./piped-output.ts";
 export { RecordingSink } from "./recording-sink.ts";
+export {
+  type Script,
+  ScriptedAgent,
+  ScriptedRuntime,
+  type ScriptedRuntimeOptions,
+  type ScriptedTurn,
+} from "./scripted-runtime.ts";

@@ -1,6 +1,8 @@
 import type { SidecarInfo } from "@agentos/protocol";
+import type { SessionHost } from "@agentos/sessions";
 
 import type { ApiKey, ApiKeys } from "../keys/api-keys.ts";
+import type { Asker, BoundCallbacks } from "../sessions/bound-callbacks.ts";
 import type { StreamTable } from "../server/stream-table.ts";
 import type { Holder, VmHost } from "../vms/vm-host.ts";
 
@@ -19,6 +21,8 @@ export interface SidecarParts {
   readonly host: VmHost;
   readonly keys: ApiKeys;
   readonly control: SidecarControl;
+  readonly sessions: SessionHost;
+  readonly callbacks: BoundCallbacks;
 }
 
 /** One connection, as its handlers see it. */
@@ -26,4 +30,6 @@ export interface HandlerContext extends SidecarParts {
   readonly holder: Holder;
   readonly key: ApiKey;
   readonly streams: StreamTable;
+  /** What the client's functions are asked through. */
+  readonly asker: Asker;
 }

@@ -3,10 +3,13 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "@agentos/core";
 import {
   AgentOsError,
+  type CallbackParams,
+  type CallbackResult,
   type EventData,
   type EventName,
   type Handlers,
   Peer,
+  type RequestOptions,
   type Transport,
 } from "@agentos/protocol";
 
@@ -18,10 +21,12 @@ import type { HandlerContext, SidecarParts } from "../handlers/handler-context.t
 import { keyHandlers } from "../handlers/key.ts";
 import { leaseHandlers } from "../handlers/lease.ts";
 import { processHandlers } from "../handlers/process.ts";
+import { sessionHandlers } from "../handlers/session.ts";
 import { sidecarHandlers } from "../handlers/sidecar.ts";
 import { vmHandlers } from "../handlers/vm.ts";
 import type { ApiKey } from "../keys/api-keys.ts";
 import { errorFacts, type Log } from "../log.ts";
+import type { Asker } from "../sessions/bound-callbacks.ts";
 import type { Holder } from "../vms/vm-host.ts";
 import { StreamTable } from "./stream-table.ts";
 
@@ -35,7 +40,7 @@ export interface ConnectionOptions {
 }
 
 /** One client: its peer, its streams, and through the host its leases. */
-export class Connection implements Holder {
+export class Connection implements Holder, Asker {
   readonly id = `c-${randomUUID()}`;
   readonly #options: ConnectionOptions;
   readonly #peer: Peer;
@@ -50,7 +55,13 @@ export class Connection implements Holder {
       sendFrame: (frame) => this.#sendFrame(frame),
       violate: (reason) => this.close(new AgentOsError("PROTOCOL_ERROR", reason, { reason })),
     });
-    const context: HandlerContext = { ...parts, holder: this, key, streams: this.#streams };
+    const context: HandlerContext = {
+      ...parts,
+      holder: this,
+      key,
+      streams: this.#streams,
+      asker: this,
+    };
     this.#peer = new Peer(transport, {
       handlers: this.#handlers(context),
       onFrame: (frame, bytes) => this.#streams.receive(frame, bytes),
@@ -79,6 +90,10 @@ export class Connection implements Holder {
     if (this.#state === "authenticated") this.#peer.emit(event, data);
   }
 
+  async ask(params: CallbackParams, options: RequestOptions): Promise<CallbackResult> {
+    return await this.#peer.request("callback.call", params, options);
+  }
+
   letGo(vmKey: string): void {
     this.#streams.closeOf(vmKey);
   }
@@ -95,6 +110,7 @@ export class Connection implements Holder {
       ...leaseHandlers(context),
       ...processHandlers(context),
       ...fsHandlers(context),
+      ...sessionHandlers(context),
     };
     return {
       ...gated(afterwards, () => this.#assertAuthenticated()),
@@ -127,6 +143,7 @@ export class Connection implements Holder {
     this.#cancelDeadline();
     forget();
     this.#streams.connectionLost();
+    this.#options.parts.callbacks.leave(this);
     this.#options.parts.host.leave(this);
     const facts = {
       connectionId: this.id,

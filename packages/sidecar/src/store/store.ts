@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { SQLInputValue } from "node:sqlite";
 
-import type { VmRecord } from "@agentos/core";
+import type { SessionStore, VmRecord } from "@agentos/core";
 
 import { BOUNDS } from "../bounds.ts";
 import { type EndedVm, readEndedVm } from "./ended-vm.ts";
-import { inTransaction, openDatabase } from "./open-database.ts";
+import { openDatabase } from "./open-database.ts";
 import { SealedText } from "./sealed-text.ts";
-import { startFailure, writeFailure } from "./store-failure.ts";
+import { SqliteSessionStore } from "./sqlite-session-store.ts";
+import { StateFile } from "./state-file.ts";
+import { startFailure } from "./store-failure.ts";
 import { readStoredLease, type StoredLease } from "./stored-lease.ts";
 import { readStoredVm, type StoredVm } from "./stored-vm.ts";
 
@@ -29,30 +31,31 @@ export interface Restored {
   unreadable: number;
 }
 
-/** What survives a sidecar: its VMs and who holds them. Every write is on disk, as far as a dying process is concerned, when it returns. */
+/** What survives a sidecar: its VMs, who holds them, and its sessions. Every write is on disk, as far as a dying process is concerned, when it returns. */
 export class Store implements Disposable {
-  readonly #database: DatabaseSync;
+  readonly sessions: SessionStore;
+  readonly #file: StateFile;
   readonly #sealed: SealedText;
   readonly #isSameBoot: boolean;
-  readonly #statements = new Map<string, StatementSync>();
 
   /** Throws `SIDECAR_START_FAILED`, and the file is as it was. */
   constructor({ path, key, maxBytes = BOUNDS.storeBytes }: StoreOptions) {
-    this.#database = openDatabase(path, maxBytes);
+    this.#file = new StateFile(openDatabase(path, maxBytes));
     this.#sealed = new SealedText(key);
+    this.sessions = new SqliteSessionStore(this.#file, this.#sealed);
     this.#isSameBoot = this.#noteBoot(path ?? "in memory");
   }
 
   /** What an earlier life of this sidecar left. Rows that can't be read are dropped. Throws `SIDECAR_START_FAILED`. */
   restore(): Restored {
     try {
-      const rows = this.#all("SELECT * FROM vms ORDER BY started_ms");
+      const rows = this.#file.all("SELECT * FROM vms ORDER BY started_ms");
       const vms = rows.flatMap((row) => this.#readable(row));
-      const leases = this.#all("SELECT * FROM leases").map((row) => readStoredLease(row));
+      const leases = this.#file.all("SELECT * FROM leases").map((row) => readStoredLease(row));
       const unreadable = rows.length - vms.length;
       return { vms, leases, isSameBoot: this.#isSameBoot, unreadable };
     } catch (error) {
-      throw startFailure(this.#database.location() ?? "in memory", error);
+      throw startFailure(this.#file.database.location() ?? "in memory", error);
     }
   }
 
@@ -61,12 +64,12 @@ export class Store implements Disposable {
     const record = recordText(vm.record);
     const { key, user, driver, fence, createdAt, startedMs } = vm;
     const values = [key, user, spec, driver, record, fence, createdAt, startedMs, null];
-    this.#run("INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+    this.#file.run("INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }
 
   /** With its leases. */
   removeVm(key: string): void {
-    this.#run("DELETE FROM vms WHERE key = ?", key);
+    this.#file.run("DELETE FROM vms WHERE key = ?", key);
   }
 
   /** With its leases. How it ended is remembered of the last `BOUNDS.endedVms`. */
@@ -74,75 +77,71 @@ export class Store implements Disposable {
     // By itself, so that it holds where there is no room for the rest.
     this.removeVm(key);
     const values = [key, user, vmId, name ?? null, reason, detail ?? null];
-    this.#write(() =>
-      inTransaction(this.#database, () => {
-        this.#change(
-          "INSERT OR REPLACE INTO ended_vms (key, user, vm_id, name, reason, detail) VALUES (?, ?, ?, ?, ?, ?)",
-          ...values,
-        );
-        this.#change(
-          "DELETE FROM ended_vms WHERE seq <= (SELECT max(seq) FROM ended_vms) - ?",
-          BOUNDS.endedVms,
-        );
-      }),
-    );
+    this.#file.transact(() => {
+      this.#file.change(
+        "INSERT OR REPLACE INTO ended_vms (key, user, vm_id, name, reason, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        ...values,
+      );
+      this.#file.change(
+        "DELETE FROM ended_vms WHERE seq <= (SELECT max(seq) FROM ended_vms) - ?",
+        BOUNDS.endedVms,
+      );
+    });
   }
 
   /** A VM that has ended, in this life or an earlier one. Throws where it can't be read. */
   endedVm(key: string): EndedVm | undefined {
-    const [row] = this.#all("SELECT * FROM ended_vms WHERE key = ?", key);
+    const [row] = this.#file.all("SELECT * FROM ended_vms WHERE key = ?", key);
     return row === undefined ? undefined : readEndedVm(row);
   }
 
   /** The last of a user's VMs of that name that has ended. Throws where it can't be read. */
   endedVmNamed(user: string, name: string): EndedVm | undefined {
     const sql = "SELECT * FROM ended_vms WHERE user = ? AND name = ? ORDER BY seq DESC LIMIT 1";
-    const [row] = this.#all(sql, user, name);
+    const [row] = this.#file.all(sql, user, name);
     return row === undefined ? undefined : readEndedVm(row);
   }
 
   /** When the processes of a VM without a lease end; undefined where it has one again. */
   setProcessesEnd(key: string, endMs: number | undefined): void {
-    this.#run("UPDATE vms SET processes_end_ms = ? WHERE key = ?", endMs ?? null, key);
+    this.#file.run("UPDATE vms SET processes_end_ms = ? WHERE key = ?", endMs ?? null, key);
   }
 
   addLease(lease: Omit<StoredLease, "expiresMs">): void {
     const { vmKey, leaseId, user, fence, holder } = lease;
     const values = [vmKey, leaseId, user, fence, holder];
-    this.#run("INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL)", ...values);
+    this.#file.run("INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL)", ...values);
   }
 
   /** Raises the VM's fence to the lease's, ends every lease below it, and adds this one: all or nothing. */
   takeOver(lease: Omit<StoredLease, "expiresMs">): void {
     const { vmKey, fence } = lease;
-    this.#write(() =>
-      inTransaction(this.#database, () => {
-        this.#change("UPDATE vms SET fence = ? WHERE key = ?", fence, vmKey);
-        this.#change("DELETE FROM leases WHERE vm_key = ? AND fence < ?", vmKey, fence);
-        this.addLease(lease);
-      }),
-    );
+    this.#file.transact(() => {
+      this.#file.change("UPDATE vms SET fence = ? WHERE key = ?", fence, vmKey);
+      this.#file.change("DELETE FROM leases WHERE vm_key = ? AND fence < ?", vmKey, fence);
+      this.addLease(lease);
+    });
   }
 
   /** Gives the lease to another connection. False: it is not what the caller takes it for, and nothing changed. */
   renewLease(lease: Omit<StoredLease, "expiresMs">, holder: string): boolean {
     const set = "UPDATE leases SET holder = ?, expires_ms = NULL";
-    return this.#run(`${set} ${THIS_LEASE}`, holder, ...thisLease(lease)) === 1;
+    return this.#file.run(`${set} ${THIS_LEASE}`, holder, ...thisLease(lease)) === 1;
   }
 
   /** Ends the lease. False: it was renewed meanwhile, or is over, and nothing changed. */
   endLease(lease: Omit<StoredLease, "expiresMs">): boolean {
-    return this.#run(`DELETE FROM leases ${THIS_LEASE}`, ...thisLease(lease)) === 1;
+    return this.#file.run(`DELETE FROM leases ${THIS_LEASE}`, ...thisLease(lease)) === 1;
   }
 
   /** Everything that the connection holds ends at `expiresMs`, unless it is renewed. */
   startGrace(holder: string, expiresMs: number): void {
     const set = "UPDATE leases SET expires_ms = ? WHERE holder = ? AND expires_ms IS NULL";
-    this.#run(set, expiresMs, holder);
+    this.#file.run(set, expiresMs, holder);
   }
 
   [Symbol.dispose](): void {
-    if (this.#database.isOpen) this.#database.close();
+    if (this.#file.database.isOpen) this.#file.database.close();
   }
 
   #readable(row: Record<string, unknown>): StoredVm[] {
@@ -150,7 +149,7 @@ export class Store implements Disposable {
       return [readStoredVm(row, this.#sealed)];
     } catch {
       // Sealed with a key that is gone: no sidecar can take that VM over.
-      this.#change("DELETE FROM vms WHERE key = ?", String(row["key"]));
+      this.#file.change("DELETE FROM vms WHERE key = ?", String(row["key"]));
       return [];
     }
   }
@@ -159,42 +158,14 @@ export class Store implements Disposable {
   #noteBoot(where: string): boolean {
     try {
       const boot = bootId();
-      const [row] = this.#all("SELECT value FROM meta WHERE name = 'boot'");
+      const [row] = this.#file.all("SELECT value FROM meta WHERE name = 'boot'");
       if (row?.["value"] === boot) return true;
-      this.#change("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", boot);
+      this.#file.change("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", boot);
       return false;
     } catch (error) {
-      this.#database.close();
+      this.#file.database.close();
       throw startFailure(where, error);
     }
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): number {
-    return this.#write(() => this.#change(sql, ...values));
-  }
-
-  #change(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#statement(sql).run(...values).changes);
-  }
-
-  #write<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw writeFailure(error);
-    }
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    return this.#statement(sql).all(...values);
-  }
-
-  #statement(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
   }
 }
 

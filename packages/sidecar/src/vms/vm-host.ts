@@ -1,4 +1,4 @@
-import type { Clock, VmHandle } from "@agentos/core";
+import type { Clock, SessionVms, VmHandle } from "@agentos/core";
 import {
   AgentOsError,
   type EventData,
@@ -20,6 +20,7 @@ import type { DriverSet } from "./driver-set.ts";
 import { Parking } from "./parking.ts";
 import type { Vm, VmEnd } from "./vm.ts";
 import { VmCreation } from "./vm-creation.ts";
+import { VmHolds } from "./vm-holds.ts";
 import { VmLimits } from "./vm-limits.ts";
 import { VmRecovery } from "./vm-recovery.ts";
 import { VmRegistry } from "./vm-registry.ts";
@@ -52,6 +53,8 @@ export interface VmHostOptions {
   store: Store;
   /** VMs came or went. */
   onChange: () => void;
+  /** Somebody has a lease on it, or has it back. */
+  onHeld?: ((held: { user: string; vmId: string; fence: number }) => void) | undefined;
 }
 
 /** The VMs of one sidecar and who holds them. */
@@ -62,6 +65,7 @@ export class VmHost {
   readonly #leases: LeaseTable;
   readonly #holders = new Map<string, Holder>();
   readonly #parking: Parking;
+  readonly #holds: VmHolds;
   /** What stops when a VM is gone: timers, and listening to its limits. */
   readonly #stops = new Map<Vm, (() => void)[]>();
   readonly #recovery: VmRecovery;
@@ -75,6 +79,11 @@ export class VmHost {
     const { clock, store, log } = options;
     this.#registry = new VmRegistry(store);
     this.#parking = new Parking({ clock, store, log });
+    this.#holds = new VmHolds({
+      registry: this.#registry,
+      held: (vm) => this.#thaw(vm),
+      unheld: (vm) => this.#unheld(vm, "released"),
+    });
     this.#leases = new LeaseTable({
       clock,
       store,
@@ -107,6 +116,11 @@ export class VmHost {
   /** Whether a VM starts or runs. One that ends, or is stuck at it, keeps no sidecar alive. */
   get isBusy(): boolean {
     return this.#registry.all().some(({ state }) => state === "starting" || state === "running");
+  }
+
+  /** The VMs, for turns to hold. */
+  get holds(): SessionVms {
+    return this.#holds;
   }
 
   /** What a user may know of how many there are. */
@@ -337,7 +351,7 @@ export class VmHost {
     const fence = isTakeover ? vm.fence + 1 : vm.fence;
     const request = { user, leaseId, vmKey: key, fence, holder: id };
     const lease = isTakeover
-      ? this.#leases.takeOver(request, () => vm.raiseFence(fence))
+      ? this.#leases.takeOver(request, () => this.#raiseFence(vm, fence))
       : this.#leases.acquire(request);
     this.#holdsNow(vm, holder, previous);
     try {
@@ -353,6 +367,18 @@ export class VmHost {
     if (previous !== undefined) this.#letGo(previous, vm.facts.key);
     // The connection was lost while the VM was made: its grace begins now.
     if (holder.isClosed) this.#leases.connectionLost(holder.id);
+    const { user } = vm.facts;
+    this.#options.onHeld?.({ user, vmId: vm.id, fence: vm.fence });
+  }
+
+  #raiseFence(vm: Vm, fence: number): void {
+    vm.raiseFence(fence);
+    this.#holds.fenced(vm);
+  }
+
+  /** A turn begins in it. A failure is in the log. */
+  #thaw(vm: Vm): void {
+    this.#parking.leave(vm).catch(() => undefined);
   }
 
   #leaseEnded(lease: HeldLease, why: LeaseEnd): void {
@@ -370,16 +396,19 @@ export class VmHost {
 
   /** A lease is over: with the last one an unnamed VM ends, and a named one is parked. */
   #unheld(vm: Vm, why: "released" | "expired"): void {
-    if (this.#leases.of(vm.facts.key).length > 0) return;
+    if (this.#isHeld(vm)) return;
     if (vm.name === undefined) this.#endUnheld(vm, why);
     else if (vm.state === "running" || vm.state === "starting") this.#parking.park(vm);
   }
 
   /** Not before it is adopted: only then it can be ended. */
   #endUnheld(vm: Vm, why: "released" | "expired"): void {
-    const isHeld = this.#leases.of(vm.facts.key).length > 0;
-    if (!isHeld && vm.name === undefined && vm.state === "running")
+    if (!this.#isHeld(vm) && vm.name === undefined && vm.state === "running")
       void this.#end(vm, { reason: why });
+  }
+
+  #isHeld(vm: Vm): boolean {
+    return this.#leases.of(vm.facts.key).length > 0 || this.#holds.isHeld(vm);
   }
 
   #letGo(holderId: string, vmKey: string): void {

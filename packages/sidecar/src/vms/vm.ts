@@ -77,6 +77,11 @@ export class Vm {
     return this.#fence;
   }
 
+  /** What isolates it; empty until it runs. */
+  get driver(): string {
+    return this.#driver;
+  }
+
   /** Aborted when the creation is given up. */
   get startSignal(): AbortSignal {
     return this.#starting.signal;
@@ -150,8 +155,14 @@ export class Vm {
   access(fence: number): VmHandle {
     const handle = this.#running();
     if (fence === this.#fence) return handle;
+    throw this.fencedError(fence);
+  }
+
+  /** What a holder with that fence is told. */
+  fencedError(fence: number): AgentOsError<"FENCED"> {
     const message = `fence ${fence} is not VM ${this.id}'s current one, ${this.#fence}: another holder took it over`;
-    throw new AgentOsError("FENCED", message, { vmId: this.id, fence, currentFence: this.#fence });
+    const details = { vmId: this.id, fence, currentFence: this.#fence };
+    return new AgentOsError("FENCED", message, details);
   }
 
   /** Makes every lease with a lower fence worthless. */

@@ -82,7 +82,7 @@ describe("a lost connection to a sidecar that lives on", () => {
   });
 
   test("a state that can't be written refuses what is new, keeps what was, and leaves no VM behind", async () => {
-    await using lives = await Lives.start({ storeBytes: 64 * 1_024 });
+    await using lives = await Lives.start({ storeBytes: 256 * 1_024 });
     await using client = await lives.connect();
     const { lease } = await client.create({ vmId: "first" });
     const large = { env: { A: "x".repeat(20_000) } };

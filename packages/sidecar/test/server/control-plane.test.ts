@@ -56,7 +56,8 @@ describe.each(["unix", "tcp"] as const)("the control plane over %s", (kind) => {
   test("[S1] with a valid connection every method still needs authenticate first", async () => {
     await using world = await start();
     for (const method of Object.keys(METHODS)) {
-      if (method === "authenticate" || method === "ping") continue;
+      // The last is asked of clients.
+      if (["authenticate", "ping", "callback.call"].includes(method)) continue;
       // oxlint-disable-next-line no-await-in-loop -- One after the other.
       const socket = await openSocket(world.ready.listen, { apiKey: world.ready.apiKey });
       const answered = new Promise<string>((resolve) =>
@@ -384,6 +385,23 @@ Object.assign(PARAMS, {
   "fs.copy": { ...scope, from: "/a", to: "/b" },
 });
 for (const method of Object.keys(METHODS)) {
+  if (method.startsWith("session.")) {
+    PARAMS[method] = {
+      ...scope,
+      sessionId: "s",
+      turnId: "t",
+      requestId: "r",
+      childId: "c",
+      content: "hi",
+      source: "prompt",
+      after: 0,
+      callbacks: [],
+      agent: { description: "a helper" },
+      session: { sessionId: "s", runtime: "api" },
+      into: { ...scope, sessionId: "t" },
+      answer: { kind: "permission", decision: "allow" },
+    };
+  }
   if (method.startsWith("process.")) {
     PARAMS[method] = { ...scope, processId: "p", argv: ["true"], stream: 1, signal: "SIGTERM" };
   }

@@ -149,7 +149,9 @@ describe("Store", () => {
     expect(() => open(home.file)).toThrow(
       expect.objectContaining({
         code: "SIDECAR_START_FAILED",
-        message: expect.stringMatching(/version 3, this sidecar knows up to 2: a newer AgentOS/),
+        message: expect.stringContaining(
+          `version ${MIGRATIONS.length + 1}, this sidecar knows up to ${MIGRATIONS.length}: a newer AgentOS`,
+        ),
       }),
     );
     expect(readFileSync(home.file).equals(before)).toBe(true);
@@ -183,12 +185,12 @@ describe("Store", () => {
 
   test("[store.full] a full store refuses what is new, half-writes nothing, and still lets things end", () => {
     using home = directory();
-    using store = open(home.file, 64 * KIB);
+    using store = open(home.file, 256 * KIB);
     store.restore();
     const large = { ...VM, spec: { ...VM.spec, env: { A: "x".repeat(9_000) } } };
     let count = 0;
     const fill = () => {
-      for (; count < 100; count += 1) store.addVm({ ...large, key: `vm-${count}` });
+      for (; count < 1_000; count += 1) store.addVm({ ...large, key: `vm-${count}` });
     };
     expect(fill).toThrow(
       expect.objectContaining({

@@ -1,0 +1,174 @@
+import type {
+  RuntimeEvent,
+  RuntimeHost,
+  RuntimeState,
+  SessionVm,
+  ToolVerdict,
+} from "@agentos/core";
+import type { Question, RequestAnswer, ToolCall, ToolResult, Usage } from "@agentos/protocol";
+
+import type { ToolDesk, ToolTurn } from "../tool-desk.ts";
+import { asAgentOsError, cancelled } from "./deadline.ts";
+import { bounded, boundedCall, pieces } from "./event-bounds.ts";
+import type { SessionParts } from "./session-parts.ts";
+import type { TurnRun } from "./turn-run.ts";
+
+export interface AgentHostOptions {
+  readonly parts: SessionParts;
+  readonly desk: ToolDesk;
+  /** The turn that runs now. */
+  readonly run: () => TurnRun | undefined;
+}
+
+/** The engine as one opened agent sees it. Once the agent is given up, nothing it says has an effect. */
+export class AgentHost implements RuntimeHost {
+  readonly vm: SessionVm;
+  readonly state: RuntimeState;
+  readonly #options: AgentHostOptions;
+  /** Calls that the agent runs by itself. */
+  readonly #own = new Map<string, ToolCall>();
+  #isLive = true;
+
+  constructor(options: AgentHostOptions) {
+    this.#options = options;
+    const { access, record, host } = options.parts;
+    const { store } = host;
+    this.vm = access;
+    this.state = {
+      load: () => store.runtimeState(record.key),
+      append: (entries) => this.#isLive && store.appendRuntimeState(record.key, entries),
+      replace: (entries) => this.#isLive && store.replaceRuntimeState(record.key, entries),
+    };
+  }
+
+  /** The agent is given up. */
+  end(): void {
+    this.#isLive = false;
+  }
+
+  emit(event: RuntimeEvent, agent?: string): void {
+    const run = this.#run();
+    if (run === undefined) return;
+    run.sign();
+    if (event.type === "rate_limit" && event.hard) run.expectSilence(event.resetAt);
+    if (event.type === "text" || event.type === "thought" || event.type === "tool_output") {
+      for (const delta of pieces(event)) run.gather(delta, agent);
+      return;
+    }
+    run.tell(bounded(event), agent);
+    if (event.type === "compaction") run.compacted(event.summary);
+  }
+
+  async callTool(call: ToolCall, signal: AbortSignal): Promise<ToolResult> {
+    const run = this.#running(call.name);
+    const startedMs = performance.now();
+    run.tell({ type: "tool_call", call: boundedCall(call) });
+    const goOn = run.pauseForTool();
+    try {
+      const result = await this.#options.desk.call(call, this.#toolTurn(run, signal));
+      this.#ended(run, result);
+      return result;
+    } catch (error) {
+      const result = failedResult(call, error, performance.now() - startedMs);
+      this.#ended(run, result);
+      if (result.outcome === "cancelled") throw cancelled(call.name);
+      return result;
+    } finally {
+      goOn();
+    }
+  }
+
+  async authorizeTool(call: ToolCall, signal: AbortSignal): Promise<ToolVerdict> {
+    const run = this.#running(call.name);
+    run.tell({ type: "tool_call", call: boundedCall(call) });
+    this.#own.set(call.callId, call);
+    const goOn = run.pauseForTool();
+    try {
+      return await this.#options.desk.authorize(call, this.#toolTurn(run, signal));
+    } catch (error) {
+      if (run.signal.aborted || signal.aborted) throw cancelled(call.name);
+      return { allow: false, message: asAgentOsError(error).message, input: call.input };
+    } finally {
+      goOn();
+    }
+  }
+
+  toolEnded(result: ToolResult): void {
+    const run = this.#run();
+    const call = this.#own.get(result.callId) ?? {
+      callId: result.callId,
+      name: result.name,
+      input: null,
+    };
+    this.#own.delete(result.callId);
+    if (run === undefined) return;
+    run.sign();
+    const told = this.#options.desk.ended(call, result, this.#toolTurn(run, run.signal)).then(
+      (seen) => this.#ended(run, seen),
+      () => this.#ended(run, result),
+    );
+    run.waitFor(told);
+  }
+
+  async ask(
+    questions: readonly Question[],
+    signal: AbortSignal,
+  ): Promise<RequestAnswer | undefined> {
+    const run = this.#running("question");
+    const goOn = run.pauseForTool();
+    try {
+      return await this.#options.desk.ask(questions, this.#toolTurn(run, signal));
+    } finally {
+      goOn();
+    }
+  }
+
+  modelCalled(used: { usage: Usage; hasToolCalls: boolean; agent?: string }): void {
+    const run = this.#running("a model call");
+    run.sign();
+    run.modelCalled(used);
+  }
+
+  recordSession(agentSessionId: string): void {
+    const { record } = this.#options.parts;
+    if (!this.#isLive || record.now.agentSessionId === agentSessionId) return;
+    const turnId = this.#run()?.turn.turnId ?? null;
+    const happening = { type: "session_id" as const, agentSessionId };
+    record.write({ entries: [{ turnId, happening }], change: { agentSessionId } });
+  }
+
+  #ended(run: TurnRun, result: ToolResult): void {
+    if (this.#isLive && !run.isOver) run.tell(bounded({ type: "tool_result", result }));
+  }
+
+  #toolTurn(run: TurnRun, signal: AbortSignal): ToolTurn {
+    const { turnId, fence } = run.turn;
+    return {
+      turnId,
+      fence,
+      signal: AbortSignal.any([signal, run.signal]),
+      output: (callId, delta) => this.emit({ type: "tool_output", callId, delta }),
+    };
+  }
+
+  #run(): TurnRun | undefined {
+    if (!this.#isLive) return undefined;
+    const run = this.#options.run();
+    return run?.isOver === false ? run : undefined;
+  }
+
+  /** Throws `CANCELLED` where no turn runs: what the agent wants now has nobody to want it. */
+  #running(operation: string): TurnRun {
+    const run = this.#run();
+    if (run === undefined || run.signal.aborted) throw cancelled(operation);
+    return run;
+  }
+}
+
+function failedResult(call: ToolCall, error: unknown, durationMs: number): ToolResult {
+  const { code, message } = asAgentOsError(error);
+  const outcome = code === "CANCELLED" ? "cancelled" : "failed";
+  const { callId, name } = call;
+  const content = [{ type: "text" as const, text: message }];
+  return { callId, name, outcome, content, truncated: false, durationMs };
+}

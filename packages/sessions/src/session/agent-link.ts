@@ -1,0 +1,234 @@
+import type { RuntimeSession } from "@agentos/core";
+import {
+  type AgentOsError,
+  type Content,
+  DEFAULTS,
+  isAgentOsError,
+  type ToolInfo,
+} from "@agentos/protocol";
+
+import type { ToolDesk } from "../tool-desk.ts";
+import { AgentHost } from "./agent-host.ts";
+import { asAgentOsError, deadlineExceeded, within } from "./deadline.ts";
+import { DEFAULT_CWD, type SessionParts } from "./session-parts.ts";
+import { announcements } from "./announcements.ts";
+import type { TurnRun } from "./turn-run.ts";
+
+export interface OpenAgent {
+  readonly session: RuntimeSession;
+  readonly host: AgentHost;
+  /** Why it is gone, once it is gone by itself. */
+  exit: AgentOsError | undefined;
+}
+
+/** One session's agent: opened when it is needed, given up when it is lost, never two at once. */
+export class AgentLink {
+  readonly #parts: SessionParts;
+  readonly #run: () => TurnRun | undefined;
+  #desk: ToolDesk | undefined;
+  #agent: OpenAgent | undefined;
+  #isFreshUsed = false;
+  #owesFreshPrompt = false;
+  /** Ends of agents that were given up. Never rejects. */
+  #ending: Promise<void> = Promise.resolve();
+  #endFailure: AgentOsError | undefined;
+
+  constructor(parts: SessionParts, run: () => TurnRun | undefined) {
+    this.#parts = parts;
+    this.#run = run;
+  }
+
+  /** What the agent may call; empty until it was opened. */
+  get tools(): readonly ToolInfo[] {
+    return this.#desk?.tools ?? [];
+  }
+
+  /** The agent, opened where it is not. */
+  async ready(signal: AbortSignal): Promise<OpenAgent> {
+    if (this.#agent !== undefined && this.#agent.exit === undefined) return this.#agent;
+    this.drop();
+    await this.#ending;
+    signal.throwIfAborted();
+    const known = this.#parts.record.now.agentSessionId ?? undefined;
+    try {
+      return await this.#open(known, signal);
+    } catch (error) {
+      if (known === undefined || !this.mayStartFresh(error)) throw error;
+      return await this.#openFresh(signal);
+    }
+  }
+
+  /** Nothing was known from the beginning: the one fresh start is this one. */
+  oweFreshPrompt(): void {
+    this.#isFreshUsed = true;
+    this.#owesFreshPrompt = true;
+  }
+
+  /** The prompt to use in place of the next one: the agent has begun anew since the last. */
+  takeFreshPrompt(): Content | undefined {
+    if (!this.#owesFreshPrompt) return undefined;
+    this.#owesFreshPrompt = false;
+    return this.#parts.spec.resume?.freshPrompt;
+  }
+
+  /** Whether a lost session may be begun anew: once, and only where that was asked for. */
+  mayStartFresh(error: unknown): boolean {
+    if (!isAgentOsError(error, "RESUME_LOST") || this.#isFreshUsed) return false;
+    const { resume } = this.#parts.spec;
+    return resume?.freshPrompt !== undefined || resume?.mode === "create_or_resume";
+  }
+
+  /** Begins anew what the agent has lost. */
+  async startFresh(signal: AbortSignal): Promise<void> {
+    this.drop();
+    await this.#ending;
+    await this.#openFresh(signal);
+  }
+
+  /** Gives the agent up: whatever it still says has no effect, and its processes are ended. */
+  drop(): void {
+    const agent = this.#agent;
+    if (agent === undefined) return;
+    this.#agent = undefined;
+    agent.host.end();
+    this.#end(agent.session);
+  }
+
+  /** Rejects where something of the agent may be left after `shutdownMs`. */
+  async close(): Promise<void> {
+    this.drop();
+    await this.#ending;
+    const desk = this.#desk;
+    this.#desk = undefined;
+    if (desk !== undefined) {
+      this.#end(desk);
+      await this.#ending;
+    }
+    if (this.#endFailure !== undefined) throw this.#endFailure;
+  }
+
+  async #openFresh(signal: AbortSignal): Promise<OpenAgent> {
+    this.#isFreshUsed = true;
+    this.#owesFreshPrompt = true;
+    this.#parts.record.write({ change: { agentSessionId: null } });
+    this.#parts.notice("the agent has lost its session: it begins anew");
+    return await this.#open(undefined, signal);
+  }
+
+  async #open(agentSessionId: string | undefined, signal: AbortSignal): Promise<OpenAgent> {
+    const startMs = this.#parts.spec.timeouts?.startMs ?? DEFAULTS.agentStartMs;
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const work = this.#make(agentSessionId, controller.signal);
+    const aborted = Promise.withResolvers<never>();
+    controller.signal.addEventListener("abort", () => aborted.reject(controller.signal.reason));
+    aborted.promise.catch(() => undefined);
+    try {
+      const { clock } = this.#parts.host;
+      const agent = await within(clock, startMs, Promise.race([work, aborted.promise]));
+      if (agent === undefined) throw deadlineExceeded("starting the agent", startMs);
+      this.#keep(agent);
+      return agent;
+    } catch (error) {
+      this.#abandon(work);
+      controller.abort(error);
+      throw asAgentOsError(error);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async #make(agentSessionId: string | undefined, signal: AbortSignal): Promise<OpenAgent> {
+    const { runtime, record, spec } = this.#parts;
+    const desk = await this.#openDesk(signal);
+    const cwd = spec.cwd ?? DEFAULT_CWD;
+    const host = new AgentHost({ parts: this.#parts, desk, run: this.#run });
+    const request = {
+      sessionId: record.sessionId,
+      spec,
+      cwd,
+      tools: desk.tools,
+      announcements: await announcements(spec, this.#parts),
+      initialHistory: spec.initialHistory ?? [],
+      agentSessionId,
+    };
+    const session = await runtime.open(request, host, { signal });
+    return { session, host, exit: undefined };
+  }
+
+  async #openDesk(signal: AbortSignal): Promise<ToolDesk> {
+    if (this.#desk !== undefined) return this.#desk;
+    const { host, record, spec, access, hooks, callbacks, requests, subagents, notice, runtime } =
+      this.#parts;
+    const { openTools, clock } = host;
+    const cwd = spec.cwd ?? DEFAULT_CWD;
+    const { sessionId } = record;
+    const desk = await openTools(
+      {
+        sessionId,
+        spec,
+        cwd,
+        vm: access,
+        hooks,
+        requests,
+        callbacks,
+        subagents,
+        clock,
+        builtinTools: runtime.capabilities.builtinTools,
+        notice,
+      },
+      { signal },
+    );
+    if (signal.aborted) {
+      this.#end(desk);
+      signal.throwIfAborted();
+    }
+    this.#desk = desk;
+    return desk;
+  }
+
+  #keep(agent: OpenAgent): void {
+    this.#agent = agent;
+    void (async () => {
+      agent.exit = await agent.session.exited;
+    })();
+  }
+
+  /** It may still come: then it is ended at once. */
+  #abandon(work: Promise<OpenAgent>): void {
+    void (async () => {
+      // Its failure was told to whoever waited.
+      const late = await work.catch(() => undefined);
+      if (late === undefined) return;
+      late.host.end();
+      this.#end(late.session);
+    })();
+  }
+
+  #end(what: AsyncDisposable): void {
+    const { host, record, spec } = this.#parts;
+    const ms = spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs;
+    const ended = within(
+      host.clock,
+      ms,
+      // A throw before the first await is a failure as any other.
+      Promise.resolve().then(async () => {
+        await what[Symbol.asyncDispose]();
+        return true;
+      }),
+    ).then(
+      (isGone) => (isGone === true ? undefined : deadlineExceeded("ending the agent", ms)),
+      (error: unknown) => asAgentOsError(error),
+    );
+    const before = this.#ending;
+    this.#ending = (async () => {
+      await before;
+      const failure = await ended;
+      if (failure === undefined) return;
+      this.#endFailure ??= failure;
+      const facts = { sessionId: record.sessionId, error: failure.message };
+      host.log.error(facts, "an agent did not end as it should");
+    })();
+  }
+}

@@ -1,0 +1,112 @@
+import type { AgentRuntime, StoredTurn } from "@agentos/core";
+import type { PendingRequest, RequestOutcome } from "@agentos/protocol";
+
+import type { RequestBook } from "../request-book.ts";
+import type { Subagents } from "../subagents.ts";
+import { asAgentOsError, nothing } from "./deadline.ts";
+import { OpenRequests } from "./open-requests.ts";
+import { Session } from "./session.ts";
+import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
+import type { SessionRecord } from "./session-record.ts";
+import { VmAccess } from "./vm-access.ts";
+
+export interface BuildRequest {
+  readonly host: SessionHostOptions;
+  readonly record: SessionRecord;
+  readonly runtime: AgentRuntime;
+  readonly fence: number;
+  readonly queued?: readonly StoredTurn[];
+  readonly parent?: ParentSession | undefined;
+  /** What its agent may start; given the session that is being built. */
+  readonly subagents: (session: () => Session) => Subagents | undefined;
+  readonly onClosed: () => void;
+}
+
+/** Puts a session together from its record. Throws `NOT_FOUND` or `VM_ENDED` where its VM is gone. */
+export function buildSession(request: BuildRequest): Session {
+  const { host, record, runtime, fence, queued, parent, onClosed } = request;
+  const { user, spec, vmId } = record.now;
+  const access = new VmAccess({ vms: host.vms, user, vmId, fence });
+  const callbacks = host.callbacks(user);
+  const notice = (message: string): void => tellNotice(host, session, message);
+  const requests = openRequests(host, record, () => session);
+  const parts = {
+    host,
+    runtime,
+    record,
+    spec,
+    access,
+    callbacks,
+    notice,
+    parent,
+    hooks: host.openHooks({ sessionId: spec.sessionId, spec, callbacks, notice }),
+    requests:
+      parent?.within === undefined ? requests : within(parent.within.requests, () => session),
+    subagents: request.subagents(() => session),
+  };
+  const onChange = (): void => host.onChange?.();
+  const session: Session = new Session({
+    parts,
+    requests,
+    onClosed,
+    onChange,
+    ...(queued === undefined ? {} : { queued }),
+  });
+  return session;
+}
+
+function tellNotice(host: SessionHostOptions, session: Session, message: string): void {
+  try {
+    const turnId = session.runningTurn?.turn.turnId ?? null;
+    session.record.write({ entries: [{ turnId, happening: { type: "notice", message } }] });
+  } catch (error) {
+    // A notice is for people to read: what it is about goes on without it.
+    const facts = { sessionId: session.sessionId, error: asAgentOsError(error).message };
+    host.log.warn(facts, "a notice was not written");
+  }
+}
+
+/** The session's own book: while something is open in it, the session waits. */
+function openRequests(
+  host: SessionHostOptions,
+  record: SessionRecord,
+  session: () => Session,
+): OpenRequests {
+  let goOn = nothing;
+  return new OpenRequests({
+    sessionId: record.sessionId,
+    outcome: (requestId) => host.store.outcome(record.key, requestId),
+    opened: (request: PendingRequest, isFirst: boolean) => {
+      const entry = { turnId: request.turnId, happening: { type: "request" as const, request } };
+      record.write({
+        openRequest: request,
+        entries: [entry],
+        ...(isFirst ? { state: "waiting" as const } : {}),
+      });
+      if (isFirst) goOn = session().runningTurn?.pauseForPeople() ?? goOn;
+    },
+    settled: ({ requestId, turnId }, outcome: RequestOutcome, wasLast: boolean) => {
+      const happening = { type: "request_resolved" as const, requestId, outcome };
+      record.write({
+        settleRequest: { requestId, outcome },
+        entries: [{ turnId, happening }],
+        ...(wasLast ? { state: "running" as const } : {}),
+      });
+      if (wasLast) goOn();
+    },
+  });
+}
+
+/** The book of the session above: what is asked there, this one waits for. */
+function within(book: RequestBook, session: () => Session): RequestBook {
+  return {
+    open: async (request, signal) => {
+      const goOn = session().runningTurn?.pauseForPeople();
+      try {
+        return await book.open(request, signal);
+      } finally {
+        goOn?.();
+      }
+    },
+  };
+}

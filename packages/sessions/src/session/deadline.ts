@@ -1,0 +1,57 @@
+import type { Clock } from "@agentos/core";
+import { AgentOsError } from "@agentos/protocol";
+
+/** The result of `work`, or `undefined` where it is not there within `ms`. What comes later is nobody's: its failure too. */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const cancel = clock.after(ms, () => resolve(undefined));
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    cancel();
+  }
+}
+
+/** Resolves after `ms`. Rejects with the signal's reason. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const cancel = clock.after(ms, resolve);
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await promise;
+  } finally {
+    cancel();
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+export function deadlineExceeded(
+  operation: string,
+  deadlineMs: number,
+): AgentOsError<"DEADLINE_EXCEEDED"> {
+  const message = `${operation}: expected an end within ${deadlineMs} ms, none came`;
+  return new AgentOsError("DEADLINE_EXCEEDED", message, { operation, deadlineMs });
+}
+
+export function cancelled(operation: string): AgentOsError<"CANCELLED"> {
+  return new AgentOsError("CANCELLED", `${operation} was cancelled`, { operation });
+}
+
+/** Any error as one of ours; a foreign one is named by its message. */
+export function asAgentOsError(error: unknown): AgentOsError {
+  if (error instanceof AgentOsError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new AgentOsError("INTERNAL", reason, { reason }, { cause: error });
+}
+
+/** What there is to undo before there is anything. */
+export function nothing(): void {
+  // Nothing yet.
+}

@@ -1,0 +1,27 @@
+const KIB = 1024;
+
+/** Every bound of the engine that is not one of protocol's `DEFAULTS`. */
+export const SESSION_BOUNDS = {
+  /** From aborting a turn to giving its runtime up. */
+  cancelGraceMs: 2_000,
+  /** A prompt as JSON: it must fit into one message beside the rest. */
+  promptBytes: 768 * KIB,
+  /** One event of a runtime as JSON; longer text is cut into several, anything else is left out with a notice. */
+  eventBytes: 512 * KIB,
+  /** Text in one event. */
+  textEventChars: 64 * KIB,
+  /** Readers that wait for a session's next event. */
+  waitingReaders: 1_024,
+  /** Callers that wait for a session to be idle or to wake up. */
+  waitingCallers: 1_024,
+  openRequests: 256,
+  /** How often a stop hook may have one turn go on. */
+  continuations: 32,
+  /** Events, or steps, in one answer unless the reader says less. */
+  batchEntries: 1_000,
+  /** Between our own tries after a provider's failure: doubled each time. */
+  retryMs: 500,
+  longestRetryMs: 30_000,
+  /** Resets that one turn waits for. */
+  rateLimitTries: 100,
+} as const;

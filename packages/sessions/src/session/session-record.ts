@@ -1,0 +1,175 @@
+import type {
+  Clock,
+  SessionChange,
+  SessionStore,
+  SessionWrite,
+  StoredSession,
+} from "@agentos/core";
+import {
+  DEFAULTS,
+  type SessionEvent,
+  type SessionHappening,
+  type SessionState,
+  type Step,
+} from "@agentos/protocol";
+
+import { SESSION_BOUNDS } from "./session-bounds.ts";
+import { assertFollows, isOpen } from "./session-states.ts";
+import { type Entry, StepBuilder } from "./step-builder.ts";
+import { Transcript } from "./transcript.ts";
+
+export type Delta = Extract<SessionHappening, { type: "text" | "thought" | "tool_output" }>;
+
+export interface RecordWrite extends Omit<SessionWrite, "events" | "steps" | "dropStepsBefore"> {
+  readonly entries?: readonly Entry[];
+  /** The state that the session gets with it, told after the entries. */
+  readonly state?: SessionState;
+  readonly reason?: string | undefined;
+  readonly clearHistory?: boolean;
+}
+
+export interface RecordOptions {
+  readonly key: string;
+  readonly store: SessionStore;
+  readonly stored: StoredSession;
+  readonly clock: Clock;
+  /** What was gathered could not be written. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What is known and written of one session: its row, its transcript, its history. All that changes goes through `write`. */
+export class SessionRecord {
+  readonly key: string;
+  readonly transcript: Transcript;
+  readonly #options: RecordOptions;
+  readonly #steps: StepBuilder;
+  #stored: StoredSession;
+  #gathered: Entry[] = [];
+  #flush: NodeJS.Immediate | undefined;
+
+  constructor(options: RecordOptions) {
+    const { key, store, stored, clock } = options;
+    this.key = key;
+    this.#options = options;
+    this.#stored = stored;
+    this.#steps = new StepBuilder(stored.nextStep);
+    this.transcript = new Transcript({ key, store, lastSeq: stored.lastSeq, clock });
+  }
+
+  get now(): StoredSession {
+    return this.#stored;
+  }
+
+  get sessionId(): string {
+    return this.#stored.spec.sessionId;
+  }
+
+  get isOpen(): boolean {
+    return isOpen(this.#stored.state);
+  }
+
+  /** In one transaction, with what was gathered before; then told to every reader. Nothing happens where it throws. */
+  write(write: RecordWrite): void {
+    const { entries = [], state, reason, clearHistory, change, ...rest } = write;
+    if (state !== undefined) assertFollows(this.#stored.state, state);
+    const gathered = this.#takeGathered();
+    const changed: Entry[] = state === undefined ? [] : [stateEntry(state, reason)];
+    const { events, steps, compactions } = this.#told([...gathered, ...entries, ...changed]);
+    const next: SessionChange = {
+      ...(state === undefined ? {} : { state }),
+      ...(compactions.length === 0
+        ? {}
+        : { compactions: [...this.#stored.compactions, ...compactions] }),
+      ...change,
+      nextStep: this.#steps.next,
+    };
+    const kept =
+      clearHistory === true ? this.#steps.next : this.#steps.next - DEFAULTS.historySteps;
+    const dropStepsBefore = steps.length > 0 || clearHistory === true ? Math.max(0, kept) : 0;
+    const { store, key } = this.#options;
+    store.write(key, { ...rest, events, steps, dropStepsBefore, change: next });
+    const lastSeq = events.at(-1)?.seq ?? this.#stored.lastSeq;
+    this.#stored = { ...this.#stored, ...next, lastSeq };
+    this.transcript.stored(events);
+  }
+
+  /** Text of one tick becomes one event: it is written at the tick's end, or with whatever is written before. */
+  gather(turnId: string, agent: string | undefined, delta: Delta): void {
+    const last = this.#gathered.at(-1);
+    const joined = last === undefined ? undefined : join(last, turnId, agent, delta);
+    if (joined === undefined) this.#gathered.push({ turnId, agent, happening: delta });
+    else this.#gathered[this.#gathered.length - 1] = joined;
+    this.#flush ??= setImmediate(() => this.#flushNow());
+  }
+
+  #flushNow(): void {
+    try {
+      this.write({});
+    } catch (error) {
+      this.#options.onFault(error);
+    }
+  }
+
+  #takeGathered(): Entry[] {
+    clearImmediate(this.#flush);
+    this.#flush = undefined;
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    return gathered;
+  }
+
+  #told(entries: readonly Entry[]): {
+    events: SessionEvent[];
+    steps: Step[];
+    compactions: number[];
+  } {
+    const at = Date.now();
+    let seq = this.#stored.lastSeq;
+    const events: SessionEvent[] = [];
+    const told: Step[] = [];
+    const tell = ({ turnId, agent, happening }: Entry): void => {
+      seq += 1;
+      const by = agent === undefined ? {} : { agent };
+      events.push({ seq, turnId, at, ...by, ...happening });
+    };
+    for (const entry of entries) {
+      const steps = this.#steps.add(entry, at);
+      // A piece of text that ends with this was told before it.
+      for (const step of steps.filter(isTextStep)) tell(stepEntry(step));
+      tell(entry);
+      for (const step of steps.filter((each) => !isTextStep(each))) tell(stepEntry(step));
+      told.push(...steps);
+    }
+    const compactions = told.filter(({ kind }) => kind === "compaction").map(({ index }) => index);
+    return { events, steps: told, compactions };
+  }
+}
+
+function isTextStep({ kind, role }: Step): boolean {
+  return role === "agent" && (kind === "text" || kind === "thinking");
+}
+
+function stepEntry(step: Step): Entry {
+  return { turnId: step.turnId, agent: step.agent, happening: { type: "step", step } };
+}
+
+function stateEntry(state: SessionState, reason: string | undefined): Entry {
+  const why = reason === undefined ? {} : { reason };
+  return { turnId: null, happening: { type: "state", state, ...why } };
+}
+
+function join(
+  last: Entry,
+  turnId: string,
+  agent: string | undefined,
+  delta: Delta,
+): Entry | undefined {
+  const { happening } = last;
+  if (last.turnId !== turnId || last.agent !== agent || happening.type !== delta.type)
+    return undefined;
+  if (happening.delta.length + delta.delta.length > SESSION_BOUNDS.textEventChars) return undefined;
+  if (happening.type === "tool_output") {
+    if (delta.type !== "tool_output" || happening.callId !== delta.callId) return undefined;
+  }
+  return { ...last, happening: { ...happening, delta: happening.delta + delta.delta } };
+}

@@ -1,0 +1,324 @@
+import type { StoredTurn } from "@agentos/core";
+import {
+  type AgentOsError,
+  type BudgetName,
+  DEFAULTS,
+  encodeError,
+  isAgentOsError,
+  type Json,
+  type SessionHappening,
+  type StopReason,
+  type TurnResult,
+} from "@agentos/protocol";
+
+import { ActivityWatch } from "./activity-watch.ts";
+import type { AgentLink } from "./agent-link.ts";
+import { assertRoom, exhausted, stopReasonOf } from "./budget-guard.ts";
+import { countCall, type ModelCall } from "./count-call.ts";
+import { asAgentOsError, cancelled, deadlineExceeded, nothing } from "./deadline.ts";
+import { SESSION_BOUNDS } from "./session-bounds.ts";
+import type { SessionParts } from "./session-parts.ts";
+import type { Delta } from "./session-record.ts";
+import type { Entry } from "./step-builder.ts";
+import { TurnWork } from "./turn-work.ts";
+import { WallTime } from "./wall-time.ts";
+
+/** How a turn ends. */
+export interface TurnEnd {
+  readonly stopReason: StopReason;
+  readonly text: string;
+  readonly output?: Json | undefined;
+  readonly error?: AgentOsError | undefined;
+  readonly budget?: BudgetName | undefined;
+}
+
+/** A turn while it runs: what it may use, what it tells, and how it is stopped. */
+export class TurnRun {
+  readonly turn: StoredTurn;
+  readonly #parts: SessionParts;
+  readonly #link: AgentLink;
+  readonly #controller = new AbortController();
+  readonly #watch: ActivityWatch;
+  readonly #wall: WallTime;
+  readonly #startedMs: number;
+  /** What the turn's end waits for, within its grace. */
+  readonly #beside = new Set<Promise<void>>();
+  /** Before it begins, no time passes. */
+  readonly #startTime: () => void;
+  #stop: TurnEnd | undefined;
+  #isOver = false;
+
+  constructor(parts: SessionParts, link: AgentLink, turn: StoredTurn) {
+    this.turn = turn;
+    this.#parts = parts;
+    this.#link = link;
+    const { spec, record, host } = parts;
+    const { clock } = host;
+    this.#startedMs = clock.now();
+    const { stepIdleMs = DEFAULTS.stepIdleMs, inactivityMs = DEFAULTS.inactivityMs } =
+      spec.timeouts ?? {};
+    this.#watch = new ActivityWatch({
+      clock,
+      stepIdleMs,
+      inactivityMs,
+      silent: (what, ms) =>
+        this.#failed(deadlineExceeded(`the agent's next sign of life (${what})`, ms)),
+    });
+    const limitMs = spec.budget?.wallMs;
+    this.#wall = new WallTime(clock, record.now.spent.wallMs, limitMs, () => {
+      if (limitMs !== undefined) this.#exhausted(exhausted("wallMs", limitMs, limitMs));
+    });
+    this.#startTime = this.pauseForPeople();
+  }
+
+  /** Aborted once the turn is to end. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Its end is written: nothing that comes later has an effect. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Ends the turn; the first reason stays. */
+  stop(end: TurnEnd): void {
+    if (this.#stop !== undefined || this.#isOver) return;
+    this.#stop = end;
+    this.#controller.abort(end.error ?? cancelled("the turn"));
+  }
+
+  /** Runs it to its end, which is written when this resolves. Never rejects. */
+  async run(): Promise<TurnResult> {
+    let release = nothing;
+    const { turnId, fence, source, content } = this.turn;
+    let end: TurnEnd;
+    try {
+      this.#begin(source, content);
+      release = this.#parts.access.hold(fence, turnId, (error) => this.#failed(error));
+      end = await this.#ended(new TurnWork(this.#parts, this.#link, this).run());
+    } catch (error) {
+      end = this.#endOf(error);
+    }
+    const result = this.#finish(end);
+    release();
+    return result;
+  }
+
+  sign(): void {
+    this.#watch.sign();
+  }
+
+  pauseForTool(): () => void {
+    return this.#watch.pause();
+  }
+
+  /** While people are asked nothing times out, and no time counts. */
+  pauseForPeople(): () => void {
+    const resumeWall = this.#wall.pause();
+    const resumeWatch = this.#watch.pause();
+    return () => {
+      resumeWall();
+      resumeWatch();
+    };
+  }
+
+  /** Nothing is heard until a rate limit's reset. */
+  expectSilence(resetAt: string | null): void {
+    const leftMs = resetAt === null ? 0 : Date.parse(resetAt) - Date.now();
+    if (leftMs > 0) this.#watch.extendTo(this.#parts.host.clock.now() + leftMs);
+  }
+
+  /** Something that the turn's end waits for. */
+  waitFor(work: Promise<void>): void {
+    // Its failure was told where it happened.
+    const done = work.catch(() => undefined);
+    this.#beside.add(done);
+    void done.finally(() => this.#beside.delete(done));
+  }
+
+  tell(happening: SessionHappening, agent?: string): void {
+    if (this.#isOver) return;
+    this.#watch.sign();
+    this.#parts.record.write({ entries: [{ turnId: this.turn.turnId, agent, happening }] });
+    this.#tellAbove(happening, agent);
+  }
+
+  gather(delta: Delta, agent?: string): void {
+    if (this.#isOver) return;
+    this.#watch.sign();
+    this.#parts.record.gather(this.turn.turnId, agent, delta);
+    this.#tellAbove(delta, agent);
+  }
+
+  compacted(summary: string | undefined): void {
+    const data = summary === undefined ? {} : { summary };
+    this.waitFor(this.#parts.hooks.observe("compaction", data, this.turn.turnId));
+  }
+
+  /** What a subagent in this turn tells. */
+  tellBelow({ agent, happening }: Entry): void {
+    if (this.#isOver) return;
+    if (isDelta(happening)) this.gather(happening, agent);
+    else if (TOLD_ABOVE.includes(happening.type)) this.tell(happening, agent);
+  }
+
+  /** Throws `BUDGET_EXHAUSTED` where the model may not be called again, and ends the turn. */
+  modelCalled(call: ModelCall): void {
+    try {
+      countCall(this.#parts, call, { turnId: this.turn.turnId, wallMs: this.#wall.ms });
+    } catch (error) {
+      if (isAgentOsError(error, "BUDGET_EXHAUSTED")) this.#exhausted(error);
+      throw error;
+    }
+  }
+
+  /** Throws `BUDGET_EXHAUSTED`. */
+  assertRoom(): void {
+    const { usage, spent } = this.#parts.record.now;
+    assertRoom(this.#parts.spec.budget ?? {}, { usage, spent });
+  }
+
+  #tellAbove(happening: SessionHappening, agent: string | undefined): void {
+    const { record, parent } = this.#parts;
+    parent?.within?.tell({ turnId: null, agent: agent ?? record.sessionId, happening });
+  }
+
+  #begin(source: StoredTurn["source"], content: StoredTurn["content"]): void {
+    const { record } = this.#parts;
+    const { turnId } = this.turn;
+    const { turns, usage } = record.now;
+    record.write({
+      runTurn: turnId,
+      state: "running",
+      entries: [{ turnId, happening: { type: "turn_start", source, prompt: content } }],
+      change: { turns: turns + 1, usage: { ...usage, turn: null } },
+    });
+    this.#startTime();
+  }
+
+  /** The work's own end, or, where it does not end soon after it was told to, an end without it. */
+  async #ended(work: Promise<TurnEnd>): Promise<TurnEnd> {
+    const { clock } = this.#parts.host;
+    const { promise: given, resolve } = Promise.withResolvers<"given-up">();
+    let cancel = nothing;
+    const abort = (): void => {
+      cancel = clock.after(SESSION_BOUNDS.cancelGraceMs, () => resolve("given-up"));
+    };
+    this.signal.addEventListener("abort", abort, { once: true });
+    if (this.signal.aborted) abort();
+    const whole = work.then(async (end) => {
+      await Promise.all(this.#beside);
+      return end;
+    });
+    // Who gives it up has no use for its end.
+    whole.catch(() => undefined);
+    try {
+      const end = await Promise.race([whole, given]);
+      if (end !== "given-up") return this.#stop === undefined ? end : stopped(this.#stop, end.text);
+      this.#link.drop();
+      return this.#stop ?? this.#endOf(cancelled("the turn"));
+    } finally {
+      cancel();
+      this.signal.removeEventListener("abort", abort);
+    }
+  }
+
+  #finish(end: TurnEnd): TurnResult {
+    this.#watch.stop();
+    this.#wall.stop();
+    if (!this.signal.aborted) this.#controller.abort(cancelled("the turn"));
+    const { record, spec, host } = this.#parts;
+    const result = this.#resultOf(end);
+    const { turnId } = this.turn;
+    const failure =
+      result.error === undefined ? [] : [{ type: "error" as const, error: result.error }];
+    const happenings: SessionHappening[] = [...failure, { type: "turn_end", result }];
+    const isReply =
+      end.text !== "" && (end.stopReason === "end_turn" || end.stopReason === "max_tokens");
+    try {
+      record.write({
+        endTurn: turnId,
+        state: "idle",
+        entries: happenings.map((happening) => ({ turnId, happening })),
+        change: {
+          spent: { ...record.now.spent, wallMs: this.#wall.ms },
+          ...(isReply ? { lastResponse: end.text } : {}),
+        },
+      });
+    } catch (error) {
+      // A full disk: the session goes on, the next life tells the turn as interrupted.
+      const facts = { sessionId: spec.sessionId, error: asAgentOsError(error).message };
+      host.log.error(facts, "a turn's end was not written");
+    }
+    this.#isOver = true;
+    return result;
+  }
+
+  #resultOf(end: TurnEnd): TurnResult {
+    const { record, spec, host } = this.#parts;
+    if (end.error?.code === "INTERNAL") {
+      const facts = { sessionId: spec.sessionId, error: end.error.message };
+      host.log.error(facts, "a turn failed inside");
+    }
+    return {
+      turnId: this.turn.turnId,
+      text: end.text,
+      stopReason: end.stopReason,
+      ...(end.budget === undefined ? {} : { budget: end.budget }),
+      usage: record.now.usage.turn,
+      ...(spec.outputSchema === undefined ? {} : { output: end.output ?? null }),
+      ...(end.error === undefined ? {} : { error: encodeError(end.error) }),
+      durationMs: host.clock.now() - this.#startedMs,
+    };
+  }
+
+  #endOf(error: unknown): TurnEnd {
+    if (this.#stop !== undefined) return this.#stop;
+    if (isAgentOsError(error, "BUDGET_EXHAUSTED")) return budgetEnd(error);
+    return endOfError(asAgentOsError(error));
+  }
+
+  #failed(error: AgentOsError): void {
+    this.stop({ stopReason: "error", text: "", error });
+  }
+
+  #exhausted(error: AgentOsError<"BUDGET_EXHAUSTED">): void {
+    this.stop(budgetEnd(error));
+  }
+}
+
+/** The end of a turn that an error ended. */
+function endOfError(error: AgentOsError): TurnEnd {
+  if (error.code === "CANCELLED") return { stopReason: "cancelled", text: "" };
+  const stopReason = error.code === "RATE_LIMITED" ? "rate_limit" : "error";
+  return { stopReason, text: "", error };
+}
+
+/** The engine's reason comes before the agent's; what the agent has said by then stays. */
+function stopped(stop: TurnEnd, text: string): TurnEnd {
+  return stop.text === "" ? { ...stop, text } : stop;
+}
+
+function budgetEnd(error: AgentOsError<"BUDGET_EXHAUSTED">): TurnEnd {
+  const budget = BUDGET_NAMES.find((name) => name === error.details.budget);
+  if (budget === undefined) return { stopReason: "budget", text: "", error };
+  return { stopReason: stopReasonOf(budget), text: "", error, budget };
+}
+
+function isDelta(happening: SessionHappening): happening is Delta {
+  const { type } = happening;
+  return type === "text" || type === "thought" || type === "tool_output";
+}
+
+/** What of a subagent's doings the session above tells. */
+const TOLD_ABOVE: readonly SessionHappening["type"][] = [
+  "tool_call",
+  "tool_result",
+  "file_change",
+  "plan",
+  "notice",
+  "rate_limit",
+];
+
+const BUDGET_NAMES: readonly BudgetName[] = ["turns", "toolTurns", "tokens", "usd", "wallMs"];

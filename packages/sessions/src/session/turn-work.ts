@@ -1,0 +1,167 @@
+import type { RuntimeTurnResult } from "@agentos/core";
+import { type AgentOsError, type Content, DEFAULTS, isAgentOsError } from "@agentos/protocol";
+
+import type { AgentLink, OpenAgent } from "./agent-link.ts";
+import { asAgentOsError, pause, within } from "./deadline.ts";
+import { SESSION_BOUNDS } from "./session-bounds.ts";
+import type { SessionParts } from "./session-parts.ts";
+import type { TurnEnd, TurnRun } from "./turn-run.ts";
+
+type From = "user" | "hook";
+
+/** What a turn consists of: hooks, the agent, our own tries, and the stop hooks that let it go on. */
+export class TurnWork {
+  readonly #parts: SessionParts;
+  readonly #link: AgentLink;
+  readonly #run: TurnRun;
+  #tries = 0;
+
+  constructor(parts: SessionParts, link: AgentLink, run: TurnRun) {
+    this.#parts = parts;
+    this.#link = link;
+    this.#run = run;
+  }
+
+  async run(): Promise<TurnEnd> {
+    this.#run.assertRoom();
+    const { content } = this.#run.turn;
+    const denied = await this.#denied(content);
+    if (denied !== undefined) return denied;
+    let result = await this.#say(content, "user");
+    for (let count = 0; count < SESSION_BOUNDS.continuations; count += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- One after the other.
+      const goOn = await this.#goOn(result, count);
+      if (goOn === undefined) break;
+      this.#run.assertRoom();
+      // oxlint-disable-next-line no-await-in-loop -- One after the other.
+      result = await this.#say(goOn, "hook");
+    }
+    const { stopReason, text, output, error } = result;
+    return { stopReason, text, output, error };
+  }
+
+  async #denied(content: Content): Promise<TurnEnd | undefined> {
+    const { hooks } = this.#parts;
+    const { turnId } = this.#run.turn;
+    const resume = this.#run.pauseForTool();
+    try {
+      const data = { prompt: content };
+      const { allow, message } = await hooks.decide("pre_turn", data, turnId, this.#run.signal);
+      if (allow !== false) return undefined;
+      const why = message ?? "a hook denied the turn";
+      this.#run.tell({ type: "notice", message: why });
+      return { stopReason: "denied", text: why };
+    } finally {
+      resume();
+    }
+  }
+
+  /** What a stop hook has the turn go on with. */
+  async #goOn(result: RuntimeTurnResult, count: number): Promise<string | undefined> {
+    const { signal, turn } = this.#run;
+    if (signal.aborted || result.error !== undefined) return undefined;
+    const resume = this.#run.pauseForTool();
+    try {
+      const data = {
+        responseText: result.text,
+        continuationCount: count,
+        stopReason: result.stopReason,
+      };
+      const { goOn } = await this.#parts.hooks.decide("stop", data, turn.turnId, signal);
+      return goOn;
+    } finally {
+      resume();
+    }
+  }
+
+  /** Until the agent has answered, or no try is left. */
+  async #say(content: Content, from: From): Promise<RuntimeTurnResult> {
+    let said = content;
+    for (let attempt = 0; ; attempt += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- One try after the other.
+      const agent = await this.#ready();
+      this.#run.signal.throwIfAborted();
+      const fresh = this.#link.takeFreshPrompt();
+      if (fresh !== undefined) said = fresh;
+      // oxlint-disable-next-line no-await-in-loop -- One try after the other.
+      const result = await this.#once(agent, said, from, attempt);
+      if (result.error === undefined || this.#run.signal.aborted) return result;
+      if (this.#link.mayStartFresh(result.error)) {
+        // oxlint-disable-next-line no-await-in-loop -- One try after the other.
+        await this.#link.startFresh(this.#run.signal);
+        attempt = -1;
+        continue;
+      }
+      // oxlint-disable-next-line no-await-in-loop -- One try after the other.
+      if (!(await this.#waitToRetry(result.error))) return result;
+    }
+  }
+
+  async #ready(): Promise<OpenAgent> {
+    const resume = this.#run.pauseForTool();
+    try {
+      return await this.#link.ready(this.#run.signal);
+    } finally {
+      resume();
+    }
+  }
+
+  async #once(
+    agent: OpenAgent,
+    content: Content,
+    from: From,
+    attempt: number,
+  ): Promise<RuntimeTurnResult> {
+    const { turn, signal } = this.#run;
+    try {
+      const work = Promise.resolve(
+        agent.session.prompt({ turnId: turn.turnId, content, from, attempt, signal }),
+      );
+      return await Promise.race([work, this.#exited(agent, work)]);
+    } catch (error) {
+      return { stopReason: "error", text: "", error: asAgentOsError(error) };
+    }
+  }
+
+  /** The agent is gone: it still may have said how its turn ended. */
+  async #exited(agent: OpenAgent, work: Promise<RuntimeTurnResult>): Promise<RuntimeTurnResult> {
+    const error = await agent.session.exited;
+    const { clock } = this.#parts.host;
+    const result = await within(clock, SESSION_BOUNDS.cancelGraceMs, work);
+    return result ?? { stopReason: "error", text: "", error };
+  }
+
+  /** Waits before the next try. False: there is none. */
+  async #waitToRetry(error: AgentOsError): Promise<boolean> {
+    const waitMs = this.#retryMs(error);
+    if (waitMs === undefined) return false;
+    this.#tries += 1;
+    if (isAgentOsError(error, "RATE_LIMITED")) {
+      const { resetAt } = error.details;
+      this.#run.tell({ type: "rate_limit", resetAt, attempt: this.#tries, hard: true });
+    } else {
+      const message = `${error.message}: try ${this.#tries + 1} in ${Math.round(waitMs)} ms`;
+      this.#run.tell({ type: "notice", message });
+    }
+    const resume = this.#run.pauseForTool();
+    try {
+      await pause(this.#parts.host.clock, waitMs, this.#run.signal);
+      return true;
+    } finally {
+      resume();
+    }
+  }
+
+  #retryMs(error: AgentOsError): number | undefined {
+    const { retryMs, longestRetryMs, rateLimitTries } = SESSION_BOUNDS;
+    const backOffMs = Math.min(longestRetryMs, retryMs * 2 ** this.#tries);
+    if (isAgentOsError(error, "RATE_LIMITED")) {
+      if (!this.#run.turn.resumeOnRateLimit || this.#tries >= rateLimitTries) return undefined;
+      const { resetAt } = error.details;
+      return Math.max(backOffMs, resetAt === null ? 0 : Date.parse(resetAt) - Date.now());
+    }
+    const tries = this.#parts.spec.retries ?? DEFAULTS.turnRetries;
+    if (error.code !== "PROVIDER_FAILED" || this.#tries >= tries) return undefined;
+    return backOffMs;
+  }
+}

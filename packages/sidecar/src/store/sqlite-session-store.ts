@@ -1,0 +1,270 @@
+import type { SQLInputValue } from "node:sqlite";
+
+import type {
+  SessionBatch,
+  SessionChange,
+  SessionStore,
+  SessionWrite,
+  StoredSession,
+  StoredTurn,
+} from "@agentos/core";
+import {
+  AgentOsError,
+  Json,
+  PendingRequest,
+  RequestOutcome,
+  SessionEvent,
+  Step,
+} from "@agentos/protocol";
+import * as z from "zod";
+
+import { BOUNDS } from "../bounds.ts";
+import type { SealedText } from "./sealed-text.ts";
+import type { StateFile } from "./state-file.ts";
+import { readStoredSession, readStoredTurn, turnText } from "./stored-session.ts";
+
+const Id = z.object({ id: z.int() });
+const Text = z.object({ text: z.string() });
+
+/** Sessions in the pool's state file. */
+export class SqliteSessionStore implements SessionStore {
+  readonly #file: StateFile;
+  readonly #sealed: SealedText;
+  /** Row ids by key. */
+  readonly #ids = new Map<string, number>();
+
+  constructor(file: StateFile, sealed: SealedText) {
+    this.#file = file;
+    this.#sealed = sealed;
+  }
+
+  add(key: string, session: StoredSession): void {
+    const columns = this.#columns(session);
+    const values = [key, session.user, session.createdAt, session.lastSeq, ...columns.values];
+    const names = ["key", "user", "created_at", "last_seq", ...columns.names];
+    const marks = names.map(() => "?").join(", ");
+    this.#file.run(`INSERT INTO sessions (${names.join(", ")}) VALUES (${marks})`, ...values);
+  }
+
+  copy(from: string, key: string, session: StoredSession): void {
+    this.#file.transact(() => {
+      this.add(key, session);
+      const ids = [this.#id(key), this.#id(from)];
+      for (const [table, columns, rest] of COPIED) {
+        const into = `INSERT INTO ${table} (session, ${columns}) SELECT ?, ${columns} FROM ${table}`;
+        this.#file.change(`${into} WHERE session = ? ${rest}`, ...ids);
+      }
+    });
+  }
+
+  write(key: string, write: SessionWrite): void {
+    this.#file.transact(() => {
+      const id = this.#id(key);
+      this.#addEvents(id, write.events ?? []);
+      this.#addSteps(id, write);
+      this.#changeTurns(id, write);
+      this.#changeRequests(id, write);
+      const lastSeq = write.events?.at(-1)?.seq;
+      const { names, values } = this.#columns(write.change ?? {});
+      const sets = [...names.map((name) => `${name} = ?`), "last_seq = coalesce(?, last_seq)"];
+      const set = `UPDATE sessions SET ${sets.join(", ")} WHERE id = ?`;
+      this.#file.change(set, ...values, lastSeq ?? null, id);
+    });
+  }
+
+  remove(key: string): void {
+    this.#ids.delete(key);
+    this.#file.run("DELETE FROM sessions WHERE key = ?", key);
+  }
+
+  find(key: string): StoredSession | undefined {
+    const [row] = this.#file.all("SELECT * FROM sessions WHERE key = ?", key);
+    return row === undefined ? undefined : readStoredSession(row, this.#sealed).session;
+  }
+
+  list(user: string): { key: string; session: StoredSession }[] {
+    const rows = this.#file.all("SELECT * FROM sessions WHERE user = ? ORDER BY id", user);
+    return rows.flatMap((row) => this.#readable(row));
+  }
+
+  open(): { key: string; session: StoredSession }[] {
+    const where = "state NOT IN ('closed', 'failed', 'deleted')";
+    const rows = this.#file.all(`SELECT * FROM sessions WHERE ${where} ORDER BY id`);
+    return rows.flatMap((row) => this.#readable(row));
+  }
+
+  turns(key: string): StoredTurn[] {
+    const select = "SELECT * FROM session_turns WHERE session = ? AND turn IS NOT NULL ORDER BY id";
+    return this.#file.all(select, this.#id(key)).map(readStoredTurn);
+  }
+
+  turnSeq(key: string, turnId: string): number | undefined {
+    const select = "SELECT seq AS id FROM session_turns WHERE session = ? AND turn_id = ?";
+    const [row] = this.#file.all(select, this.#id(key), turnId);
+    return row === undefined ? undefined : Id.parse(row).id;
+  }
+
+  events(key: string, batch: SessionBatch): SessionEvent[] {
+    const select = "SELECT event AS text FROM session_events WHERE session = ? AND seq > ?";
+    const texts = this.#batch(`${select} ORDER BY seq LIMIT ?`, key, batch);
+    return texts.map((text) => SessionEvent.parse(JSON.parse(text)));
+  }
+
+  steps(key: string, batch: SessionBatch): Step[] {
+    const select = "SELECT step AS text FROM session_steps WHERE session = ? AND step_index > ?";
+    const texts = this.#batch(`${select} ORDER BY step_index LIMIT ?`, key, batch);
+    return texts.map((text) => Step.parse(JSON.parse(text)));
+  }
+
+  requests(key: string): PendingRequest[] {
+    const where = "WHERE session = ? AND request IS NOT NULL ORDER BY id";
+    const rows = this.#file.all(
+      `SELECT request AS text FROM session_requests ${where}`,
+      this.#id(key),
+    );
+    return rows.map((row) => PendingRequest.parse(JSON.parse(Text.parse(row).text)));
+  }
+
+  outcome(key: string, requestId: string): RequestOutcome | undefined {
+    const select = "SELECT outcome FROM session_requests WHERE session = ? AND request_id = ?";
+    const [row] = this.#file.all(select, this.#id(key), requestId);
+    return RequestOutcome.nullish().parse(row?.["outcome"]) ?? undefined;
+  }
+
+  runtimeState(key: string): Json[] {
+    const select = "SELECT entry AS text FROM session_runtime_state WHERE session = ? ORDER BY id";
+    return this.#file
+      .all(select, this.#id(key))
+      .map((row) => Json.parse(JSON.parse(Text.parse(row).text)));
+  }
+
+  appendRuntimeState(key: string, entries: readonly Json[]): void {
+    this.#file.transact(() => this.#addState(this.#id(key), entries));
+  }
+
+  replaceRuntimeState(key: string, entries: readonly Json[]): void {
+    this.#file.transact(() => {
+      const id = this.#id(key);
+      this.#file.change("DELETE FROM session_runtime_state WHERE session = ?", id);
+      this.#addState(id, entries);
+    });
+  }
+
+  #addEvents(id: number, events: readonly SessionEvent[]): void {
+    for (const event of events) {
+      const values = [id, event.seq, JSON.stringify(event)];
+      this.#file.change("INSERT INTO session_events VALUES (?, ?, ?)", ...values);
+    }
+  }
+
+  #addSteps(id: number, { steps = [], dropStepsBefore = 0 }: SessionWrite): void {
+    for (const step of steps) {
+      const values = [id, step.index, JSON.stringify(step)];
+      this.#file.change("INSERT INTO session_steps VALUES (?, ?, ?)", ...values);
+    }
+    const drop = "DELETE FROM session_steps WHERE session = ? AND step_index < ?";
+    if (dropStepsBefore > 0) this.#file.change(drop, id, dropStepsBefore);
+  }
+
+  #changeTurns(id: number, { addTurn, runTurn, endTurn }: SessionWrite): void {
+    if (addTurn !== undefined) {
+      const { turnId, seq, state } = addTurn;
+      const values = [id, turnId, seq, state, turnText(addTurn)];
+      const into = "INSERT INTO session_turns (session, turn_id, seq, state, turn)";
+      this.#file.change(`${into} VALUES (?, ?, ?, ?, ?)`, ...values);
+    }
+    const where = "WHERE session = ? AND turn_id = ?";
+    if (runTurn !== undefined)
+      this.#file.change(`UPDATE session_turns SET state = 'running' ${where}`, id, runTurn);
+    if (endTurn === undefined) return;
+    const set = "UPDATE session_turns SET state = 'ended', turn = NULL";
+    this.#file.change(`${set} ${where}`, id, endTurn);
+    const kept = `SELECT id FROM session_turns WHERE session = ? ORDER BY id DESC LIMIT 1 OFFSET ?`;
+    const forget = `DELETE FROM session_turns WHERE session = ? AND turn IS NULL AND id <= (${kept})`;
+    this.#file.change(forget, id, id, BOUNDS.knownTurnsPerSession);
+  }
+
+  #changeRequests(id: number, { openRequest, settleRequest }: SessionWrite): void {
+    if (openRequest !== undefined) {
+      const into = "INSERT INTO session_requests (session, request_id, request) VALUES (?, ?, ?)";
+      this.#file.change(into, id, openRequest.requestId, JSON.stringify(openRequest));
+    }
+    if (settleRequest === undefined) return;
+    const { requestId, outcome } = settleRequest;
+    const set = "UPDATE session_requests SET request = NULL, outcome = ?";
+    this.#file.change(`${set} WHERE session = ? AND request_id = ?`, outcome, id, requestId);
+  }
+
+  #addState(id: number, entries: readonly Json[]): void {
+    const into = "INSERT INTO session_runtime_state (session, entry) VALUES (?, ?)";
+    for (const entry of entries) this.#file.change(into, id, JSON.stringify(entry));
+  }
+
+  #batch(sql: string, key: string, { after, limit, maxBytes }: SessionBatch): string[] {
+    const texts: string[] = [];
+    let bytes = 0;
+    for (const row of this.#file.rows(sql, this.#id(key), after, limit)) {
+      const { text } = Text.parse(row);
+      bytes += Buffer.byteLength(text);
+      if (texts.length > 0 && bytes > maxBytes) break;
+      texts.push(text);
+    }
+    return texts;
+  }
+
+  #id(key: string): number {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const [row] = this.#file.all("SELECT id FROM sessions WHERE key = ?", key);
+    if (row === undefined) {
+      const reason = "a session that is not stored was written or read";
+      throw new AgentOsError("INTERNAL", reason, { reason });
+    }
+    const { id } = Id.parse(row);
+    this.#ids.set(key, id);
+    return id;
+  }
+
+  #columns(change: SessionChange): { names: string[]; values: SQLInputValue[] } {
+    const found: [string, SQLInputValue | undefined][] = [
+      ["vm_id", change.vmId],
+      ["spec", change.spec && this.#sealed.seal(JSON.stringify(change.spec))],
+      ["parent", "parent" in change ? (change.parent ?? null) : undefined],
+      ["state", change.state],
+      ["agent_session_id", change.agentSessionId],
+      ["turns", change.turns],
+      ["usage", change.usage && JSON.stringify(change.usage)],
+      ["spent", change.spent && JSON.stringify(change.spent)],
+      ["compactions", change.compactions && JSON.stringify(change.compactions)],
+      ["last_response", change.lastResponse],
+      ["next_step", change.nextStep],
+      ["woken", change.woken === undefined ? undefined : Number(change.woken)],
+    ];
+    const names: string[] = [];
+    const values: SQLInputValue[] = [];
+    for (const [name, value] of found) {
+      if (value === undefined) continue;
+      names.push(name);
+      values.push(value);
+    }
+    return { names, values };
+  }
+
+  /** Sealed with a key that is gone: nobody can go on with it. */
+  #readable(row: Record<string, unknown>): { key: string; session: StoredSession }[] {
+    try {
+      return [readStoredSession(row, this.#sealed)];
+    } catch {
+      // The list of the others is worth more than an error about this one.
+      return [];
+    }
+  }
+}
+
+/** What a fork has too. Its row ids are its own, in the same order. */
+const COPIED = [
+  ["session_events", "seq, event", ""],
+  ["session_steps", "step_index, step", ""],
+  ["session_turns", "turn_id, seq, state, turn", "AND turn IS NULL ORDER BY id"],
+  ["session_runtime_state", "entry", "ORDER BY id"],
+] as const;
