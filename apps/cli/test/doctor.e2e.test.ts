@@ -13,13 +13,17 @@ test("where VMs can be made, doctor says what holds and exits with 0", async () 
   expect(stdout).toContain(`node      ${process.versions.node}\n`);
   expect(stdout).toContain(`runtime   ${agentos.env["AGENTOS_RUNTIME_DIR"]}: usable\n`);
   expect(stdout).toMatch(/^driver linux \(isolation: namespaces\) works$/m);
+  expect(stdout).toMatch(/^driver virtual \(isolation: none: .*no security boundary\) works$/m);
   expect(stdout).toMatch(/^ {2}diskBytes +hard$/m);
   expect(stdout).toMatch(/\nVMs can be made here\. .*\n$/);
   expect(await agentos.json(["doctor"])).toMatchObject({
     ok: true,
     node: process.versions.node,
     directories: { state: { path: agentos.env["AGENTOS_STATE_DIR"], usable: true } },
-    drivers: [{ driver: "linux", available: true, limits: { pids: { enforcement: "hard" } } }],
+    drivers: [
+      { driver: "linux", available: true, limits: { pids: { enforcement: "hard" } } },
+      { driver: "virtual", available: true, limits: { cpus: { enforcement: "none" } } },
+    ],
   });
   expect(await agentos.json(["ps"])).toEqual({ running: true, vms: [] });
 });
@@ -32,11 +36,15 @@ test("where none can be made, it says why and what to do, and exits with 1", asy
   expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "" });
   expect(stdout).toMatch(/^driver linux .* does not work: user namespaces are switched off/m);
   expect(stdout).toMatch(/^ +-> set the sysctl user\.max_user_namespaces/m);
+  expect(stdout).toContain("agentos run --driver virtual");
   const json = await agentos.run(["doctor", "--json"], { wrapper });
   expect(json.exitCode).toBe(1);
   expect(JSON.parse(json.stdout)).toMatchObject({
     ok: false,
-    drivers: [{ available: false, reason: expect.any(String), remedy: expect.any(String) }],
+    drivers: [
+      { available: false, reason: expect.any(String), remedy: expect.any(String) },
+      { driver: "virtual", available: true },
+    ],
   });
 });
 

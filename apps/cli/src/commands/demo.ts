@@ -2,9 +2,10 @@ import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { AgentOs, AgentOsError } from "@agentos/client";
+import { AgentOs, AgentOsError, isAgentOsError } from "@agentos/client";
 
 import type { GlobalOptions } from "../command-context.ts";
+import { type DemoJob, demoJobFor } from "../demo/demo-job.ts";
 import { DEMO_FIX, findDemoProject } from "../demo/demo-project.ts";
 import { Stopwatch } from "../demo/stopwatch.ts";
 import { EXIT_CODE, exitCodeOf } from "../exit-code.ts";
@@ -15,7 +16,6 @@ import { createDemoScreen, type DemoScreen, usesColour } from "../output/demo-sc
 import { diffLines } from "../output/diff.ts";
 
 const WORKSPACE = "/workspace";
-const TEST_COMMAND = ["node", "--test", "--test-reporter=spec"];
 
 interface Stage {
   readonly io: Io;
@@ -46,12 +46,12 @@ async function play(stage: Stage, pool: string | undefined): Promise<void> {
   await screen.begin("A shared sidecar, and a VM in it");
   await watch.time("sidecar", "the sidecar", () => reachSidecar(pool, signal));
   const os = await watch.time("vm", "lease a VM", async () => {
-    const leased = await AgentOs.create({ pool, signal });
+    const leased = await lease(stage, pool);
     const { driver, isolation } = await leased.info();
     return [`VM ${leased.id}: driver ${driver}, ${isolation}`, leased] as const;
   });
   try {
-    await work(stage, os);
+    await work(stage, os, demoJobFor(await os.info()));
   } finally {
     await watch.time("end", "end the VM", async () => {
       await os.dispose();
@@ -60,27 +60,41 @@ async function play(stage: Stage, pool: string | undefined): Promise<void> {
   }
 }
 
-async function work(stage: Stage, os: AgentOs): Promise<void> {
+/** Where nothing isolates, a VM of the virtual driver, and a word about it. */
+async function lease({ screen, signal }: Stage, pool: string | undefined): Promise<AgentOs> {
+  try {
+    return await AgentOs.create({ pool, signal });
+  } catch (error) {
+    if (!isAgentOsError(error, "DRIVER_UNAVAILABLE")) throw error;
+    const options = { pool, signal, driver: "virtual" };
+    // Without it too, the first refusal is the one to settle.
+    const os = await AgentOs.create(options).catch(() => Promise.reject(error));
+    await screen.begin(`${error.message}\nSo this is the virtual driver, which isolates nothing.`);
+    return os;
+  }
+}
+
+async function work(stage: Stage, os: AgentOs, job: DemoJob): Promise<void> {
   const { screen, watch, project, signal } = stage;
   const { path } = DEMO_FIX;
-  await screen.begin(`\nA project of examples/, copied in, its tests run there`);
+  await screen.begin(`\n${job.title}`);
   await watch.time("copy", "copy the project in", async () => {
     await os.fs.upload(project, WORKSPACE, { signal });
     return [`${basename(project)} is in ${WORKSPACE}`, undefined] as const;
   });
-  await watch.time("tests", "its tests", () => runTests(stage, os, 1));
-  await screen.begin(`\nOne file changed from outside, and the tests again`);
+  await watch.time("tests", "its tests", () => runJob(stage, os, job, job.before));
+  await screen.begin(`\n${job.again}`);
   await watch.time("fix", "fix one line", () => fix(os));
-  await watch.time("tests-again", "its tests again", () => runTests(stage, os, 0));
+  await watch.time("tests-again", "its tests again", () => runJob(stage, os, job, job.after));
   await screen.begin(`\nThe changed file, brought back out`);
   const copy = await watch.time("bring-back", "bring the file back", () => bringBack(os, signal));
   const [before, after] = await Promise.all([readText(join(project, path)), readText(copy)]);
   await screen.diff(path, diffLines(before, after));
 }
 
-/** Runs the project's tests with live output; another exit code than the expected one is an error. */
-async function runTests(stage: Stage, os: AgentOs, expected: number) {
-  const guest = await os.spawn(TEST_COMMAND, {
+/** Runs the job with live output; another exit code than the expected one is an error. */
+async function runJob(stage: Stage, os: AgentOs, job: DemoJob, expected: DemoJob["before"]) {
+  const guest = await os.spawn([...job.command], {
     env: usesColour(stage.io) ? { FORCE_COLOR: "1" } : {},
     signal: stage.signal,
   });
@@ -88,9 +102,8 @@ async function runTests(stage: Stage, os: AgentOs, expected: number) {
   await drainOutput(guest, { output: print, event: async () => {}, end: async () => {} });
   const exitCode = exitCodeOf(await guest.exited);
   stage.signal.throwIfAborted();
-  if (exitCode !== expected) throw unexpected(exitCode, expected);
-  const text = expected === 0 ? "all of them pass" : "one fails: there is a bug";
-  return [`exit code ${exitCode}: ${text}`, undefined] as const;
+  if (exitCode !== expected.exitCode) throw unexpected(exitCode, expected.exitCode);
+  return [`exit code ${exitCode}: ${expected.said}`, undefined] as const;
 }
 
 async function fix(os: AgentOs) {
@@ -112,7 +125,7 @@ async function bringBack(os: AgentOs, signal: AbortSignal) {
 }
 
 function unexpected(actual: number, expected: number): AgentOsError {
-  const reason = `the project's tests ended with exit code ${actual}, expected ${expected}`;
+  const reason = `the demo's job ended with exit code ${actual}, expected ${expected}`;
   return new AgentOsError("INTERNAL", reason, { reason });
 }
 

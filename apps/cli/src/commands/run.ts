@@ -1,4 +1,4 @@
-import { AgentOs, type CreateOptions } from "@agentos/client";
+import { AgentOs, type CreateOptions, type VmInfo } from "@agentos/client";
 
 import type { GlobalOptions } from "../command-context.ts";
 import { createGuestOutput } from "../guest/guest-output.ts";
@@ -11,6 +11,7 @@ import { write } from "../output/write.ts";
 
 export interface RunOptions extends ProcessOptions, LimitOptions {
   readonly name?: string;
+  readonly driver?: string;
   readonly mount?: boolean;
   readonly readOnly?: boolean;
   readonly mapOwner?: boolean;
@@ -36,6 +37,7 @@ export async function run(
     const { vmId, name, driver, isolation } = info;
     await output.event("leased", { vmId, name, driver, isolation });
     await warnOfSoftLimits(io, options, info);
+    await warnOfIsolation(io, info);
     if (options.mount !== true && options.copy) await copyIn(io, os, signal);
     signal.throwIfAborted();
     return await runGuest(io, { os, argv, options, output, interrupts, json });
@@ -57,9 +59,17 @@ function createOptions(io: Io, globals: GlobalOptions, options: RunOptions): Cre
   return {
     pool: globals.pool,
     name: options.name,
+    driver: options.driver,
     limits: limitsOf(options),
     mounts: options.mount === true ? [mount] : [],
   };
+}
+
+/** One line on stderr, for a person: the driver that was named isolates nothing. */
+async function warnOfIsolation(io: Io, { driver }: VmInfo): Promise<void> {
+  if (driver !== "virtual" || io.stderr.isTTY !== true) return;
+  const text = "the virtual driver is no security boundary: run only what you trust";
+  await write(io.stderr, `agentos: ${text}\n`);
 }
 
 async function copyIn(io: Io, os: AgentOs, signal: AbortSignal): Promise<void> {

@@ -36,10 +36,15 @@ export function formatDoctorReport(report: DoctorReport): string {
     ...directoryLines("state", directories.state),
     ...sidecarLines(report.sidecar),
   ];
-  const end = ok
-    ? "VMs can be made here. Try: agentos demo"
-    : "No VM can be made here until the above is settled.";
+  const end = ok ? "VMs can be made here. Try: agentos demo" : adviceOf(report);
   return `${facts.join("\n")}\n\n${report.drivers.map(formatDriver).join("")}${end}\n`;
+}
+
+function adviceOf({ drivers }: DoctorReport): string {
+  const settled = "No isolated VM can be made here until the above is settled.";
+  const hasVirtual = drivers.some(({ driver, available }) => driver === "virtual" && available);
+  if (!hasVirtual) return settled;
+  return `${settled}\nWithout a security boundary: agentos run --driver virtual -- CMD`;
 }
 
 function directoryLines(name: string, finding: DirectoryFinding): string[] {
