@@ -58,9 +58,14 @@ function nameOf(user: number | undefined): string {
   return user === 0 ? "root" : `user ${user ?? "unknown"}`;
 }
 
+/** Ids of which every test passed. */
 function passedIds(modules: readonly TestModule[]): Set<string> {
-  const tests = modules.flatMap(({ children }) => [...children.allTests("passed")]);
-  return new Set(tests.flatMap(({ name }) => idsOfTitle(name)));
+  const idsIn = (state: "passed" | "failed"): Set<string> => {
+    const tests = modules.flatMap(({ children }) => [...children.allTests(state)]);
+    return new Set(tests.flatMap(({ name }) => idsOfTitle(name)));
+  };
+  const failed = idsIn("failed");
+  return new Set([...idsIn("passed")].filter((id) => !failed.has(id)));
 }
 
 function notRun(

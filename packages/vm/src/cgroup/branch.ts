@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,6 +15,10 @@ export const FROZEN = "frozen";
 const MAKE_ATTEMPTS = 5;
 const REMOVE_MS = 2_000;
 const REMOVE_POLL_MS = 20;
+/** A name's part that says it was only for trying. */
+const TRIAL = "trial";
+/** A trial's process ends with the one that tries. */
+const TRIAL_END_MS = 500;
 
 /** The part of one tree that VMs get directories in. */
 export interface Branch {
@@ -40,6 +45,11 @@ export async function ownProcess(): Promise<HostProcess> {
 /** A name that tells who made the directory, so that a dead maker's can be swept. */
 export function directoryName(maker: HostProcess, name: string): string {
   return `${PREFIX}${maker.pid}-${maker.startTicks}-${name}`;
+}
+
+/** A name for what is made to try something, and needed by nobody later. */
+export function trialName(maker: HostProcess): string {
+  return directoryName(maker, `${TRIAL}-${randomUUID()}`);
 }
 
 /** Whether a VM's directory is of this branch's tree. */
@@ -124,16 +134,17 @@ export async function removeParent(parent: string): Promise<void> {
 }
 
 /** Removes what dead sidecars left without processes. */
-export async function sweep(branch: Branch): Promise<void> {
+export async function sweep(branch: Pick<Branch, "place">): Promise<void> {
   const parent = parentOf(branch);
   const names = await readdir(parent).catch(() => []);
   await Promise.all(
     names.map(async (name) => {
-      const [, pid, startTicks] = /^agentos-(\d+)-(\d+)-/.exec(name) ?? [];
+      const [, pid, startTicks, kind] = /^agentos-(\d+)-(\d+)-(\w+)/.exec(name) ?? [];
       if (pid === undefined || startTicks === undefined) return;
       // A living one may have made it a moment ago for a VM that is about to start.
       if (await isAlive({ pid: Number(pid), startTicks })) return;
       const directory = join(parent, name);
+      if (kind === TRIAL) await removeDirectory(directory, TRIAL_END_MS);
       const pids = await readProcs(directory);
       // Adopted VMs live on in the directories of dead makers.
       if (pids?.length === 0) await removeEmpty(directory);

@@ -1,13 +1,13 @@
-import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 
 import {
   type Branch,
-  directoryName,
   ownProcess,
   parentOf,
   removeDirectory,
   removeParent,
+  sweep,
+  trialName,
 } from "./branch.ts";
 import { readControl, writeControl } from "./control-file.ts";
 import { type Hierarchy, readHierarchies } from "./hierarchies.ts";
@@ -92,8 +92,7 @@ class Detection implements AsyncDisposable {
   }
 
   static async start(): Promise<Detection> {
-    const name = directoryName(await ownProcess(), `trial-${randomUUID()}`);
-    return new Detection(await WaitingProcess.start(), name);
+    return new Detection(await WaitingProcess.start(), trialName(await ownProcess()));
   }
 
   async try(place: Place, wanted: readonly CgroupLimitName[]): Promise<Tried> {
@@ -127,6 +126,9 @@ class Detection implements AsyncDisposable {
       // A controller is taken back below before it is above.
       // oxlint-disable-next-line no-await-in-loop
       await removeDirectory(join(parent, this.#nameOf(at)));
+      // Somebody who was killed while trying may have left as much in each place.
+      // oxlint-disable-next-line no-await-in-loop
+      await sweep(made);
       // oxlint-disable-next-line no-await-in-loop
       await removeParent(parent);
       // oxlint-disable-next-line no-await-in-loop

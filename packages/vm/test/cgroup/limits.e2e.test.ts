@@ -1,21 +1,13 @@
-import { chmod, chown, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
 
 import type { LimitHit, VmHandle } from "@agentos/core";
 import { isAgentOsError } from "@agentos/protocol";
-import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 
 import { CollectingSink } from "../collecting-sink.ts";
 import { DriverFixture, processRequest, run } from "../linux-vm-fixture.ts";
 
 const MIB = 1024 * 1024;
-const isRoot = process.geteuid?.() === 0;
-/** A user that no machine has. */
-const SOME_USER = 12_345;
-const anOffer: unknown = expect.stringMatching(/^(hard|none)$/);
-const anArray: unknown = expect.any(Array);
 
 /** Takes `mib` of memory, 10 at a time. */
 function memoryBomb(mib: number): string[] {
@@ -125,38 +117,6 @@ describe("what is required", () => {
       expect(isAgentOsError(failure, "UNSUPPORTED_LIMIT")).toBe(report.limits[limit] !== "hard");
       expect(String(failure)).toMatch(/^undefined$|it takes a cgroup: .*(EACCES|EROFS|EBUSY|no )/);
     }
-  });
-
-  test("an ordinary user without a cgroup of its own is told so", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "user-"));
-    const ids = isRoot ? { uid: SOME_USER, gid: SOME_USER } : {};
-    if (isRoot) await chown(folder, SOME_USER, SOME_USER);
-    await chmod(folder, 0o700);
-    const script = new URL("./limits-of-a-user.ts", import.meta.url).pathname;
-    const { stdout } = await execa(process.execPath, [script], {
-      ...ids,
-      env: { HOME: folder, TMPDIR: folder },
-    });
-    const said: unknown = JSON.parse(stdout);
-    // This user may have got cgroups of its own; the made-up one has not.
-    const offer: unknown = isRoot ? "none" : anOffer;
-    expect(said).toMatchObject({
-      limits: {
-        memoryBytes: offer,
-        cpus: offer,
-        pids: "hard",
-        diskBytes: "hard",
-        openFiles: "hard",
-        wallMs: "hard",
-      },
-      refused: isRoot ? ["UNSUPPORTED_LIMIT", "UNSUPPORTED_LIMIT"] : anArray,
-      forkBomb: { stdout: "", refused: true },
-      diskBomb: { refused: true },
-      openFiles: "64\n",
-      processes: 1,
-    });
-    expect(await readdir(folder)).toEqual([]);
-    await rm(folder, { recursive: true });
   });
 });
 

@@ -85,7 +85,7 @@ describe.runIf(canRunAgent)("adoption of the agent", () => {
   let agent: Agent;
   beforeAll(async () => {
     agent = await startAgent();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => agent[Symbol.asyncDispose]());
 
   it("refuses a wrong secret, an old epoch, another version, and keeps the link", async () => {

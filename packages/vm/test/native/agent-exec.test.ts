@@ -15,7 +15,7 @@ describe.runIf(canRunAgent)("processes of the agent", () => {
   let agent: Agent;
   beforeAll(async () => {
     agent = await startAgent();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => agent[Symbol.asyncDispose]());
 
   it("keeps stdout and stderr apart and reports the exit code", async () => {

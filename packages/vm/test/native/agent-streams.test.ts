@@ -19,7 +19,7 @@ describe.runIf(canRunAgent)("streams of the agent", () => {
   let agent: Agent;
   beforeAll(async () => {
     agent = await startAgent();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => agent[Symbol.asyncDispose]());
 
   it("carries 100 MiB unharmed", async () => {
@@ -155,23 +155,18 @@ describe.runIf(canRunAgent)("streams of the agent", () => {
   it("lets no bulk stream starve another or control frames", async () => {
     const { link } = agent;
     const bulk = [1, 2, 3].map(() => link.exec(["cat", "/dev/zero"], { window: 1_048_576 }));
-    const amounts = bulk.map(() => 0);
-    for (const [i, stream] of bulk.entries()) {
-      const collector = new Collector(link, stream);
-      collector.onFrame = ({ kind, payload }) => {
-        if (kind === Kind.out) amounts[i] = (amounts[i] ?? 0) + payload.length;
-      };
-    }
-    const times: number[] = [];
-    for (let i = 0; i < 30; i++) {
-      const before = performance.now();
+    const collectors = bulk.map((stream) => new Collector(link, stream));
+    const amounts = () => collectors.map(({ received }) => received[0]);
+    const total = () => amounts().reduce((sum, amount) => sum + amount, 0);
+    // In bytes and not in time: a busy machine slows the answers and the streams alike.
+    const passedBy: number[] = [];
+    while (passedBy.length < 30 || Math.min(...amounts()) < 8 * 1_048_576) {
+      const before = total();
       await link.ping();
-      times.push(performance.now() - before);
-      await sleep(10);
+      passedBy.push(total() - before);
     }
     expect((await runCommand(link, ["echo", "through"])).stdout.toString()).toBe("through\n");
-    expect(times.toSorted((a, b) => a - b)[15]).toBeLessThan(50);
-    expect(Math.min(...amounts)).toBeGreaterThan(Math.max(...amounts) / 4);
+    expect(Math.max(...passedBy)).toBeLessThan(16 * 1_048_576);
     for (const stream of bulk) {
       link.signal(stream, signals.SIGKILL);
       link.release(stream);
@@ -276,17 +271,20 @@ describe.runIf(canRunAgent)("streams of the agent", () => {
       window: 4096,
       timeoutMs: 60_000,
     });
-    await sleep(1500);
     const switches = async () =>
       Number(
         /voluntary_ctxt_switches:\s+(\d+)/.exec(
           await readFile(`/proc/${agent.pid}/status`, "utf8"),
         )?.[1],
       );
-    const [before, woken] = [await ticks(), await switches()];
-    await sleep(1000);
-    expect(await ticks()).toBe(before);
-    expect((await switches()) - woken).toBeLessThan(3);
+    // When the burst is over, a busy machine decides: one that never rests is never through.
+    const usedInOneSecond = async () => {
+      const [before, woken] = [await ticks(), await switches()];
+      await sleep(1000);
+      return { ticks: (await ticks()) - before, woken: (await switches()) - woken >= 3 };
+    };
+    const idle = { ticks: 0, woken: false };
+    await expect.poll(usedInOneSecond, { timeout: 15_000, interval: 0 }).toEqual(idle);
     agent.link.signal(held, signals.SIGKILL, 2);
     agent.link.release(held);
   });
