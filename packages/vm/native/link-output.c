@@ -48,7 +48,11 @@ void output_reset(int fd) {
   flight.owner = NULL;
 }
 
-void output_writable(void) { writable = true; }
+void output_writable(void) {
+  if (writable) return;
+  writable = true;
+  agent_rewatch(link_fd, LINK_EVENTS, WATCH_LINK, 0);
+}
 
 bool output_is_writable(void) { return writable; }
 
@@ -150,6 +154,7 @@ void link_unpin(const void *owner) {
 static bool wrote(ssize_t n) {
   if (n >= 0 || errno == EINTR) return true;
   writable = false;
+  agent_rewatch(link_fd, LINK_EVENTS | EPOLLOUT, WATCH_LINK, 0);
   return false;
 }
 

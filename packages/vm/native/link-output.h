@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+
+/* Room is asked for only while there is none: a peer that reads would wake us for nothing. */
+#define LINK_EVENTS ((uint32_t)(EPOLLIN | EPOLLRDHUP | EPOLLET))
 
 /* A new descriptor, or -1: what was not sent is forgotten. */
 void output_reset(int fd);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,7 +35,7 @@ void link_attach(int fd) {
   if (in.fd >= 0) link_drop();
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-      agent_watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, WATCH_LINK, 0) != 0) {
+      agent_watch(fd, LINK_EVENTS, WATCH_LINK, 0) != 0) {
     close(fd);
     return;
   }

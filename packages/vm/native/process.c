@@ -16,6 +16,8 @@ static bool used[PROCESSES_MAX];
 static uint32_t high;
 
 static char tombstones[TOMBSTONES][ID_MAX_BYTES + 1];
+/* Looked at first: every EXEC is compared with all of them. */
+static uint32_t tombstone_hashes[TOMBSTONES];
 static uint32_t next_tombstone;
 static uint64_t exits;
 
@@ -36,11 +38,18 @@ struct process *process_find(uint32_t stream) {
 
 bool process_is_logged(const struct process *process) { return process->flags & EXEC_LOGGED; }
 
+static uint32_t hash_of(const char *id) {
+  uint32_t hash = 2166136261u;
+  for (; *id != 0; id++) hash = (hash ^ (uint8_t)*id) * 16777619u;
+  return hash;
+}
+
 static bool id_is_known(const char *id) {
   for (uint32_t i = 0; i < high; i++)
     if (used[i] && strcmp(processes[i].id, id) == 0) return true;
+  uint32_t hash = hash_of(id);
   for (uint32_t i = 0; i < TOMBSTONES; i++)
-    if (strcmp(tombstones[i], id) == 0) return true;
+    if (tombstone_hashes[i] == hash && strcmp(tombstones[i], id) == 0) return true;
   return false;
 }
 
@@ -112,6 +121,7 @@ void process_free_if_done(struct process *process) {
 
 void process_release(struct process *process) {
   memcpy(tombstones[next_tombstone], process->id, sizeof process->id);
+  tombstone_hashes[next_tombstone] = hash_of(process->id);
   next_tombstone = (next_tombstone + 1) % TOMBSTONES;
   sender_forget(&process->sender);
   readers_end(process);
