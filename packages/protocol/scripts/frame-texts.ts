@@ -20,6 +20,11 @@ export const FRAME_TEXTS: { readonly [K in keyof typeof FRAME_KIND]: FrameText }
     payload: "u8 channel",
     meaning: "Everything of the channel below the offset has arrived. Makes room in the window.",
   },
+  release: {
+    from: "client",
+    payload: "none",
+    meaning: "Nothing more is needed of the process, which runs on, or of the stream.",
+  },
   fail: {
     from: "sidecar",
     payload: "u32 errno, text step",

@@ -11,6 +11,7 @@ export const FRAME_KIND = {
   dataIn: 0x11,
   eofIn: 0x12,
   ack: 0x13,
+  release: 0x15,
   fail: 0x82,
   end: 0x85,
   inAck: 0x91,

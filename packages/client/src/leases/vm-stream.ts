@@ -1,4 +1,4 @@
-import { encodeFrame, type StreamFrame } from "@agentos/protocol";
+import { encodeFrame, FRAME_KIND, type StreamFrame } from "@agentos/protocol";
 
 import type { Connection } from "../connection/connection.ts";
 
@@ -47,6 +47,16 @@ export class VmStream {
   close(): void {
     this.#open = false;
     this.#leave();
+  }
+
+  /** Closes; what it is of is needed no more. False: its connection is lost, so nobody was told. */
+  release(): boolean {
+    const [connection, number] = [this.#connection, this.#number];
+    this.close();
+    if (connection === undefined || connection.isClosed) return false;
+    // Behind whatever the program does next: nobody waits for it.
+    setImmediate(() => connection.sendFrame(encodeFrame(FRAME_KIND.release, number, 0)));
+    return true;
   }
 
   /** Closes, and tells the sidecar through `ask` where it was open. */

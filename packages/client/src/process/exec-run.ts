@@ -236,10 +236,10 @@ export class ExecRun implements FrameReceiver, Resumable {
     this.#input.stop();
     const wasAsked = this.#state === "asked" && this.#stream.isOpen;
     this.#state = "over";
-    this.#stream.close();
-    if (!wasAsked) return;
+    if (!wasAsked) return this.#stream.close();
+    if (this.#stream.release()) return;
     const { processId } = this.#options;
-    // Nobody waits for it: what this does not release, the end of the lease does.
+    // Its connection is lost. What this does not release, the end of the lease does.
     this.#admin
       .request("process.release", { ...this.#admin.scope, processId })
       .catch(() => undefined);

@@ -42,6 +42,8 @@ export class StreamLink implements FrameSink {
   #state: "open" | "detached" | "closed" = "open";
   /** Called after each acknowledgement of the client. */
   onAcknowledged: (() => void) | undefined;
+  /** Called once the client needs nothing more of what the stream is of; without it the stream just ends. */
+  onReleased: (() => void) | undefined;
 
   constructor(options: StreamLinkOptions) {
     this.#options = options;
@@ -90,6 +92,7 @@ export class StreamLink implements FrameSink {
 
   /** From the client. */
   receive(frame: StreamFrame, bytes: Uint8Array): void {
+    if (frame.kind === FRAME_KIND.release) return this.#release();
     if (frame.kind === FRAME_KIND.ack) this.#acknowledged(frame);
     if (this.#source !== undefined) this.#source.send(bytes);
     else this.#keep(bytes, frame.payload.byteLength);
@@ -135,6 +138,11 @@ export class StreamLink implements FrameSink {
     const part = (from: number, to: number): Uint8Array =>
       encodeFrame(kind, this.#options.number, offset + from, payload.subarray(from, to));
     return [part(0, half), part(half, payload.byteLength)];
+  }
+
+  #release(): void {
+    if (this.onReleased === undefined) this.close();
+    else this.onReleased();
   }
 
   #acknowledged({ payload, offset }: StreamFrame): void {

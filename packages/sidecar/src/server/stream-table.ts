@@ -71,6 +71,7 @@ export class StreamTable {
 
 function isFromClient({ kind, payload }: StreamFrame): boolean {
   if (kind === FRAME_KIND.dataIn || kind === FRAME_KIND.eofIn) return true;
+  if (kind === FRAME_KIND.release) return payload.byteLength === 0;
   const channel = payload[0];
   return (
     kind === FRAME_KIND.ack &&

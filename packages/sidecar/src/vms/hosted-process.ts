@@ -106,6 +106,7 @@ export class HostedProcess {
     this.#endsRead = origin.endsRead;
     if (origin.link !== undefined) this.#reader.use(origin.link, NOTHING);
     this.#reader.onAcknowledged = () => this.#noteRead();
+    this.#reader.onReleased = () => this.release();
     this.started = this.#begin(origin);
     this.exited = this.#end();
     // Whoever starts a process need not care how it ends.

@@ -16,6 +16,8 @@ export class ProcessReader implements FrameSink {
   #link: StreamLink | undefined;
   /** Called after each acknowledgement of the reader. */
   onAcknowledged: (() => void) | undefined;
+  /** Called when the reader needs nothing more of the process. */
+  onReleased: (() => void) | undefined;
 
   /** What the readers have acknowledged, or said to have. */
   get received(): Received {
@@ -34,6 +36,10 @@ export class ProcessReader implements FrameSink {
       if (this.#link !== link) return;
       this.#noteReceived(link.received);
       this.onAcknowledged?.();
+    };
+    link.onReleased = () => {
+      if (this.#link === link) this.onReleased?.();
+      else link.close();
     };
   }
 

@@ -188,6 +188,22 @@ describe("process handlers", () => {
     expect(await list(run.client, run.scope)).toEqual([]);
   });
 
+  test("a release on its stream forgets a process, and one with a payload or on no stream does nothing", async () => {
+    await using run = await setUp();
+    const { stream } = run.client.openStream();
+    const request = { ...run.scope, stream, processId: "p", argv: ["exit", "7"] };
+    await run.client.peer.request("process.spawn", request);
+    await run.client.event("process.exited");
+    run.client.peer.sendFrame(encodeFrame(FRAME_KIND.release, stream, 0, Uint8Array.of(1)));
+    run.client.peer.sendFrame(encodeFrame(FRAME_KIND.release, stream + 1000, 0));
+    expect(await list(run.client, run.scope)).toMatchObject([{ processId: "p" }]);
+    run.client.peer.sendFrame(encodeFrame(FRAME_KIND.release, stream, 0));
+    expect(await list(run.client, run.scope)).toEqual([]);
+    run.client.peer.sendFrame(encodeFrame(FRAME_KIND.release, stream, 0));
+    const ref = { ...run.scope, processId: "p" };
+    await run.client.peer.request("process.release", ref);
+  });
+
   test("a logged process is read by several, from where they like", async () => {
     await using run = await setUp();
     const own = run.client.openStream();
@@ -301,7 +317,7 @@ describe("process handlers", () => {
     peer.sendFrame(encodeAck(4_712, CHANNEL.stdout, 9));
     const { exit, stream } = run.client.exec(run.scope, ["sleep"], { processId: "p" });
     peer.sendFrame(encodeFrame(FRAME_KIND.out, stream, 0, Buffer.from("x")));
-    peer.sendFrame(encodeFrame(0x15, stream, 0));
+    peer.sendFrame(encodeFrame(0x1a, stream, 0));
     await peer.request("process.signal", { ...run.scope, processId: "p", signal: "SIGTERM" });
     await expect(exit).resolves.toMatchObject({ signal: "SIGTERM" });
   });

@@ -216,8 +216,10 @@ export class Stream implements LinkStream, FrameSource {
   }
 
   #finish(reason: Error | undefined): void {
+    if (this.#state === "opening") {
+      this.#opened.reject(reason ?? new Error("the stream was closed before it was open"));
+    }
     this.#state = "closed";
-    this.#opened.reject(reason ?? new Error("the stream was closed before it was open"));
     for (const { answered } of this.#resuming.splice(0)) {
       answered.reject(reason ?? new Error("the stream was closed before it went on"));
     }

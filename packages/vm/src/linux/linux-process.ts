@@ -72,7 +72,7 @@ export class LinuxProcess implements VmProcess {
       // It ended before the signal came: that is no fault of the stream.
       failed: (failure) => failure.step === "signal",
       closed: (reason) => {
-        this.#exited.reject(reason ?? released(processId));
+        if (!this.#isExplained) this.#exited.reject(reason ?? released(processId));
         this.#onReleased?.();
       },
     });
