@@ -6,6 +6,8 @@ import type { Gone, SpawnerWatch } from "./spawner-watch.ts";
 
 const LOST_POLL_MS = 100;
 const KILL_MS = 10_000;
+/** A spawner that refuses connections and still holds one for longer is alive. */
+const DYING_MS = 1_000;
 
 export interface VmEndOptions {
   /** The VM's id between us and its spawner. */
@@ -54,8 +56,8 @@ export class VmEnd {
         return;
       }
     } catch (error) {
-      // Died in between: its VMs are children of nobody who could be asked.
-      if (watch.isOpen) throw error;
+      // Died in between, which is seen a moment later: its VMs are children of nobody who could be asked.
+      if (!(await isClosed(watch))) throw error;
     }
     if (this.#init !== undefined) {
       await killHostProcess(this.#init, AbortSignal.timeout(KILL_MS));
@@ -85,4 +87,9 @@ export class VmEnd {
     // Removed by whoever was faster.
     await unlink(socketPath).catch(() => {});
   }
+}
+
+async function isClosed(watch: SpawnerWatch): Promise<boolean> {
+  if (watch.isOpen) await Promise.race([watch.closed, sleep(DYING_MS, undefined, { ref: false })]);
+  return !watch.isOpen;
 }
