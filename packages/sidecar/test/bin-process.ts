@@ -28,12 +28,16 @@ export class BinProcess implements AsyncDisposable {
   constructor(options: { uid?: number; main?: string } = {}) {
     const { uid, main = MAIN } = options;
     const identity = uid === undefined ? {} : { uid, gid: uid };
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main], {
-      cwd: "/",
-      env: { PATH: process.env["PATH"] ?? "" },
-      stdio: ["pipe", "pipe", "pipe"],
-      ...identity,
-    });
+    const child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1", main],
+      {
+        cwd: "/",
+        env: { PATH: process.env["PATH"] ?? "" },
+        stdio: ["pipe", "pipe", "pipe"],
+        ...identity,
+      },
+    );
     this.child = child;
     this.stdin = child.stdin;
     this.stdout = child.stdout;

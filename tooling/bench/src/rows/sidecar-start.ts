@@ -41,7 +41,8 @@ async function end(child: ChildProcess): Promise<void> {
 async function spawnToReady(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), "aos-"));
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", PROGRAM], {
+  const flags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1"];
+  const child = spawn(process.execPath, [...flags, PROGRAM], {
     stdio: ["pipe", "pipe", "ignore"],
     // As the client starts it, from the second start on.
     env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
