@@ -5,6 +5,7 @@ import {
   FRAME_MAX_PAYLOAD_BYTES,
   type ListenAddress,
   type Message,
+  WriteBatch,
 } from "@agentos/protocol";
 import { type ClientOptions, type RawData, WebSocket } from "ws";
 
@@ -27,6 +28,7 @@ export class WebSocketTransport implements ClientTransport {
   onClose: ((reason: Error | undefined) => void) | undefined;
   readonly #socket: WebSocket;
   readonly #raw: Socket;
+  readonly #batch: WriteBatch;
   #failure: Error | undefined;
 
   /** Connects, or rejects with `UNAUTHENTICATED`, or `CONNECTION_LOST` whose cause is the system's error. */
@@ -48,6 +50,7 @@ export class WebSocketTransport implements ClientTransport {
   private constructor(socket: WebSocket, raw: Socket) {
     this.#socket = socket;
     this.#raw = raw;
+    this.#batch = new WriteBatch(raw);
     socket.on("message", (data, isBinary) => this.onMessage?.(toMessage(data, isBinary)));
     socket.on("error", (error) => {
       this.#failure = error;
@@ -60,7 +63,9 @@ export class WebSocketTransport implements ClientTransport {
   }
 
   send(message: Message): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#batch.join();
+    this.#socket.send(message);
   }
 
   close(code = 1000, reason = ""): void {

@@ -132,7 +132,7 @@ export class WebSocketServer implements AsyncDisposable {
     if (request.url !== "/")
       return refuse(socket, { status: 404, reason: "the WebSocket is at /" });
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#options.onConnection(new WebSocketTransport(webSocket), key);
+      this.#options.onConnection(new WebSocketTransport(webSocket, socket), key);
     });
   }
 

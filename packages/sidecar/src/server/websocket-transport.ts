@@ -1,4 +1,4 @@
-import type { Message, Transport } from "@agentos/protocol";
+import { type Corkable, type Message, type Transport, WriteBatch } from "@agentos/protocol";
 import type { RawData, WebSocket } from "ws";
 
 import { BOUNDS } from "../bounds.ts";
@@ -8,11 +8,14 @@ export class WebSocketTransport implements Transport {
   onMessage: ((message: Message) => void) | undefined;
   onClose: ((reason: Error | undefined) => void) | undefined;
   readonly #socket: WebSocket;
+  readonly #batch: WriteBatch;
   #state: "open" | "closing" = "open";
   #failure: Error | undefined;
 
-  constructor(socket: WebSocket) {
+  /** `raw` is what the WebSocket writes to. */
+  constructor(socket: WebSocket, raw: Corkable) {
     this.#socket = socket;
+    this.#batch = new WriteBatch(raw);
     socket.on("message", (data, isBinary) => {
       if (this.#state === "open") this.onMessage?.(toMessage(data, isBinary));
     });
@@ -27,7 +30,9 @@ export class WebSocketTransport implements Transport {
   }
 
   send(message: Message): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(message);
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#batch.join();
+    this.#socket.send(message);
   }
 
   close(code = 1000, reason = ""): void {

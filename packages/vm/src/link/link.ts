@@ -7,6 +7,7 @@ import {
   FRAME_HEADER_BYTES,
   isAgentOsError,
   setFrameStream,
+  WriteBatch,
 } from "@agentos/protocol";
 
 import { type Failure, readFailure } from "./failure.ts";
@@ -63,6 +64,7 @@ export class Link {
   /** Resolves once the connection is closed, by both ends unless it was cut. */
   readonly disconnected: Promise<void>;
   readonly #socket: Socket;
+  readonly #batch: WriteBatch;
   readonly #reader = new FrameReader(VM_KINDS, (...frame) => this.#route(...frame));
   readonly #streams = new Map<number, LinkStream>();
   readonly #closing = Promise.withResolvers<AgentOsError<"VM_ENDED">>();
@@ -79,6 +81,7 @@ export class Link {
     this.closed = this.#closing.promise;
     this.disconnected = this.#disconnected.promise;
     this.#socket = socket;
+    this.#batch = new WriteBatch(socket);
     this.#streams.set(0, control);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     // Half open: without an end of ours the socket would never close.
@@ -144,14 +147,14 @@ export class Link {
 
   /** Sends one frame; nothing once the link is closed. */
   send(kind: number, stream: number, payload?: Uint8Array, offset = 0): void {
-    if (this.#state === "open") this.#socket.write(encodeFrame(kind, stream, offset, payload));
+    if (this.#state === "open") this.#write(encodeFrame(kind, stream, offset, payload));
   }
 
   /** Sends a whole frame as it is, but for its stream number. */
   forward(frame: Uint8Array, stream: number): void {
     if (this.#state !== "open") return;
     setFrameStream(frame, stream);
-    this.#socket.write(frame);
+    this.#write(frame);
   }
 
   /** Asks once. Rejects with `VM_ENDED` or `DEADLINE_EXCEEDED`; a FAIL is an answer. */
@@ -202,6 +205,11 @@ export class Link {
     void this.disconnected.finally(() => clearTimeout(timer));
     this.#socket.end();
     this.#finish(reason);
+  }
+
+  #write(frame: Uint8Array): void {
+    this.#batch.join();
+    this.#socket.write(frame);
   }
 
   #read(chunk: Uint8Array): void {
