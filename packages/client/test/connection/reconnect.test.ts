@@ -4,10 +4,11 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { AgentOs, disposeSharedSidecars } from "@agentos/client";
 import { AgentOsError, type ParsedParams } from "@agentos/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { exitOf } from "../scripted-process.ts";
-import { type ScriptedSidecar, temporaryDirectory } from "../scripted-sidecar.ts";
+import type { ScriptedSidecar } from "../scripted-sidecar.ts";
+import { ScriptedWorld } from "../scripted-world.ts";
 import {
   type HandlersOf,
   leased,
@@ -21,25 +22,14 @@ const sidecarPath = join(import.meta.dirname, "../fixtures/scripted-main.mjs");
 /** Starting one fails, and may not the next time: its client goes on looking. */
 const WAITING = { pool: UNSTARTABLE_POOL, sidecarPath };
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let servers: ScriptedSidecar[] = [];
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await disposeSharedSidecars();
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-  directory[Symbol.dispose]();
-});
+const world = ScriptedWorld.use();
 
 async function start(
   handlers: HandlersOf,
   options: Parameters<typeof startResumable>[2] = {},
 ): Promise<Awaited<ReturnType<typeof startResumable>>> {
-  const started = await startResumable(directory.path, handlers, options);
-  servers.push(started.server);
+  const started = await startResumable(world.path, handlers, options);
+  world.keep(started.server);
   return started;
 }
 
@@ -50,9 +40,8 @@ async function die(server: ScriptedSidecar): Promise<void> {
 }
 
 async function nextLife(handlers: HandlersOf, epoch = 2): Promise<ScriptedSidecar> {
-  const server = await listenResumable(directory.path, handlers, { pool: UNSTARTABLE_POOL, epoch });
-  servers.push(server);
-  return server;
+  const server = await listenResumable(world.path, handlers, { pool: UNSTARTABLE_POOL, epoch });
+  return world.keep(server);
 }
 
 const answering: HandlersOf = () => ({
@@ -219,7 +208,7 @@ test("a create whose sidecar dies is asked again under the same ids, or under ot
   await server.die();
   const vmIds: string[] = [];
   const next = await listenResumable(
-    directory.path,
+    world.path,
     (_, self) => ({
       "vm.create": (params) => {
         const { vmId } = params;
@@ -230,7 +219,7 @@ test("a create whose sidecar dies is asked again under the same ids, or under ot
     }),
     { epoch: 2 },
   );
-  servers.push(next);
+  world.keep(next);
   await using made = await creation;
   expect(vmIds).toEqual([asked[0]?.vmId, made.id]);
   expect(made.id).not.toBe(vmIds[0]);

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 
-import { disposeSharedSidecars } from "@agentos/client";
 import {
   AgentOsError,
   encodeFrame,
@@ -8,33 +7,19 @@ import {
   type FileStat,
   type ParsedParams,
 } from "@agentos/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import {
-  type ScriptedConnection,
-  type ScriptedSidecar,
-  temporaryDirectory,
-} from "../scripted-sidecar.ts";
+import type { ScriptedConnection } from "../scripted-sidecar.ts";
+import { ScriptedWorld } from "../scripted-world.ts";
 import { Cutter, never, startResumable } from "./resumable-sidecar.ts";
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let servers: ScriptedSidecar[] = [];
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await disposeSharedSidecars();
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-  directory[Symbol.dispose]();
-});
+const world = ScriptedWorld.use();
 
 async function start(
   handlers: Parameters<typeof startResumable>[1],
 ): Promise<Awaited<ReturnType<typeof startResumable>>> {
-  const started = await startResumable(directory.path, handlers);
-  servers.push(started.server);
+  const started = await startResumable(world.path, handlers);
+  world.keep(started.server);
   return started;
 }
 

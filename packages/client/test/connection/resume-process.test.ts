@@ -1,35 +1,20 @@
 import { randomBytes } from "node:crypto";
 
-import { disposeSharedSidecars } from "@agentos/client";
 import { encodeFrame, FRAME_KIND, type ParsedParams } from "@agentos/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { err, exitOf, out } from "../scripted-process.ts";
-import {
-  type ScriptedConnection,
-  type ScriptedSidecar,
-  temporaryDirectory,
-} from "../scripted-sidecar.ts";
+import type { ScriptedConnection } from "../scripted-sidecar.ts";
+import { ScriptedWorld } from "../scripted-world.ts";
 import { Cutter, KnownProcess, never, startResumable } from "./resumable-sidecar.ts";
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let servers: ScriptedSidecar[] = [];
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await disposeSharedSidecars();
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-  directory[Symbol.dispose]();
-});
+const world = ScriptedWorld.use();
 
 async function start(
   handlers: Parameters<typeof startResumable>[1],
 ): Promise<Awaited<ReturnType<typeof startResumable>>> {
-  const started = await startResumable(directory.path, handlers);
-  servers.push(started.server);
+  const started = await startResumable(world.path, handlers);
+  world.keep(started.server);
   return started;
 }
 
@@ -183,7 +168,7 @@ test("a spawned process goes on: its unread output comes once, its stdin arrives
   const asked: ParsedParams<"process.spawn">[] = [];
   const taker = new Taker();
   const text = "x".repeat(1000);
-  const { os } = await start((connection) => ({
+  const { os, server } = await start((connection) => ({
     "process.spawn": ({ processId, vmId, stream, received, ...rest }) => {
       asked.push({ processId, vmId, stream, received, ...rest });
       taker.take(connection, stream, new Cutter(0));
@@ -202,7 +187,7 @@ test("a spawned process goes on: its unread output comes once, its stdin arrives
   const stdin = process.stdin.getWriter();
   await stdin.write("one");
   await os.info();
-  servers[0]?.connections[0]?.destroy();
+  server.connections[0]?.destroy();
   await stdin.write("two");
   await stdin.close();
   expect(await process.exited).toMatchObject({ exitCode: 4, outcome: "exited" });
@@ -218,7 +203,7 @@ test("a spawned process goes on: its unread output comes once, its stdin arrives
   expect(await new Response(process.stderr).text()).toBe("err");
   expect(asked.map(({ received }) => received)).toEqual([undefined, { stdout: 0, stderr: 0 }]);
   await os.info();
-  expect(servers[0]?.requests.filter((method) => method === "process.release").length).toBe(1);
+  expect(server.requests.filter((method) => method === "process.release").length).toBe(1);
 });
 
 test("a spawn whose answer was lost is asked for again under the same id", async () => {

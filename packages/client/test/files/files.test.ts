@@ -9,7 +9,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import { AgentOs, disposeSharedSidecars } from "@agentos/client";
 import {
   AgentOsError,
   encodeFrame,
@@ -17,34 +16,12 @@ import {
   type FileStat,
   type Handlers,
 } from "@agentos/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import {
-  type ScriptedConnection,
-  ScriptedSidecar,
-  temporaryDirectory,
-} from "../scripted-sidecar.ts";
+import type { ScriptedConnection } from "../scripted-sidecar.ts";
+import { ScriptedWorld } from "../scripted-world.ts";
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let scripted: ScriptedSidecar | undefined;
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await disposeSharedSidecars();
-  await scripted?.[Symbol.asyncDispose]();
-  directory[Symbol.dispose]();
-});
-
-async function start(
-  handlers: (connection: ScriptedConnection) => Handlers,
-): Promise<[AgentOs, ScriptedSidecar]> {
-  const runtimeDirectory = directory.path;
-  scripted = await ScriptedSidecar.listen({ runtimeDirectory, handlers });
-  const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory });
-  return [await AgentOs.create({ sidecar }), scripted];
-}
+const world = ScriptedWorld.use();
 
 function statOf(type: FileStat["type"], mode = 0o644, size = 0): { stat: FileStat } {
   return {
@@ -89,7 +66,7 @@ function listing(...entries: [string, string][]): Buffer {
 }
 
 test("a small file is one request and one answer, and the acknowledged end frees its stream", async () => {
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "fs.read": ({ stream }) => {
       send(connection, stream, Buffer.from("content"));
       return statOf("file");
@@ -106,7 +83,7 @@ test("a small file is one request and one answer, and the acknowledged end frees
 
 test("a listing is unpacked across frames and sorted; names that lead elsewhere are refused", async () => {
   let content = listing(["f", "b"], ["d", "a"], ["l", "naïve"], ["p", "c"]);
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "fs.readdir": ({ stream }) => {
       send(connection, stream, content, 2);
       return statOf("directory");
@@ -130,7 +107,7 @@ test("a listing is unpacked across frames and sorted; names that lead elsewhere 
 });
 
 test("a read that breaks in the middle is an error with its errno", async () => {
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "fs.read": ({ stream }) => {
       connection.peer.sendFrame(encodeFrame(FRAME_KIND.out, stream, 0, Buffer.from("half")));
       const failure = Buffer.concat([Buffer.from([5, 0, 0, 0]), Buffer.from("read")]);
@@ -149,7 +126,7 @@ test("a read that breaks in the middle is an error with its errno", async () => 
 });
 
 test("an end that claims more than came is an error", async () => {
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "fs.read": ({ stream }) => {
       connection.peer.sendFrame(encodeFrame(FRAME_KIND.end, stream, 9, Uint8Array.of(1)));
       return statOf("file");
@@ -159,7 +136,7 @@ test("an end that claims more than came is an error", async () => {
 });
 
 test("a refused open is the reader's error, and cancelling a reader closes the stream over there", async () => {
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "fs.read": ({ stream, path }) => {
       if (path === "/none")
         throw new AgentOsError("FILE_SYSTEM", "ENOENT", { errno: "ENOENT", syscall: "open", path });
@@ -179,7 +156,7 @@ test("a refused open is the reader's error, and cancelling a reader closes the s
 
 test("a write sends within its window, says how, and resolves with the answer", async () => {
   const asked: object[] = [];
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "fs.write": async ({ stream, how, mode, windowBytes }) => {
       asked.push({ how, mode });
       let bytes = 0;
@@ -218,7 +195,7 @@ async function* failing(): AsyncGenerator<string> {
 }
 
 test("a write that is refused rejects though its source never ends", async () => {
-  const [os] = await start(() => ({
+  const [os] = await world.start(() => ({
     "fs.write": ({ path }) => {
       throw new AgentOsError("FILE_SYSTEM", "EROFS", { errno: "EROFS", syscall: "open", path });
     },
@@ -276,7 +253,7 @@ function tree(
 }
 
 test("a download keeps modes but not set-user-id, keeps links as links, and tells what it left out", async () => {
-  const [os] = await start(
+  const [os] = await world.start(
     tree({
       "/w": { type: "directory", mode: 0o750 },
       "/w/run": { type: "file", content: "#!", mode: 0o4755 },
@@ -286,7 +263,7 @@ test("a download keeps modes but not set-user-id, keeps links as links, and tell
       "/w/sub/x": { type: "file", content: "x", mode: 0o400 },
     }),
   );
-  const target = join(directory.path, "out");
+  const target = join(world.path, "out");
   expect(await os.fs.download("/w", target)).toEqual({
     files: 2,
     directories: 2,
@@ -305,14 +282,14 @@ test("a download keeps modes but not set-user-id, keeps links as links, and tell
 });
 
 test("a download never follows a link on the host that an earlier one left", async () => {
-  const outside = join(directory.path, "outside");
-  const target = join(directory.path, "out");
+  const outside = join(world.path, "outside");
+  const target = join(world.path, "out");
   mkdirSync(outside);
   mkdirSync(target);
   writeFileSync(join(outside, "file"), "mine");
   symlinkSync(outside, join(target, "sub"));
   symlinkSync(join(outside, "file"), join(target, "file"));
-  const [os] = await start(
+  const [os] = await world.start(
     tree({
       "/w": { type: "directory", mode: 0o755 },
       "/w/file": { type: "file", content: "theirs" },
@@ -330,16 +307,16 @@ test("a download never follows a link on the host that an earlier one left", asy
 });
 
 test("a transfer that fails says why, and an aborted one stops", async () => {
-  const [os] = await start(
+  const [os] = await world.start(
     tree({ "/w": { type: "directory", mode: 0o755 }, "/w/gone": { type: "file" } }),
   );
-  await expect(os.fs.download("/none", join(directory.path, "x"))).rejects.toMatchObject({
+  await expect(os.fs.download("/none", join(world.path, "x"))).rejects.toMatchObject({
     errno: "ENOENT",
   });
-  await expect(os.fs.upload(join(directory.path, "none"), "/w")).rejects.toMatchObject({
+  await expect(os.fs.upload(join(world.path, "none"), "/w")).rejects.toMatchObject({
     code: "ENOENT",
   });
-  const stopped = os.fs.download("/w", join(directory.path, "x"), {
+  const stopped = os.fs.download("/w", join(world.path, "x"), {
     signal: AbortSignal.abort(new RangeError("stop")),
   });
   await expect(stopped).rejects.toThrow(new RangeError("stop"));

@@ -1,37 +1,14 @@
-import { AgentOs, disposeSharedSidecars } from "@agentos/client";
-import { AgentOsError, encodeFrame, FRAME_KIND, type Handlers } from "@agentos/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { AgentOs } from "@agentos/client";
+import { AgentOsError, encodeFrame, FRAME_KIND } from "@agentos/protocol";
+import { expect, test } from "vitest";
 
-import {
-  type ScriptedConnection,
-  ScriptedSidecar,
-  temporaryDirectory,
-} from "../scripted-sidecar.ts";
+import { ScriptedWorld } from "../scripted-world.ts";
 import { acksOf, exitOf, err, out } from "../scripted-process.ts";
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let scripted: ScriptedSidecar | undefined;
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await disposeSharedSidecars();
-  await scripted?.[Symbol.asyncDispose]();
-  directory[Symbol.dispose]();
-});
-
-async function start(
-  handlers: (connection: ScriptedConnection) => Handlers,
-): Promise<[AgentOs, ScriptedSidecar]> {
-  const runtimeDirectory = directory.path;
-  scripted = await ScriptedSidecar.listen({ runtimeDirectory, handlers });
-  const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory });
-  return [await AgentOs.create({ sidecar }), scripted];
-}
+const world = ScriptedWorld.use();
 
 test("a small exec is one request, one answer and one release: nothing is acknowledged", async () => {
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "process.exec": ({ processId, stream, argv }) => {
       expect(argv).toEqual(["/bin/sh", "-c", "echo hi"]);
       out(connection, stream, 0, "hi\n");
@@ -57,7 +34,7 @@ test("a small exec is one request, one answer and one release: nothing is acknow
 });
 
 test("output that its end speaks of is waited for, and what comes later is dropped", async () => {
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "process.exec": ({ processId, stream }) => {
       setTimeout(() => out(connection, stream, 0, "late"), 20);
       setTimeout(() => out(connection, stream, 4, "r and more"), 30);
@@ -69,7 +46,7 @@ test("output that its end speaks of is waited for, and what comes later is dropp
 
 test("a large output is acknowledged half a window at a time, kept up to the bound and heard in full", async () => {
   const chunk = new Uint8Array(64 * 1024).fill(0x78);
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "process.exec": async ({ processId, stream }) => {
       const window = 256 * 1024;
       let acknowledged = 0;
@@ -100,7 +77,7 @@ test("a large output is acknowledged half a window at a time, kept up to the bou
 
 test("text is decoded across frames, cut at a whole character, and given as bytes where asked", async () => {
   const bytes = Buffer.from("aé😀b");
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "process.exec": ({ processId, stream }) => {
       for (let at = 0; at < bytes.length; at += 1)
         out(connection, stream, at, bytes.subarray(at, at + 1));
@@ -128,7 +105,7 @@ async function* pieces(): AsyncGenerator<string> {
 }
 
 test("stdin is sent within its window, then ended, from any kind of source", async () => {
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "process.exec": async ({ processId, stream, stdin }) => {
       expect(stdin).toBe("pipe");
       const taken: Uint8Array[] = [];
@@ -159,7 +136,7 @@ test("stdin is sent within its window, then ended, from any kind of source", asy
 });
 
 test("a command that ends does not wait for a source that never does", async () => {
-  const [os] = await start(() => ({ "process.exec": ({ processId }) => exitOf(processId) }));
+  const [os] = await world.start(() => ({ "process.exec": ({ processId }) => exitOf(processId) }));
   let cancelled = false;
   const never = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) });
   expect((await os.exec("x", { stdin: never })).exitCode).toBe(0);
@@ -169,7 +146,7 @@ test("a command that ends does not wait for a source that never does", async () 
 
 test("an abort kills the session and the outcome is cancelled; before the start nothing is started", async () => {
   const signals: object[] = [];
-  const [os, server] = await start((connection) => {
+  const [os, server] = await world.start((connection) => {
     const killed = Promise.withResolvers<void>();
     return {
       "process.exec": async ({ processId, stream }) => {
@@ -211,7 +188,7 @@ test("an abort kills the session and the outcome is cancelled; before the start 
 });
 
 test("a process that exits by itself while it is aborted keeps its own end", async () => {
-  const [os] = await start(() => ({
+  const [os] = await world.start(() => ({
     "process.exec": async ({ processId }, { signal }) => {
       await new Promise((resolve) => setTimeout(resolve, 20, signal));
       return exitOf(processId, { exitCode: 7 });
@@ -229,7 +206,7 @@ const listener = (): void => {
 };
 
 test("a listener that throws ends the command, and its error is the caller's", async () => {
-  const [os] = await start((connection) => {
+  const [os] = await world.start((connection) => {
     const killed = Promise.withResolvers<void>();
     return {
       "process.exec": async ({ processId, stream }) => {
@@ -249,7 +226,7 @@ test("a listener that throws ends the command, and its error is the caller's", a
 });
 
 test("typed errors of the start, and of the VM's end, are the caller's", async () => {
-  const [os, server] = await start(() => ({
+  const [os, server] = await world.start(() => ({
     "process.exec": ({ argv }) => {
       if (argv[0] === "gone") return new Promise<never>(() => {});
       throw new AgentOsError("COMMAND_NOT_FOUND", "no-such: command not found", {
@@ -277,7 +254,7 @@ test("typed errors of the start, and of the VM's end, are the caller's", async (
 });
 
 test("a gap in the output is an error, never a result", async () => {
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "process.exec": ({ processId, stream }) => {
       out(connection, stream, 0, "ab");
       out(connection, stream, 3, "d");
@@ -292,7 +269,7 @@ test("a gap in the output is an error, never a result", async () => {
 });
 
 test("a takeover fences the old holder, and its own dispose is quiet", async () => {
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "vm.info": ({ vmId }) => {
       connection.peer.emit("lease.fenced", { vmId, leaseId: "someone-elses", currentFence: 2 });
       return server.vm(vmId);
@@ -314,7 +291,7 @@ test("a takeover fences the old holder, and its own dispose is quiet", async () 
 });
 
 test("options are checked before anything is sent", async () => {
-  const [os, server] = await start(() => ({}));
+  const [os, server] = await world.start(() => ({}));
   const before = server.requests.length;
   const unknown: object = { timeout: 5 };
   const odd: object = { onStdout: 5 };

@@ -1,38 +1,14 @@
-import { AgentOs, disposeSharedSidecars } from "@agentos/client";
-import { CHANNEL, FRAME_KIND, type Handlers } from "@agentos/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { CHANNEL, FRAME_KIND } from "@agentos/protocol";
+import { expect, test } from "vitest";
 
-import {
-  type ScriptedConnection,
-  ScriptedSidecar,
-  temporaryDirectory,
-} from "../scripted-sidecar.ts";
+import { ScriptedWorld } from "../scripted-world.ts";
 import { exitOf, err, out } from "../scripted-process.ts";
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let scripted: ScriptedSidecar | undefined;
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await disposeSharedSidecars();
-  await scripted?.[Symbol.asyncDispose]();
-  directory[Symbol.dispose]();
-});
-
-async function start(
-  handlers: (connection: ScriptedConnection) => Handlers,
-): Promise<[AgentOs, ScriptedSidecar]> {
-  const runtimeDirectory = directory.path;
-  scripted = await ScriptedSidecar.listen({ runtimeDirectory, handlers });
-  const sidecar = await AgentOs.getSharedSidecar({ runtimeDirectory });
-  return [await AgentOs.create({ sidecar }), scripted];
-}
+const world = ScriptedWorld.use();
 
 test("a spawned process streams with credit as it is read, and is released once all is here", async () => {
   const chunk = new Uint8Array(64 * 1024);
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "process.spawn": ({ processId, stream, vmId }) => {
       for (let at = 0; at < 4; at += 1) out(connection, stream, at * chunk.length, chunk);
       const exit = exitOf(processId, { stdoutBytes: 4 * chunk.length });
@@ -57,7 +33,7 @@ test("a spawned process streams with credit as it is read, and is released once 
 
 test("an unread stream gives no credit back; reading gives it back", async () => {
   const chunk = new Uint8Array(128 * 1024);
-  const [os, server] = await start((connection) => ({
+  const [os, server] = await world.start((connection) => ({
     "process.spawn": ({ processId, stream }) => {
       out(connection, stream, 0, chunk);
       out(connection, stream, chunk.length, chunk);
@@ -77,7 +53,7 @@ test("an unread stream gives no credit back; reading gives it back", async () =>
 });
 
 test("the end of a VM ends its processes' streams, typed", async () => {
-  const [os, server] = await start(() => ({
+  const [os, server] = await world.start(() => ({
     "process.spawn": ({ processId }) => ({ processId, pid: 42 }),
   }));
   const process = await os.spawn(["x"], { stdin: "pipe" });
@@ -90,7 +66,7 @@ test("the end of a VM ends its processes' streams, typed", async () => {
 });
 
 test("a log is read in pieces with its gaps told, until the process's end", async () => {
-  const [os] = await start((connection) => ({
+  const [os] = await world.start((connection) => ({
     "process.log": ({ processId, stream, vmId }) => {
       out(connection, stream, 100, "kept ");
       err(connection, stream, 0, "error");
