@@ -192,7 +192,7 @@ describe("a VM whose sidecar was killed", () => {
     expect(result.processes["p0"]?.exit).toMatchObject({ exitCode: 0 });
   });
 
-  test("refuses another key and an older epoch, and lives on", async () => {
+  test("[bad.epoch] refuses another key and an older epoch, and lives on", async () => {
     await using lives = await TwoLives.begin();
     const earlier = await lives.earlier([["sh", "-c", "sleep 0.2; echo here"]], 50);
     expect((await lives.next(earlier, { key: 8 })).code).toBe("UNAUTHENTICATED");

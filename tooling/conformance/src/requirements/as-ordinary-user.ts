@@ -5,6 +5,8 @@
 export const asOrdinaryUser: Readonly<Record<string, string>> = {
   "limits.memory":
     "without a cgroup of the user's own memoryBytes is none: the bomb gets its memory, and nothing is told",
+  "limited.memory": "without a cgroup of the user's own nothing is killed, and it exits with 0",
+  "limited.moment": "without a cgroup of the user's own nothing is killed, and nothing is told",
   "limits.cpus": "without a cgroup of the user's own cpus is none: the program gets a processor",
   "limits.pids": "held by RLIMIT_NPROC without a cgroup, which tells of no hit",
   "limits.required": "memoryBytes and cpus are refused where there is no cgroup of the user's own",
@@ -20,6 +22,7 @@ export const asOrdinaryUser: Readonly<Record<string, string>> = {
 /** Ids of the linux driver that run only as whoever runs the tests, and why. */
 export const asRunnerOnly: Readonly<Record<string, string>> = {
   "limited.command": "a test of the command, whose package the scenarios do not drive",
+  "bad.epoch": "the driver without a sidecar: the secret and the epoch are the same for both",
   "docs.run": "the pages' programs are compiled in the clone",
   "pack.all": "who installs is who runs the tests",
   "pack.contents": "who installs is who runs the tests",

@@ -11,6 +11,7 @@ export const badInput = rows("bad input", {
   rows(
     "bad input",
     {
+      "bad.epoch": "a sidecar of an earlier epoch, or with another key, is refused by the VM",
       "bad.path": "relative and NUL paths are INVALID_ARGUMENT",
       "bad.image": "a missing image is IMAGE_NOT_FOUND",
       "bad.driver": "an unknown driver is UNKNOWN_DRIVER",
