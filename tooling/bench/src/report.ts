@@ -5,8 +5,8 @@ const NAME_WIDTH = 18;
 /** One row as text: each variant's figures, then each goal with what was measured. */
 export function renderRow({ row, unit, variants, goals }: RowResult): string {
   const lines = Object.entries(variants).map(
-    ([name, { p50, p95, min, count }]) =>
-      `  ${name.padEnd(NAME_WIDTH)} p50 ${figure(p50)}  p95 ${figure(p95)}  min ${figure(min)}  n ${count}`,
+    ([name, { p50, p95, p99, min, count }]) =>
+      `  ${name.padEnd(NAME_WIDTH)} p50 ${figure(p50)}  p95 ${figure(p95)}  p99 ${figure(p99)}  min ${figure(min)}  n ${count}`,
   );
   const verdicts = goals.map(
     ({ says, figure: value, met }) => `  ${met ? "met   " : "MISSED"} ${says}: ${value.toFixed(2)}`,

@@ -2,8 +2,10 @@ import type { Row } from "./row.ts";
 import { controlRow } from "./rows/control.ts";
 import { createRow } from "./rows/create.ts";
 import { execRow } from "./rows/exec.ts";
+import { killRow } from "./rows/kill.ts";
 import { manyRow } from "./rows/many.ts";
 import { memoryRow } from "./rows/memory.ts";
+import { neighbourRow } from "./rows/neighbour.ts";
 import { outputRow } from "./rows/output.ts";
 import { sidecarStartRow } from "./rows/sidecar-start.ts";
 import { smallFilesRow } from "./rows/small-files.ts";
@@ -17,5 +19,7 @@ export const rows: readonly Row[] = [
   outputRow,
   smallFilesRow,
   controlRow,
+  neighbourRow,
+  killRow,
   sidecarStartRow,
 ];

@@ -6,11 +6,13 @@ export interface Variant {
   readonly measure: () => Promise<number>;
 }
 
+type Figure = "p50" | "p95" | "p99";
+
 /** What a shuffled run found. */
 export interface Measured {
   readonly variants: Readonly<Record<string, Summary>>;
-  /** One variant's p50 divided by another's. */
-  readonly ratio: (name: string, floor: string, figure?: "p50" | "p95") => number;
+  /** One variant's figure divided by another's. Default p50. */
+  readonly ratio: (name: string, floor: string, figure?: Figure) => number;
 }
 
 /** Milliseconds that `work` takes. */
@@ -32,8 +34,7 @@ export async function shuffledRun(variants: readonly Variant[], count: number): 
 
 /** The same view on figures that were taken otherwise. */
 export function measured(variants: Readonly<Record<string, Summary>>): Measured {
-  const value = (name: string, figure: "p50" | "p95"): number =>
-    variants[name]?.[figure] ?? Number.NaN;
+  const value = (name: string, figure: Figure): number => variants[name]?.[figure] ?? Number.NaN;
   return {
     variants,
     ratio: (name, floor, figure = "p50") => value(name, figure) / value(floor, figure),
