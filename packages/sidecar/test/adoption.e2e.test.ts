@@ -185,7 +185,8 @@ describe("kill -9 of the bin", () => {
     await using late = await openClient(last.listen, last.apiKey);
     await expect(late.peer.request("vm.list", {})).resolves.toEqual({ vms: [] });
     await expect(late.peer.request("lease.resume", lease)).rejects.toMatchObject({
-      code: "NOT_FOUND",
+      code: "VM_ENDED",
+      details: { reason: "shutdown" },
     });
   });
 
