@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -183,6 +184,13 @@ export class TestSidecar implements AsyncDisposable {
   constructor(directory: string, driver: FakeDriver) {
     this.directory = directory;
     this.driver = driver;
+  }
+
+  /** Everything that its files hold, as it stands there. */
+  filesText(): string {
+    const state = join(this.directory, "state");
+    const files = readdirSync(state).map((name) => readFileSync(join(state, name), "latin1"));
+    return files.join("\n");
   }
 
   /** A client over memory, authenticated, with the key that is given or the sidecar's own. */

@@ -9,6 +9,7 @@ import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
 import { packages } from "./requirements/packages.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
+import { sessions } from "./requirements/sessions.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { unix } from "./requirements/unix.ts";
 import { virtual } from "./requirements/virtual.ts";
@@ -31,6 +32,7 @@ const all: readonly Requirement[] = [
   ...documents,
   ...packages,
   ...sessionTools,
+  ...sessions,
 ];
 
 /** Every behaviour that AgentOS promises so far. */

@@ -149,7 +149,7 @@ export class AgentLink {
       spec,
       cwd,
       tools: desk.tools,
-      announcements: await announcements(spec, this.#parts),
+      announcements: await announcements(spec, this.#parts.access),
       initialHistory: spec.initialHistory ?? [],
       agentSessionId,
     };

@@ -2,6 +2,7 @@ import type { AgentRuntime, RuntimeCapabilities } from "@agentos/core";
 import { AgentOsError, type PolicyRule, type SessionSpec } from "@agentos/protocol";
 
 import { assertPrompt } from "./assert-prompt.ts";
+import { assertCron } from "./cron-time.ts";
 import { invalidArgument } from "./session-errors.ts";
 
 /** Throws for a specification that the runtime can't keep: `UNSUPPORTED`, `UNSUPPORTED_POLICY`, `INVALID_ARGUMENT`. */
@@ -13,8 +14,19 @@ export function checkSpec(spec: SessionSpec, runtime: AgentRuntime): void {
   }
   if (resume?.freshPrompt !== undefined)
     assertPrompt(resume.freshPrompt, "session.resume.freshPrompt");
+  for (const trigger of spec.triggers ?? []) checkTrigger(trigger);
   checkCapabilities(spec, runtime);
   if (runtime.capabilities.permissions === "none") checkPolicy(spec, runtime.name);
+}
+
+function checkTrigger(trigger: NonNullable<SessionSpec["triggers"]>[number]): void {
+  const argument = "session.triggers";
+  const { kind, prompt, callback } = trigger;
+  if (prompt !== undefined) assertPrompt(prompt, `${argument}.prompt`);
+  else if (callback === undefined) throw invalidArgument(argument, "a prompt or a callback", kind);
+  if (kind === "schedule") assertCron(trigger.cron);
+  if (kind !== "file_change" || !trigger.path.split("/").includes("..")) return;
+  throw invalidArgument(`${argument}.path`, "a path without ..", trigger.path);
 }
 
 function checkCapabilities(spec: SessionSpec, { name, capabilities }: AgentRuntime): void {

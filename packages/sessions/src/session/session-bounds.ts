@@ -19,6 +19,14 @@ export const SESSION_BOUNDS = {
   continuations: 32,
   /** Events, or steps, in one answer unless the reader says less. */
   batchEntries: 1_000,
+  /** Between two looks at watched files. */
+  filePollMs: 1_000,
+  /** Entries of a watched directory. */
+  watchedEntries: 2_000,
+  /** Until a schedule that never comes again is looked at. */
+  longestWaitMs: 86_400_000,
+  /** What is read of a SKILL.md. */
+  skillBytes: 64 * KIB,
   /** Between our own tries after a provider's failure: doubled each time. */
   retryMs: 500,
   longestRetryMs: 30_000,

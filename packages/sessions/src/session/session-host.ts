@@ -267,7 +267,8 @@ export class SessionHost {
       const session = this.#build({ record, runtime, fence: holder.fence, parent });
       parent?.session.adopt(session);
       // Nothing is known of the session: its first turn is the whole prompt.
-      if (stored.lastSeq === 0) session.beginsAnew();
+      if (stored.lastSeq === 0 && stored.spec.resume?.freshPrompt !== undefined)
+        session.beginsAnew();
       const started = runtime.check(stored.spec).then(() => session.start());
       this.#open.set(key, { session, started });
       await started;

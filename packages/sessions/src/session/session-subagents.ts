@@ -43,10 +43,7 @@ export class SessionSubagents implements Subagents {
     turn.signal.addEventListener("abort", abort, { once: true });
     try {
       if (turn.signal.aborted) throw cancelled("a subagent");
-      const turnId = `turn-${randomUUID()}`;
-      const ended = child.resultOf(turnId);
-      child.prompt({ turnId, content: prompt, source: "agent", fence: turn.fence });
-      const result = await ended;
+      const result = await child.ask(prompt, "agent");
       if (turn.signal.aborted) throw cancelled("a subagent");
       return { sessionId: childId, result };
     } finally {

@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
+
 import type { StoredTurn } from "@agentos/core";
 import {
   AgentOsError,
+  type Content,
   DEFAULTS,
   type ParsedParams,
   type RequestAnswer,
@@ -17,6 +20,7 @@ import { sessionBusy, sessionClosed } from "./session-errors.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { SessionView } from "./session-view.ts";
+import { Triggers } from "./triggers.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { TurnRun } from "./turn-run.ts";
 import { Waiters } from "./waiters.ts";
@@ -51,6 +55,7 @@ export class Session {
   #closing: Promise<void> | undefined;
   readonly #children = new Set<Session>();
   readonly #results = new Map<string, PromiseWithResolvers<TurnResult>>();
+  readonly #triggers: Triggers;
 
   constructor(options: SessionOptions) {
     const { parts, queued = [] } = options;
@@ -68,6 +73,7 @@ export class Session {
       queued,
       due: () => this.#pump(),
     });
+    this.#triggers = new Triggers(parts, (content) => this.ask(content, "trigger"));
     void parts.access.ended.then((reason) => this.#vmEnded(reason));
   }
 
@@ -106,6 +112,7 @@ export class Session {
       await this.#link.ready(this.#life.signal);
       record.write({ state: "idle" });
       this.#later(this.#parts.hooks.observe("session_start", this.#about(), null));
+      this.#triggers.start();
     } catch (error) {
       await this.#link.close().catch(() => undefined);
       access.release();
@@ -125,6 +132,7 @@ export class Session {
   held(fence: number): void {
     if (this.#run === undefined) this.#parts.access.see(fence);
     this.#isDormant = false;
+    if (this.#parts.record.now.state !== "starting") this.#triggers.start();
     this.#pump();
   }
 
@@ -160,11 +168,18 @@ export class Session {
     return { turnId, seq };
   }
 
-  /** The turn's result, for the engine itself; to be asked for before the prompt. */
-  resultOf(turnId: string): Promise<TurnResult> {
-    const known = this.#results.get(turnId) ?? Promise.withResolvers<TurnResult>();
-    this.#results.set(turnId, known);
-    return known.promise;
+  /** The same for the engine itself: resolves with the turn's result. */
+  async ask(content: Content, source: TurnSource): Promise<TurnResult> {
+    const turnId = `${source}-${randomUUID()}`;
+    const result = Promise.withResolvers<TurnResult>();
+    this.#results.set(turnId, result);
+    try {
+      this.prompt({ turnId, content, source, fence: this.#parts.access.fence });
+    } catch (error) {
+      this.#results.delete(turnId);
+      throw error;
+    }
+    return await result.promise;
   }
 
   /** Ends the turn that runs now, or the one named; resolves with which, once its end is written. Never another one. */
@@ -247,6 +262,7 @@ export class Session {
 
   async #close(reason: string | undefined): Promise<void> {
     const { record, access } = this.#parts;
+    this.#triggers.stop();
     this.#life.abort(sessionClosed(this.sessionId, "closed"));
     for (const turn of this.#queue.clear()) this.#endUnrun(turn, "cancelled");
     this.#run?.turn.stop({ stopReason: "cancelled", text: "" });

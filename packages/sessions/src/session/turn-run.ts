@@ -1,36 +1,25 @@
 import type { StoredTurn } from "@agentos/core";
 import {
   type AgentOsError,
-  type BudgetName,
   DEFAULTS,
   encodeError,
   isAgentOsError,
-  type Json,
   type SessionHappening,
-  type StopReason,
   type TurnResult,
 } from "@agentos/protocol";
 
 import { ActivityWatch } from "./activity-watch.ts";
 import type { AgentLink } from "./agent-link.ts";
-import { assertRoom, exhausted, stopReasonOf } from "./budget-guard.ts";
+import { assertRoom, exhausted } from "./budget-guard.ts";
 import { countCall, type ModelCall } from "./count-call.ts";
 import { asAgentOsError, cancelled, deadlineExceeded, nothing } from "./deadline.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
 import type { Entry } from "./step-builder.ts";
+import { budgetEnd, endOfError, type TurnEnd } from "./turn-end.ts";
 import { TurnWork } from "./turn-work.ts";
 import { WallTime } from "./wall-time.ts";
-
-/** How a turn ends. */
-export interface TurnEnd {
-  readonly stopReason: StopReason;
-  readonly text: string;
-  readonly output?: Json | undefined;
-  readonly error?: AgentOsError | undefined;
-  readonly budget?: BudgetName | undefined;
-}
 
 /** A turn while it runs: what it may use, what it tells, and how it is stopped. */
 export class TurnRun {
@@ -288,22 +277,9 @@ export class TurnRun {
   }
 }
 
-/** The end of a turn that an error ended. */
-function endOfError(error: AgentOsError): TurnEnd {
-  if (error.code === "CANCELLED") return { stopReason: "cancelled", text: "" };
-  const stopReason = error.code === "RATE_LIMITED" ? "rate_limit" : "error";
-  return { stopReason, text: "", error };
-}
-
 /** The engine's reason comes before the agent's; what the agent has said by then stays. */
 function stopped(stop: TurnEnd, text: string): TurnEnd {
   return stop.text === "" ? { ...stop, text } : stop;
-}
-
-function budgetEnd(error: AgentOsError<"BUDGET_EXHAUSTED">): TurnEnd {
-  const budget = BUDGET_NAMES.find((name) => name === error.details.budget);
-  if (budget === undefined) return { stopReason: "budget", text: "", error };
-  return { stopReason: stopReasonOf(budget), text: "", error, budget };
 }
 
 function isDelta(happening: SessionHappening): happening is Delta {
@@ -320,5 +296,3 @@ const TOLD_ABOVE: readonly SessionHappening["type"][] = [
   "notice",
   "rate_limit",
 ];
-
-const BUDGET_NAMES: readonly BudgetName[] = ["turns", "toolTurns", "tokens", "usd", "wallMs"];

@@ -5,7 +5,8 @@ import type { AgentLink, OpenAgent } from "./agent-link.ts";
 import { asAgentOsError, pause, within } from "./deadline.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
-import type { TurnEnd, TurnRun } from "./turn-run.ts";
+import { endOfError, type TurnEnd } from "./turn-end.ts";
+import type { TurnRun } from "./turn-run.ts";
 
 type From = "user" | "hook";
 
@@ -37,6 +38,7 @@ export class TurnWork {
       result = await this.#say(goOn, "hook");
     }
     const { stopReason, text, output, error } = result;
+    if (error !== undefined && stopReason === "error") return { ...endOfError(error), text };
     return { stopReason, text, output, error };
   }
 

@@ -24,6 +24,7 @@ export class Waiters {
   /** True when it came, false at the time-out. Rejects with the signal's reason, or what `fail` was given. */
   async wait(timeoutMs: number | undefined, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
+    if (timeoutMs === 0) return false;
     if (this.#waiting.size >= SESSION_BOUNDS.waitingCallers) throw tooMany(this.#waiting.size);
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const waiter = { resolve, reject };

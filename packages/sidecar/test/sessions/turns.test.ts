@@ -1,0 +1,230 @@
+import { Gate } from "@agentos/testing";
+import { describe, expect, test } from "vitest";
+
+import { SessionWorld } from "./session-world.ts";
+
+const UNICODE = "naïve 👩‍👩‍👧 𝔘 日本 ";
+
+describe("turns", () => {
+  test("[session.case-21] text arrives in order and adds up, character by character and long", async () => {
+    const long = UNICODE.repeat(9_000);
+    await using at = await SessionWorld.start(async ({ say }) => {
+      for (const piece of UNICODE) say(piece);
+      await new Promise(setImmediate);
+      say(long);
+      return "done";
+    });
+    await at.session.prompt("go");
+    let text = "";
+    let after = 0;
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- The next batch follows the one before.
+      const { events } = await at.session.events(after);
+      if (events.length === 0) break;
+      after = events.at(-1)?.seq ?? after;
+      text += events.map((event) => (event.type === "text" ? event.delta : "")).join("");
+    }
+    expect(text).toBe(UNICODE + long);
+    const { steps } = await at.client.peer.request("session.history", {
+      sessionId: at.session.sessionId,
+      after: 0,
+    });
+    expect(steps[0]).toMatchObject({ kind: "text", role: "agent", text: UNICODE + long });
+  });
+
+  test("text of one tick is one event", async () => {
+    await using at = await SessionWorld.start(async ({ say }) => {
+      for (let count = 0; count < 100; count += 1) say("x");
+      return "";
+    });
+    await at.session.prompt("go");
+    const { events } = await at.session.events();
+    expect(events.filter(({ type }) => type === "text")).toMatchObject([
+      { delta: "x".repeat(100) },
+    ]);
+  });
+
+  test("[session.case-22] [session.case-23] many readers each see every event, whatever the others read", async () => {
+    const go = new Gate();
+    await using at = await SessionWorld.start(async ({ until, say }) => {
+      await until(go.opened);
+      for (let count = 0; count < 50; count += 1) {
+        say(`${count} `);
+        // oxlint-disable-next-line no-await-in-loop -- One event per tick.
+        await new Promise(setImmediate);
+      }
+      return "done";
+    });
+    const { turnId } = await at.session.send("go");
+    const ends = Array.from({ length: 20 }, () => at.session.result(turnId));
+    await at.client.peer.request("ping", {});
+    go.open();
+    const results = await Promise.all(ends);
+    expect(new Set(results.map(({ text }) => text))).toEqual(new Set(["done"]));
+    const all = await at.session.events();
+    const later = await at.session.events(5);
+    expect(later.events).toEqual(all.events.slice(5));
+    expect(all.events.filter(({ type }) => type === "text")).toHaveLength(50);
+  });
+
+  test("[session.case-26] [session.case-27] thoughts and text are both told; only a finished reply is the last response", async () => {
+    await using at = await SessionWorld.start(async ({ prompt, host, say, forever }) => {
+      host.emit({ type: "thought", delta: "hm" });
+      if (prompt === "think") return "";
+      say("partial");
+      if (prompt === "fail") throw new Error("no");
+      if (prompt === "refuse") return { text: "no", stopReason: "refusal" };
+      if (prompt === "stay") return await forever();
+      return "reply";
+    });
+    const last = async () => (await at.session.info()).lastResponse;
+    for (const prompt of ["think", "fail", "refuse"]) {
+      // oxlint-disable-next-line no-await-in-loop -- One turn after the other.
+      await at.session.prompt(prompt);
+      // oxlint-disable-next-line no-await-in-loop -- As above.
+      expect(await last()).toBeNull();
+    }
+    const { turnId } = await at.session.send("stay");
+    await at.session.find((event) => event.type === "thought" && event.turnId === turnId);
+    await at.client.peer.request("session.cancel", at.session.ref);
+    expect(await last()).toBeNull();
+    await at.session.prompt("say");
+    expect(await last()).toBe("reply");
+    const { sessionId } = at.session;
+    const { steps } = await at.client.peer.request("session.history", { sessionId });
+    expect(steps.slice(-3).map(({ kind, role, text }) => [kind, role, text])).toEqual([
+      ["text", "user", "say"],
+      ["thinking", "agent", "hm"],
+      ["text", "agent", "partial"],
+    ]);
+  });
+
+  test("[session.case-28] what fails in the middle and goes on is a success; what fails at the end is one", async () => {
+    await using at = await SessionWorld.start(async ({ prompt, host, say }) => {
+      host.emit({ type: "notice", message: "a stream broke" });
+      if (prompt === "on") say("on");
+      else throw new Error("over");
+      return "on";
+    });
+    await expect(at.session.prompt("on")).resolves.toMatchObject({ stopReason: "end_turn" });
+    const failed = await at.session.prompt("end");
+    expect(failed).toMatchObject({ stopReason: "error", error: { code: "INTERNAL" }, text: "" });
+  });
+
+  test("[session.case-30] an empty prompt is refused, and nothing of it is left", async () => {
+    await using at = await SessionWorld.start();
+    const { turns, lastSeq } = await at.session.info();
+    const parts = [{ type: "text" as const, text: " \n" }];
+    for (const content of ["", " \n\t", parts]) {
+      const params = { ...at.session.ref, turnId: "t", content, source: "prompt" as const };
+      // oxlint-disable-next-line no-await-in-loop -- Each by itself.
+      await expect(at.client.peer.request("session.prompt", params)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        details: { argument: "content" },
+      });
+    }
+    await expect(at.session.info()).resolves.toMatchObject({ turns, lastSeq });
+  });
+
+  test("[session.case-32] [session.sem-1] [session.row-send] what is sent meanwhile waits for its turn; where that is not wanted it is refused", async () => {
+    const go = new Gate();
+    await using at = await SessionWorld.start(async ({ prompt, until, say }) => {
+      say(prompt);
+      await until(go.opened);
+      return prompt;
+    });
+    const first = await at.session.send("one");
+    const second = await at.session.send("two", { source: "send" });
+    await expect(at.session.send("three", { whenBusy: "reject" })).rejects.toMatchObject({
+      code: "SESSION_BUSY",
+      details: { turnId: first.turnId },
+    });
+    go.open();
+    await at.session.result(second.turnId);
+    const { events } = await at.session.events();
+    const turns = events.flatMap(({ turnId }) => (turnId === null ? [] : [turnId]));
+    const boundary = turns.lastIndexOf(first.turnId);
+    expect(turns.slice(boundary + 1).every((turnId) => turnId === second.turnId)).toBe(true);
+    expect(turns.indexOf(second.turnId)).toBe(boundary + 1);
+  });
+
+  test("the same turn again is the same turn, running and ended", async () => {
+    await using at = await SessionWorld.start();
+    const first = await at.session.send("one", { turnId: "t" });
+    await at.session.result("t");
+    await expect(at.session.send("one", { turnId: "t" })).resolves.toEqual(first);
+    expect(at.runtime.prompts).toHaveLength(1);
+  });
+
+  test("one turn more than may wait is refused", async () => {
+    await using at = await SessionWorld.start(async ({ forever }) => await forever());
+    await at.session.send("running");
+    await Promise.all(Array.from({ length: 256 }, () => at.session.send("waiting")));
+    await expect(at.session.send("too many")).rejects.toMatchObject({
+      code: "POOL_EXHAUSTED",
+      details: { limit: "queuedTurns", capacity: 256 },
+    });
+    const { turnId } = await at.client.peer.request("session.cancel", at.session.ref);
+    expect(turnId).not.toBeNull();
+    await at.client.peer.request("session.close", at.session.ref);
+    const { events } = await at.session.events(0);
+    expect(events.length).toBeGreaterThan(0);
+  });
+
+  test("[session.case-34] [session.row-cancel] a cancel hits the turn that runs, never a later one; idle it hits none", async () => {
+    await using at = await SessionWorld.start(async ({ prompt, forever, say }) => {
+      say("begun");
+      return prompt === "stay" ? await forever() : prompt;
+    });
+    const cancel = (turnId?: string) =>
+      at.client.peer.request("session.cancel", {
+        ...at.session.ref,
+        ...(turnId === undefined ? {} : { turnId }),
+      });
+    await expect(cancel()).resolves.toEqual({ turnId: null });
+    const first = await at.session.send("stay");
+    const second = await at.session.send("two");
+    await at.session.find((event) => event.type === "text" && event.turnId === first.turnId);
+    const answers = await Promise.all([cancel(), cancel(), cancel(first.turnId)]);
+    expect(answers).toEqual(Array.from({ length: 3 }, () => ({ turnId: first.turnId })));
+    await expect(at.session.result(first.turnId)).resolves.toMatchObject({
+      stopReason: "cancelled",
+      text: "",
+    });
+    await expect(at.session.result(second.turnId)).resolves.toMatchObject({ text: "two" });
+    await expect(cancel(first.turnId)).resolves.toEqual({ turnId: null });
+    await expect(cancel("unknown")).resolves.toEqual({ turnId: null });
+  });
+
+  test("[session.case-35] an agent that is gone in the middle ends the turn with its last words, and the next turn has another", async () => {
+    await using at = await SessionWorld.start(async ({ prompt, until }) => {
+      if (prompt !== "die") return prompt;
+      at.runtime.agent.exit(139);
+      return await until(new Promise<string>(() => undefined));
+    });
+    const { turnId } = await at.session.send("die");
+    await expect.poll(() => at.runtime.prompts.length).toBe(1);
+    await at.client.peer.request("ping", {});
+    at.world.clock.advance(2_000);
+    await expect(at.session.result(turnId)).resolves.toMatchObject({
+      stopReason: "error",
+      error: { code: "AGENT_EXITED", details: { exitCode: 139, stderr: ["the last line"] } },
+    });
+    await expect(at.session.prompt("next")).resolves.toMatchObject({ text: "next" });
+    expect(at.runtime.opened).toHaveLength(2);
+  });
+
+  test("what is too large for one message is left out, and said so", async () => {
+    const large = "x".repeat(700_000);
+    await using at = await SessionWorld.start(async ({ host }) => {
+      host.emit({ type: "raw", source: "test", value: large });
+      return "done";
+    });
+    await expect(at.session.prompt("go")).resolves.toMatchObject({ text: "done" });
+    const notice = await at.session.find(({ type }) => type === "notice");
+    expect(notice).toMatchObject({ message: expect.stringMatching(/raw event of 7\d+ bytes/) });
+    await expect(at.session.send(large + large.slice(0, 100_000))).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+});
