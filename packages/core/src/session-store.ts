@@ -24,7 +24,10 @@ export interface StoredSession {
   readonly user: string;
   readonly vmId: string;
   readonly spec: SessionSpec;
+  /** The session that it is below, or a fork of. */
   readonly parent: string | undefined;
+  /** It ends with its parent, and what it uses counts for it. */
+  readonly isSubagent: boolean;
   readonly createdAt: string;
   readonly state: SessionState;
   readonly agentSessionId: string | null;

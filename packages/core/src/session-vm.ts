@@ -25,8 +25,8 @@ export interface SessionVm {
 
 /** Where sessions get VMs from. */
 export interface SessionVms {
-  /** A running turn's: the VM lives at least until it is released. Throws `NOT_FOUND`, `FENCED` or `VM_ENDED`. The name tells holds apart in the logs. */
-  hold(user: string, vmId: string, fence: number, name: string): SessionVm;
+  /** A running turn's: the VM lives at least until it is released. Throws `NOT_FOUND`, `FENCED` or `VM_ENDED`. */
+  hold(user: string, vmId: string, fence: number): SessionVm;
   /** Between turns: it keeps nothing alive. Throws `NOT_FOUND` or `VM_ENDED`. */
   watch(user: string, vmId: string, fence: number): SessionVm;
 }

@@ -15,7 +15,7 @@ export const Usage = z.object({
 export type Usage = z.infer<typeof Usage>;
 
 export const SessionUsage = z.object({
-  /** Of the last turn that ended. */
+  /** Of the running turn so far; between turns of the last one. */
   turn: Usage.nullable(),
   total: Usage,
   /** By agent: `main`, and each subagent by its session's id. */

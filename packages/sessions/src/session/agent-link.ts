@@ -9,7 +9,7 @@ import {
 
 import type { ToolDesk } from "../tool-desk.ts";
 import { AgentHost } from "./agent-host.ts";
-import { asAgentOsError, deadlineExceeded, within } from "./deadline.ts";
+import { asAgentOsError, deadlineExceeded, errorFacts, within } from "./deadline.ts";
 import { DEFAULT_CWD, type SessionParts } from "./session-parts.ts";
 import { announcements } from "./announcements.ts";
 import type { TurnRun } from "./turn-run.ts";
@@ -227,7 +227,7 @@ export class AgentLink {
       const failure = await ended;
       if (failure === undefined) return;
       this.#endFailure ??= failure;
-      const facts = { sessionId: record.sessionId, error: failure.message };
+      const facts = { sessionId: record.sessionId, ...errorFacts(failure) };
       host.log.error(facts, "an agent did not end as it should");
     })();
   }

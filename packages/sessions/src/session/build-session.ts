@@ -3,7 +3,7 @@ import type { PendingRequest, RequestOutcome } from "@agentos/protocol";
 
 import type { RequestBook } from "../request-book.ts";
 import type { Subagents } from "../subagents.ts";
-import { asAgentOsError, nothing } from "./deadline.ts";
+import { errorFacts, nothing } from "./deadline.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { Session } from "./session.ts";
 import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
@@ -61,7 +61,7 @@ function tellNotice(host: SessionHostOptions, session: Session, message: string)
     session.record.write({ entries: [{ turnId, happening: { type: "notice", message } }] });
   } catch (error) {
     // A notice is for people to read: what it is about goes on without it.
-    const facts = { sessionId: session.sessionId, error: asAgentOsError(error).message };
+    const facts = { sessionId: session.sessionId, ...errorFacts(error) };
     host.log.warn(facts, "a notice was not written");
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "@agentos/core";
-import { AgentOsError } from "@agentos/protocol";
+import { AgentOsError, isAgentOsError } from "@agentos/protocol";
 
 /** The result of `work`, or `undefined` where it is not there within `ms`. What comes later is nobody's: its failure too. */
 export async function within<T>(
@@ -44,11 +44,18 @@ export function cancelled(operation: string): AgentOsError<"CANCELLED"> {
   return new AgentOsError("CANCELLED", `${operation} was cancelled`, { operation });
 }
 
-/** Any error as one of ours; a foreign one is named by its message. */
+/** Any error as one of ours. A foreign one may say anything: it is its cause, for the log alone. */
 export function asAgentOsError(error: unknown): AgentOsError {
-  if (error instanceof AgentOsError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new AgentOsError("INTERNAL", reason, { reason }, { cause: error });
+  if (isAgentOsError(error)) return error;
+  const message = "an internal error: see the sidecar's log";
+  return new AgentOsError("INTERNAL", message, {}, { cause: error });
+}
+
+/** What of an error the log is told. */
+export function errorFacts(error: unknown): Record<string, unknown> {
+  const known = isAgentOsError(error, "INTERNAL") ? (error.cause ?? error) : error;
+  if (!(known instanceof Error)) return { error: String(known) };
+  return { error: known.message, stack: known.stack };
 }
 
 /** What there is to undo before there is anything. */

@@ -93,6 +93,11 @@ export class SessionRecord {
     this.transcript.stored(events);
   }
 
+  /** It could not be written: so it is in this life only. */
+  assume(state: SessionState): void {
+    this.#stored = { ...this.#stored, state };
+  }
+
   /** Text of one tick becomes one event: it is written at the tick's end, or with whatever is written before. */
   gather(turnId: string, agent: string | undefined, delta: Delta): void {
     const last = this.#gathered.at(-1);

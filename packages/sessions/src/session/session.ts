@@ -15,6 +15,7 @@ import { AgentLink } from "./agent-link.ts";
 import { assertPrompt } from "./assert-prompt.ts";
 import { countCall, type ModelCall } from "./count-call.ts";
 import { asAgentOsError, within } from "./deadline.ts";
+import { endTurn } from "./end-turn.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { sessionBusy, sessionClosed } from "./session-errors.ts";
 import type { SessionParts } from "./session-parts.ts";
@@ -107,7 +108,7 @@ export class Session {
   /** Starts the agent. Rejects where it can't be, and nothing of it is left. */
   async start(): Promise<void> {
     const { access, record } = this.#parts;
-    const release = access.hold(access.fence, "starting", (error) => this.#life.abort(error));
+    const release = access.hold(access.fence, (error) => this.#life.abort(error));
     try {
       await this.#link.ready(this.#life.signal);
       record.write({ state: "idle" });
@@ -192,7 +193,7 @@ export class Session {
     }
     const queued = turnId === undefined ? undefined : this.#queue.take(turnId);
     if (queued === undefined) return null;
-    this.#endUnrun(queued, "cancelled");
+    this.#endUnrun(queued);
     return queued.turnId;
   }
 
@@ -264,7 +265,7 @@ export class Session {
     const { record, access } = this.#parts;
     this.#triggers.stop();
     this.#life.abort(sessionClosed(this.sessionId, "closed"));
-    for (const turn of this.#queue.clear()) this.#endUnrun(turn, "cancelled");
+    for (const turn of this.#queue.clear()) this.#endUnrun(turn);
     this.#run?.turn.stop({ stopReason: "cancelled", text: "" });
     await Promise.all([
       this.#run?.ended,
@@ -320,12 +321,8 @@ export class Session {
     return result;
   }
 
-  #endUnrun(turn: StoredTurn, stopReason: TurnResult["stopReason"]): void {
-    const { turnId } = turn;
-    const result = { turnId, text: "", stopReason, usage: null, durationMs: 0 };
-    const entries = [{ turnId, happening: { type: "turn_end" as const, result } }];
-    this.#parts.record.write({ endTurn: turnId, entries });
-    this.#told(result);
+  #endUnrun({ turnId }: StoredTurn): void {
+    this.#told(endTurn(this.#parts.record, turnId, "cancelled"));
     if (this.#isQuiet) this.#idle.tellAll();
   }
 

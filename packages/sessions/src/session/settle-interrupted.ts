@@ -1,6 +1,6 @@
 import type { SessionStore, StoredTurn } from "@agentos/core";
-import type { TurnResult } from "@agentos/protocol";
 
+import { endTurn } from "./end-turn.ts";
 import type { SessionRecord } from "./session-record.ts";
 
 /**
@@ -15,18 +15,8 @@ export function settleInterrupted(record: SessionRecord, store: SessionStore): S
     const settleRequest = { requestId, outcome: "cancelled" } as const;
     record.write({ settleRequest, entries: [{ turnId, happening }] });
   }
-  for (const { turnId } of turns.filter(({ state }) => state === "running")) {
-    const { turn: usage } = record.now.usage;
-    const result: TurnResult = {
-      turnId,
-      text: "",
-      stopReason: "interrupted",
-      usage,
-      durationMs: 0,
-    };
-    const entries = [{ turnId, happening: { type: "turn_end" as const, result } }];
-    record.write({ endTurn: turnId, entries });
-  }
+  for (const { turnId } of turns.filter(({ state }) => state === "running"))
+    endTurn(record, turnId, "interrupted", record.now.usage.turn);
   const { state } = record.now;
   if (state !== "idle") record.write({ state: "idle", reason: "the sidecar was restarted" });
   return turns.filter((turn) => turn.state === "queued");

@@ -12,7 +12,7 @@ import { ActivityWatch } from "./activity-watch.ts";
 import type { AgentLink } from "./agent-link.ts";
 import { assertRoom, exhausted } from "./budget-guard.ts";
 import { countCall, type ModelCall } from "./count-call.ts";
-import { asAgentOsError, cancelled, deadlineExceeded, nothing } from "./deadline.ts";
+import { asAgentOsError, cancelled, deadlineExceeded, errorFacts, nothing } from "./deadline.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
@@ -80,11 +80,11 @@ export class TurnRun {
   /** Runs it to its end, which is written when this resolves. Never rejects. */
   async run(): Promise<TurnResult> {
     let release = nothing;
-    const { turnId, fence, source, content } = this.turn;
+    const { fence, source, content } = this.turn;
     let end: TurnEnd;
     try {
       this.#begin(source, content);
-      release = this.#parts.access.hold(fence, turnId, (error) => this.#failed(error));
+      release = this.#parts.access.hold(fence, (error) => this.#failed(error));
       end = await this.#ended(new TurnWork(this.#parts, this.#link, this).run());
     } catch (error) {
       end = this.#endOf(error);
@@ -237,7 +237,8 @@ export class TurnRun {
       });
     } catch (error) {
       // A full disk: the session goes on, the next life tells the turn as interrupted.
-      const facts = { sessionId: spec.sessionId, error: asAgentOsError(error).message };
+      record.assume("idle");
+      const facts = { sessionId: spec.sessionId, ...errorFacts(error) };
       host.log.error(facts, "a turn's end was not written");
     }
     this.#isOver = true;
@@ -247,7 +248,7 @@ export class TurnRun {
   #resultOf(end: TurnEnd): TurnResult {
     const { record, spec, host } = this.#parts;
     if (end.error?.code === "INTERNAL") {
-      const facts = { sessionId: spec.sessionId, error: end.error.message };
+      const facts = { sessionId: spec.sessionId, ...errorFacts(end.error) };
       host.log.error(facts, "a turn failed inside");
     }
     return {

@@ -62,9 +62,9 @@ export class VmAccess implements SessionVm {
   }
 
   /** Keeps the VM until the result is called. Throws `FENCED`, `NOT_FOUND` or `VM_ENDED`. */
-  hold(fence: number, name: string, fenced: (error: AgentOsError) => void): () => void {
+  hold(fence: number, fenced: (error: AgentOsError) => void): () => void {
     const { vms, user, vmId } = this.#options;
-    const hold = vms.hold(user, vmId, fence, name);
+    const hold = vms.hold(user, vmId, fence);
     this.#holds.push(hold);
     let isHeld = true;
     void hold.fenced.then((error) => isHeld && fenced(error));

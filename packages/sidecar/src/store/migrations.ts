@@ -42,6 +42,7 @@ export const MIGRATIONS: readonly string[] = [
      vm_id TEXT NOT NULL,
      spec BLOB NOT NULL,
      parent TEXT,
+     is_subagent INTEGER NOT NULL,
      created_at TEXT NOT NULL,
      state TEXT NOT NULL,
      agent_session_id TEXT,

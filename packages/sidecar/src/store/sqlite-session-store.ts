@@ -230,6 +230,7 @@ export class SqliteSessionStore implements SessionStore {
       ["vm_id", change.vmId],
       ["spec", change.spec && this.#sealed.seal(JSON.stringify(change.spec))],
       ["parent", "parent" in change ? (change.parent ?? null) : undefined],
+      ["is_subagent", flag(change.isSubagent)],
       ["state", change.state],
       ["agent_session_id", change.agentSessionId],
       ["turns", change.turns],
@@ -238,7 +239,7 @@ export class SqliteSessionStore implements SessionStore {
       ["compactions", change.compactions && JSON.stringify(change.compactions)],
       ["last_response", change.lastResponse],
       ["next_step", change.nextStep],
-      ["woken", change.woken === undefined ? undefined : Number(change.woken)],
+      ["woken", flag(change.woken)],
     ];
     const names: string[] = [];
     const values: SQLInputValue[] = [];
@@ -259,6 +260,10 @@ export class SqliteSessionStore implements SessionStore {
       return [];
     }
   }
+}
+
+function flag(value: boolean | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }
 
 /** What a fork has too. Its row ids are its own, in the same order. */

@@ -21,11 +21,11 @@ export class VmHolds implements SessionVms {
     this.#options = options;
   }
 
-  hold(user: string, vmId: string, fence: number, name: string): SessionVm {
+  hold(user: string, vmId: string, fence: number): SessionVm {
     const vm = this.#options.registry.get(user, vmId);
     vm.access(fence);
     const holds = this.#byVm.get(vm) ?? new Set();
-    const hold: HeldVm = new HeldVm(vm, fence, name, () => this.#release(vm, hold));
+    const hold: HeldVm = new HeldVm(vm, fence, () => this.#release(vm, hold));
     holds.add(hold);
     this.#byVm.set(vm, holds);
     this.#options.held(vm);
@@ -33,7 +33,7 @@ export class VmHolds implements SessionVms {
   }
 
   watch(user: string, vmId: string, fence: number): SessionVm {
-    return new HeldVm(this.#options.registry.get(user, vmId), fence, "watch", () => undefined);
+    return new HeldVm(this.#options.registry.get(user, vmId), fence, () => undefined);
   }
 
   isHeld(vm: Vm): boolean {
@@ -56,7 +56,6 @@ export class VmHolds implements SessionVms {
 /** One VM as a session sees it. */
 class HeldVm implements SessionVm {
   readonly vmId: string;
-  readonly name: string;
   readonly ended: Promise<string>;
   readonly fenced: Promise<AgentOsError<"FENCED">>;
   readonly #vm: Vm;
@@ -64,9 +63,8 @@ class HeldVm implements SessionVm {
   readonly #release: () => void;
   readonly #fenced = Promise.withResolvers<AgentOsError<"FENCED">>();
 
-  constructor(vm: Vm, fence: number, name: string, release: () => void) {
+  constructor(vm: Vm, fence: number, release: () => void) {
     this.vmId = vm.id;
-    this.name = name;
     this.#vm = vm;
     this.#fence = fence;
     this.#release = release;

@@ -59,6 +59,9 @@ describe("sessions side by side", () => {
       stopReason: "error",
       error: { code: "INTERNAL" },
     });
+    // What a foreign error says may be anything: the log has it, its readers have not.
+    expect(JSON.stringify((await at.session.events()).events)).not.toContain("a fault");
+    expect(JSON.stringify(at.world.log.lines)).toContain("a fault of the runtime");
     await expect(other.prompt("hi")).resolves.toMatchObject({ text: "hi" });
     await expect(at.session.prompt("hi")).resolves.toMatchObject({ text: "hi" });
   });

@@ -90,6 +90,26 @@ describe("a session after its sidecar was killed", () => {
     await at.client[Symbol.asyncDispose]();
   });
 
+  test("a subagent's session is there as well, still below its parent; one that a tool had started is closed", async () => {
+    const at = await start();
+    await using lives = at.lives;
+    const agent = { description: "helps" };
+    await at.client.peer.request("session.spawn", { ...at.session.ref, childId: "child", agent });
+    const child = new SessionClient(at.client, at.lease, "child");
+    await child.send("stay", { turnId: "stay" });
+    await lives.next();
+    await using client = await lives.connect();
+    await client.peer.request("lease.resume", at.lease);
+    const again = new SessionClient(client, at.lease, "child");
+    await expect(again.result("stay")).resolves.toMatchObject({ stopReason: "interrupted" });
+    await expect(again.prompt("hi", { turnId: "hi" })).resolves.toMatchObject({
+      text: '["stay","hi"]',
+    });
+    await client.peer.request("session.close", at.session.ref);
+    await expect(again.info()).resolves.toMatchObject({ state: "closed", parent: "s" });
+    await at.client[Symbol.asyncDispose]();
+  });
+
   test("a key given in the specification is sealed in the file, and told to nobody", async () => {
     const at = await start();
     await using lives = at.lives;

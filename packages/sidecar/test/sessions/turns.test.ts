@@ -1,6 +1,7 @@
 import { Gate } from "@agentos/testing";
 import { describe, expect, test } from "vitest";
 
+import { SessionClient } from "./session-client.ts";
 import { SessionWorld } from "./session-world.ts";
 
 const UNICODE = "naïve 👩‍👩‍👧 𝔘 日本 ";
@@ -212,6 +213,25 @@ describe("turns", () => {
     });
     await expect(at.session.prompt("next")).resolves.toMatchObject({ text: "next" });
     expect(at.runtime.opened).toHaveLength(2);
+  });
+
+  test("a state file that is full fails the turn, not the session: with room again it goes on", async () => {
+    await using at = await SessionWorld.start(
+      async ({ prompt, host }) => {
+        if (prompt === "flood") {
+          const value = "x".repeat(100_000);
+          for (;;) host.emit({ type: "raw", source: "test", value });
+        }
+        return prompt;
+      },
+      { sidecar: { storeBytes: 1_024 * 1_024 } },
+    );
+    const other = await SessionClient.createIn(at.client, at.session.scope);
+    await other.send("flood");
+    await expect.poll(async () => (await other.info()).state).toBe("idle");
+    await expect(at.session.send("y".repeat(100_000))).rejects.toMatchObject({ code: "INTERNAL" });
+    await at.client.peer.request("session.delete", { sessionId: other.sessionId });
+    await expect(at.session.prompt("hi")).resolves.toMatchObject({ text: "hi" });
   });
 
   test("what is too large for one message is left out, and said so", async () => {

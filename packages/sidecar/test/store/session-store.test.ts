@@ -21,6 +21,7 @@ const SESSION: StoredSession = {
   vmId: "vm",
   spec: { sessionId: "s", runtime: "scripted" },
   parent: undefined,
+  isSubagent: false,
   createdAt: "2026-01-01T00:00:00.000Z",
   state: "idle",
   agentSessionId: null,
