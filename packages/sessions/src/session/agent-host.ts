@@ -10,8 +10,11 @@ import type { Question, RequestAnswer, ToolCall, ToolResult, Usage } from "@agen
 import type { ToolDesk, ToolTurn } from "../tool-desk.ts";
 import { asAgentOsError, cancelled } from "./deadline.ts";
 import { bounded, boundedCall, pieces } from "./event-bounds.ts";
+import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { TurnRun } from "./turn-run.ts";
+
+type ToolOutputEvent = Extract<RuntimeEvent, { type: "tool_output" }>;
 
 export interface AgentHostOptions {
   readonly parts: SessionParts;
@@ -27,6 +30,8 @@ export class AgentHost implements RuntimeHost {
   readonly #options: AgentHostOptions;
   /** Calls that the agent runs by itself. */
   readonly #own = new Map<string, ToolCall>();
+  /** Characters of output told by call. */
+  readonly #outputs = new Map<string, number>();
   #isLive = true;
 
   constructor(options: AgentHostOptions) {
@@ -52,7 +57,8 @@ export class AgentHost implements RuntimeHost {
     run.sign();
     if (event.type === "rate_limit" && event.hard) run.expectSilence(event.resetAt);
     if (event.type === "text" || event.type === "thought" || event.type === "tool_output") {
-      for (const delta of pieces(event)) run.gather(delta, agent);
+      const shown = event.type === "tool_output" ? this.#shown(event) : event;
+      for (const delta of pieces(shown)) run.gather(delta, agent);
       return;
     }
     run.tell(bounded(event), agent);
@@ -137,7 +143,19 @@ export class AgentHost implements RuntimeHost {
     record.write({ entries: [{ turnId, happening }], change: { agentSessionId } });
   }
 
+  /** As much of a call's output as may be told. */
+  #shown(event: ToolOutputEvent): ToolOutputEvent {
+    const { callId, delta } = event;
+    const told = this.#outputs.get(callId) ?? 0;
+    const left = SESSION_BOUNDS.toolOutputChars - told;
+    this.#outputs.set(callId, told + delta.length);
+    if (delta.length <= left) return event;
+    const more = left > 0 ? "\n(the rest of its output is not shown)\n" : "";
+    return { ...event, delta: delta.slice(0, Math.max(0, left)) + more };
+  }
+
   #ended(run: TurnRun, result: ToolResult): void {
+    this.#outputs.delete(result.callId);
     if (this.#isLive && !run.isOver) run.tell(bounded({ type: "tool_result", result }));
   }
 

@@ -195,15 +195,16 @@ export class AgentLink {
     })();
   }
 
-  /** It may still come: then it is ended at once. */
+  /** It may still come: then it is ended at once. What comes next waits for that, within its time. */
   #abandon(work: Promise<OpenAgent>): void {
-    void (async () => {
-      // Its failure was told to whoever waited.
-      const late = await work.catch(() => undefined);
-      if (late === undefined) return;
-      late.host.end();
-      this.#end(late.session);
-    })();
+    this.#end({
+      [Symbol.asyncDispose]: async () => {
+        // Its failure was told to whoever waited.
+        const late = await work.catch(() => undefined);
+        late?.host.end();
+        await late?.session[Symbol.asyncDispose]();
+      },
+    });
   }
 
   #end(what: AsyncDisposable): void {

@@ -69,6 +69,15 @@ function deeper(parent: SessionSpec): NonNullable<SessionSpec["capabilities"]>["
   return { maxDepth: left, ...(allow === undefined ? {} : { allow }) };
 }
 
+/** One that an agent starts by itself only looks, unless its specification says what it may do. */
+export function withDefaultTools(agent: SubagentSpec): SubagentSpec {
+  const { enabledTools, disabledTools } = agent.capabilities ?? {};
+  if (enabledTools !== undefined || disabledTools !== undefined) return agent;
+  return { ...agent, capabilities: { ...agent.capabilities, enabledTools: READ_ONLY_TOOLS } };
+}
+
+const READ_ONLY_TOOLS = ["view_file", "list_directory", "find_file", "search_directory"];
+
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 function defined<T extends object>(fields: T): Defined<T> {

@@ -58,6 +58,12 @@ export function errorFacts(error: unknown): Record<string, unknown> {
   return { error: known.message, stack: known.stack };
 }
 
+/** From now to a time of the calendar; 0 where it is past, unknown or none at all. */
+export function msUntil(time: unknown): number {
+  const leftMs = typeof time === "string" ? Date.parse(time) - Date.now() : 0;
+  return Number.isNaN(leftMs) ? 0 : Math.max(0, leftMs);
+}
+
 /** What there is to undo before there is anything. */
 export function nothing(): void {
   // Nothing yet.

@@ -4,7 +4,7 @@ import { AgentOsError, DEFAULTS, type SessionSpec } from "@agentos/protocol";
 import type { Subagents } from "../subagents.ts";
 import { buildSession } from "./build-session.ts";
 import { checkSpec } from "./check-spec.ts";
-import { childSpec, depthOf } from "./child-spec.ts";
+import { childSpec, depthOf, withDefaultTools } from "./child-spec.ts";
 import { asAgentOsError, errorFacts } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
 import type { Session } from "./session.ts";
@@ -263,12 +263,8 @@ export class OpenSessions {
         const { user, vmId } = session.record.now;
         const holder = { user, vmId, fence: session.parts.access.fence };
         const above = { session, isWithin: true };
-        return await this.begin(
-          keyOf(user, childId),
-          holder,
-          childSpec(spec, agent, childId),
-          above,
-        );
+        const made = childSpec(spec, withDefaultTools(agent), childId);
+        return await this.begin(keyOf(user, childId), holder, made, above);
       },
     });
   }

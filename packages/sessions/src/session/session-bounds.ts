@@ -8,6 +8,10 @@ export const SESSION_BOUNDS = {
   promptBytes: 768 * KIB,
   /** One event of a runtime as JSON; longer text is cut into several, anything else is left out with a notice. */
   eventBytes: 512 * KIB,
+  /** Everything that one turn tells. */
+  turnBytes: 32 * KIB * KIB,
+  /** What is told of a tool's output while it runs; its result has its own bound. */
+  toolOutputChars: 256 * KIB,
   /** Text in one event. */
   textEventChars: 64 * KIB,
   /** Readers that wait for a session's next event. */

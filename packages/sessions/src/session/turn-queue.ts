@@ -1,6 +1,8 @@
 import type { Clock, StoredTurn } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type TurnResult } from "@agentos/protocol";
 
+import { msUntil } from "./deadline.ts";
+
 export interface TurnQueueOptions {
   readonly clock: Clock;
   /** Least time between the starts of two turns. */
@@ -62,9 +64,7 @@ export class TurnQueue {
   /** A turn has ended: the next one waits for a rate limit's reset. */
   ended({ error }: TurnResult): void {
     if (error?.code !== "RATE_LIMITED") return;
-    const { resetAt } = error.details;
-    if (typeof resetAt !== "string") return;
-    const leftMs = Date.parse(resetAt) - Date.now();
+    const leftMs = msUntil(error.details["resetAt"]);
     if (leftMs > 0)
       this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#options.clock.now() + leftMs);
   }

@@ -1,6 +1,6 @@
 import type { StoredTurn } from "@agentos/core";
 import {
-  type AgentOsError,
+  AgentOsError,
   DEFAULTS,
   encodeError,
   isAgentOsError,
@@ -12,7 +12,14 @@ import { ActivityWatch } from "./activity-watch.ts";
 import type { AgentLink } from "./agent-link.ts";
 import { assertRoom, exhausted } from "./budget-guard.ts";
 import { countCall, type ModelCall } from "./count-call.ts";
-import { asAgentOsError, cancelled, deadlineExceeded, errorFacts, nothing } from "./deadline.ts";
+import {
+  asAgentOsError,
+  cancelled,
+  deadlineExceeded,
+  errorFacts,
+  msUntil,
+  nothing,
+} from "./deadline.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
@@ -36,6 +43,7 @@ export class TurnRun {
   readonly #startTime: () => void;
   #stop: TurnEnd | undefined;
   #isOver = false;
+  #toldBytes = 0;
 
   constructor(parts: SessionParts, link: AgentLink, turn: StoredTurn) {
     this.turn = turn;
@@ -114,7 +122,7 @@ export class TurnRun {
 
   /** Nothing is heard until a rate limit's reset. */
   expectSilence(resetAt: string | null): void {
-    const leftMs = resetAt === null ? 0 : Date.parse(resetAt) - Date.now();
+    const leftMs = msUntil(resetAt);
     if (leftMs > 0) this.#watch.extendTo(this.#parts.host.clock.now() + leftMs);
   }
 
@@ -129,6 +137,7 @@ export class TurnRun {
   tell(happening: SessionHappening, agent?: string): void {
     if (this.#isOver) return;
     this.#watch.sign();
+    this.#count(JSON.stringify(happening).length);
     this.#parts.record.write({ entries: [{ turnId: this.turn.turnId, agent, happening }] });
     this.#tellAbove(happening, agent);
   }
@@ -136,6 +145,7 @@ export class TurnRun {
   gather(delta: Delta, agent?: string): void {
     if (this.#isOver) return;
     this.#watch.sign();
+    this.#count(delta.delta.length);
     this.#parts.record.gather(this.turn.turnId, agent, delta);
     this.#tellAbove(delta, agent);
   }
@@ -171,6 +181,17 @@ export class TurnRun {
   #tellAbove(happening: SessionHappening, agent: string | undefined): void {
     const { record, parent } = this.#parts;
     parent?.within?.tell({ turnId: null, agent: agent ?? record.sessionId, happening });
+  }
+
+  /** The state file is everybody's: one turn must not fill it. */
+  #count(bytes: number): void {
+    this.#toldBytes += bytes;
+    const capacity = SESSION_BOUNDS.turnBytes;
+    if (this.#toldBytes <= capacity) return;
+    const message = `the turn told more than ${capacity} bytes`;
+    const details = { limit: "turnBytes", capacity, waiting: 0 };
+    this.#failed(new AgentOsError("POOL_EXHAUSTED", message, details));
+    this.signal.throwIfAborted();
   }
 
   #begin(source: StoredTurn["source"], content: StoredTurn["content"]): void {

@@ -2,7 +2,7 @@ import type { RuntimeTurnResult } from "@agentos/core";
 import { type AgentOsError, type Content, DEFAULTS, isAgentOsError } from "@agentos/protocol";
 
 import type { AgentLink, OpenAgent } from "./agent-link.ts";
-import { asAgentOsError, pause, within } from "./deadline.ts";
+import { asAgentOsError, msUntil, pause, within } from "./deadline.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { endOfError, type TurnEnd } from "./turn-end.ts";
@@ -159,8 +159,7 @@ export class TurnWork {
     const backOffMs = Math.min(longestRetryMs, retryMs * 2 ** this.#tries);
     if (isAgentOsError(error, "RATE_LIMITED")) {
       if (!this.#run.turn.resumeOnRateLimit || this.#tries >= rateLimitTries) return undefined;
-      const { resetAt } = error.details;
-      return Math.max(backOffMs, resetAt === null ? 0 : Date.parse(resetAt) - Date.now());
+      return Math.max(backOffMs, msUntil(error.details.resetAt));
     }
     const tries = this.#parts.spec.retries ?? DEFAULTS.turnRetries;
     if (error.code !== "PROVIDER_FAILED" || this.#tries >= tries) return undefined;

@@ -62,6 +62,14 @@ describe("subagents", () => {
     const result = await at.session.result(turnId);
     expect(result.text).toContain("child: denied");
     expect(result.usage).toMatchObject({ totalTokens: 10 });
+    const names = at.runtime.opened.at(-1)?.tools.map(({ name }) => name);
+    expect(names).toEqual([
+      "view_file",
+      "list_directory",
+      "find_file",
+      "search_directory",
+      "deploy",
+    ]);
     const { events } = await at.session.events();
     const text = events.find((event) => event.type === "text" && event.delta === "seen: look");
     expect(text?.agent).toMatch(/^agent-/);

@@ -234,6 +234,47 @@ describe("turns", () => {
     await expect(at.session.prompt("hi")).resolves.toMatchObject({ text: "hi" });
   });
 
+  test("a tool's endless output is told up to a bound, and a turn that tells too much ends", async () => {
+    await using at = await SessionWorld.start(async ({ host, prompt, signal }) => {
+      const delta = "x".repeat(100_000);
+      if (prompt === "output") {
+        for (let count = 0; count < 50; count += 1)
+          host.emit({ type: "tool_output", callId: "c", delta });
+        return "done";
+      }
+      while (!signal.aborted) host.emit({ type: "text", delta });
+      return "never";
+    });
+    await expect(at.session.prompt("output")).resolves.toMatchObject({ text: "done" });
+    const { lastSeq } = await at.session.info();
+    let told = "";
+    for (let after = 0; after < lastSeq;) {
+      // oxlint-disable-next-line no-await-in-loop -- The next batch follows the one before.
+      const { events } = await at.session.events(after);
+      after = events.at(-1)?.seq ?? lastSeq;
+      told += events.map((event) => (event.type === "tool_output" ? event.delta : "")).join("");
+    }
+    expect(told).toMatch(/^x{262144}\n\(the rest of its output is not shown\)\n$/);
+    await at.session.send("flood", { turnId: "flood" });
+    const { sessionId } = at.session;
+    await expect
+      .poll(async () => (await at.session.info()).state, { timeout: 10_000 })
+      .toBe("idle");
+    const last = await at.session.events((await at.session.info()).lastSeq - 3);
+    expect(last.events).toContainEqual(
+      expect.objectContaining({
+        type: "turn_end",
+        result: expect.objectContaining({
+          error: expect.objectContaining({
+            code: "POOL_EXHAUSTED",
+            details: expect.objectContaining({ limit: "turnBytes" }),
+          }),
+        }),
+      }),
+    );
+    await at.client.peer.request("session.delete", { sessionId });
+  });
+
   test("what is too large for one message is left out, and said so", async () => {
     const large = "x".repeat(700_000);
     await using at = await SessionWorld.start(async ({ host }) => {
