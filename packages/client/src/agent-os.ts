@@ -23,6 +23,9 @@ import { BYTES, TEXT } from "./process/output-encoding.ts";
 import { type LogChunk, type LogEnd, type LogOptions, readLog } from "./process/read-log.ts";
 import { spawn, type SpawnOptions } from "./process/spawn.ts";
 import type { VmProcess } from "./process/vm-process.ts";
+import type { Session } from "./sessions/session.ts";
+import type { SessionOptions } from "./sessions/session-options.ts";
+import { Sessions } from "./sessions/sessions.ts";
 import { type AgentOsSidecar, sidecarCore, sidecarHandle } from "./sidecar/agent-os-sidecar.ts";
 import { ExplicitHost } from "./sidecar/explicit-host.ts";
 import { sharedSidecar } from "./sidecar/shared-sidecars.ts";
@@ -32,6 +35,8 @@ import { SidecarCore } from "./sidecar/sidecar-core.ts";
 export class AgentOs implements AsyncDisposable {
   /** The VM's files. */
   readonly fs: VmFiles;
+  /** The sessions with agents, of this VM and of its user. */
+  readonly sessions: Sessions;
   readonly #core: SidecarCore;
   readonly #lease: VmLease;
 
@@ -99,6 +104,7 @@ export class AgentOs implements AsyncDisposable {
     this.#core = core;
     this.#lease = lease;
     this.fs = new VmFiles(lease.admin);
+    this.sessions = new Sessions(lease.admin);
   }
 
   /** The VM's id. */
@@ -140,6 +146,11 @@ export class AgentOs implements AsyncDisposable {
   /** Starts a program and resolves once it runs. */
   async spawn(command: string | readonly string[], options: SpawnOptions = {}): Promise<VmProcess> {
     return await spawn(this.#lease.admin, command, options);
+  }
+
+  /** Opens a session with an agent in the VM, or resumes one. */
+  async createSession(options: SessionOptions): Promise<Session> {
+    return await this.sessions.create(options);
   }
 
   /** What the VM uses now; `null` where that can't be known on this machine. */

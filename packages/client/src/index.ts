@@ -68,3 +68,36 @@ export {
   type VmInfo,
   type VmStats,
 } from "@agentos/protocol";
+export type { Decision, Hooks } from "./sessions/hooks.ts";
+export {
+  defineTool,
+  type ToolAnswer,
+  type ToolContext,
+  type ToolDefinition,
+} from "./sessions/host-tool.ts";
+export {
+  allow,
+  allowAll,
+  ask,
+  type AskHandler,
+  confirmRunCommand,
+  deny,
+  denyAll,
+  type PolicyItem,
+  type Predicate,
+  type Rule,
+  type RuleOptions,
+  safeDefaults,
+  workspaceOnly,
+} from "./sessions/policy.ts";
+export type { ProviderOption } from "./sessions/provider-key.ts";
+export type { EventOptions, PromptOptions, Session, WaitOptions } from "./sessions/session.ts";
+export type {
+  RequestHandler,
+  ResumeOption,
+  SessionOptions,
+  SubagentOptions,
+} from "./sessions/session-options.ts";
+export type { Sessions } from "./sessions/sessions.ts";
+export type { Trigger, TriggerFunction } from "./sessions/triggers.ts";
+export type { Turn, TurnResult } from "./sessions/turn.ts";

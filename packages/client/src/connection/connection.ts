@@ -10,6 +10,7 @@ import {
   SUPPORTED_VERSIONS,
 } from "@agentos/protocol";
 
+import { CallbackRouter } from "./callback-router.ts";
 import { clientName } from "./client-name.ts";
 import type { ClientTransport } from "./client-transport.ts";
 import { EventRouter, type VmListener } from "./event-router.ts";
@@ -37,6 +38,7 @@ interface Parts {
   facts: AuthenticateResult;
   receivers: Receivers;
   events: EventRouter;
+  callbacks: CallbackRouter;
   life: Life;
 }
 
@@ -59,8 +61,12 @@ export class Connection {
     const events = new EventRouter(() => {
       life.isEnding = true;
     });
+    const callbacks = new CallbackRouter();
     const peer = new Peer(transport, {
-      handlers: { ping: () => ({}) },
+      handlers: {
+        ping: () => ({}),
+        "callback.call": (params, context) => callbacks.answer(params, context.signal),
+      },
       onEvent: (event, data) => events.route(event, data),
       onFrame: (frame) => {
         life.hasServed = true;
@@ -68,7 +74,7 @@ export class Connection {
       },
     });
     const facts = await authenticate(peer, signal);
-    return new Connection({ transport, peer, facts, receivers, events, life });
+    return new Connection({ transport, peer, facts, receivers, events, callbacks, life });
   }
 
   private constructor(parts: Parts) {
@@ -147,6 +153,11 @@ export class Connection {
   /** Hears what happens to a VM; the result stops it. */
   subscribe(vmId: string, listener: VmListener): () => void {
     return this.#parts.events.subscribe(vmId, listener);
+  }
+
+  /** Where what the sidecar asks of this program goes. */
+  get callbacks(): CallbackRouter {
+    return this.#parts.callbacks;
   }
 
   /** Whether the open connection keeps the program running. */
