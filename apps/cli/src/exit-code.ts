@@ -5,6 +5,8 @@ export const EXIT_CODE = {
   ok: 0,
   /** `doctor`: no VM can be made here. */
   unfit: 1,
+  /** `session`: the agent stopped for another reason than being done. */
+  turnStopped: 3,
   usage: 64,
   timedOut: 124,
   failed: 125,

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { CommandContext } from "./command-context.ts";
 import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
+import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -10,7 +11,7 @@ import { printFailure } from "./output/failure.ts";
 import { VERSION } from "./version.ts";
 
 const HELP = `
-Exit codes: 0 ok; the guest's own, or 128 + its signal (run, exec); 64 wrong arguments;
+Exit codes: 0 ok; 3 the agent stopped early (session); the guest's own, or 128 + its signal (run, exec); 64 wrong arguments;
 124 timed out; 125 AgentOS failed; 126 not executable; 127 not found; 130 interrupted.`;
 
 /** Runs one command line to its end and resolves with the exit code; never rejects. */
@@ -44,12 +45,21 @@ function createProgram(context: CommandContext): Command {
   defineSidecarCommands(program, context);
   defineGuestCommands(program, context);
   defineCopyCommand(program, context);
-  for (const command of [program, ...program.commands]) addGlobals(command);
+  defineSessionCommands(program, context);
+  for (const command of [program, ...commandsBelow(program)]) addGlobals(command);
   return program;
 }
 
+function commandsBelow(command: Command): Command[] {
+  return command.commands.flatMap((below) => [below, ...commandsBelow(below)]);
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? "agentos" : `${pathOf(command.parent)} ${command.name()}`;
+}
+
 function addGlobals(command: Command): void {
-  const path = command.parent === null ? "agentos" : `agentos ${command.name()}`;
+  const path = pathOf(command);
   command
     .option("--pool <name>", 'the sidecar to use, by its pool (default: "default")')
     .option("--json", "one JSON document, or one JSON line per event")

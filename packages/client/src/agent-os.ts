@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import type { ProcessInfo, VmInfo, VmStats } from "@agentos/protocol";
+import type { ProcessInfo, SessionInfo, SessionSummary, VmInfo, VmStats } from "@agentos/protocol";
 
 import { VmFiles } from "./files/vm-files.ts";
 import type { LimitHit } from "./leases/vm-admin.ts";
@@ -77,6 +77,34 @@ export class AgentOs implements AsyncDisposable {
       signal,
     );
     return vms;
+  }
+
+  /** The user's sessions on a sidecar, closed ones included, without holding a VM. */
+  static async listSessions(options: SidecarChoice = {}): Promise<SessionSummary[]> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    const { sessions } = await chosen(pool, sidecar).use(
+      (connection) => connection.request("session.list", {}, { signal }),
+      signal,
+    );
+    return sessions;
+  }
+
+  /** What one session is, without holding its VM. Rejects with `NOT_FOUND`. */
+  static async sessionInfo(sessionId: string, options: SidecarChoice = {}): Promise<SessionInfo> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    return await chosen(pool, sidecar).use(
+      (connection) => connection.request("session.info", { sessionId }, { signal }),
+      signal,
+    );
+  }
+
+  /** Ends a session, open or closed, and forgets it. Rejects with `NOT_FOUND`. */
+  static async deleteSession(sessionId: string, options: SidecarChoice = {}): Promise<void> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    await chosen(pool, sidecar).use(
+      (connection) => connection.request("session.delete", { sessionId }, { signal }),
+      signal,
+    );
   }
 
   /** The handle on a pool's sidecar, the same one for the same pool until it is disposed. Starts no process. */

@@ -12,8 +12,14 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   FENCED: "Another program took this VM over; see who holds what with: agentos ps",
   INVALID_ARGUMENT: "See the command's options with --help.",
   MOUNT_REFUSED: "Leave out --mount to copy the directory in, or add --read-only.",
+  MISSING_KEY: "Set the variable where you call agentos, or name another with --key-variable.",
   NOT_FOUND: "See what there is with: agentos ps",
   POOL_EXHAUSTED: "End VMs that you no longer need (agentos ps), or use another --pool.",
+  PROVIDER_FAILED: "Try again later; the provider's status page may say more.",
+  PROVIDER_REFUSED: "Look at the key, the model's name and --base-url.",
+  RATE_LIMITED: "Wait until the time in the message, then repeat the prompt.",
+  SESSION_CLOSED: "Open it again with: agentos session resume",
+  UNKNOWN_RUNTIME: "Take one of those that the message names.",
   SIDECAR_LOST: "Repeat the command; a new sidecar is started by itself.",
   FORBIDDEN: "Ask whoever started the sidecar: this is its owner's to do.",
   UNAUTHENTICATED: "The sidecar was replaced meanwhile: repeat the command.",
@@ -31,6 +37,7 @@ export function remedyOf(error: AgentOsError): string {
     return error.details.remedy;
   }
   if (isAgentOsError(error, "SIDECAR_NOT_FOUND")) return error.details.install;
+  if (isAgentOsError(error, "PACKAGE_MISSING")) return error.details.install;
   if (isAgentOsError(error, "UNSUPPORTED") && error.details.instead !== undefined) {
     return error.details.instead;
   }

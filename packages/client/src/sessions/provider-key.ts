@@ -14,8 +14,8 @@ type Provider = NonNullable<SessionSpec["provider"]>;
 export type ProviderOption = string | Provider;
 
 /**
- * The provider with its key: the caller's, or that of this program's environment, and never for another
- * address than the provider's own. The sidecar reads no environment.
+ * The provider with its key: the caller's, or that of this program's environment, by the
+ * variables that the provider's own programs use. The sidecar reads no environment.
  */
 export function withKey(
   runtime: string,
@@ -25,8 +25,6 @@ export function withKey(
   const given = typeof provider === "string" ? { name: provider } : provider;
   const asked = given ?? (Object.hasOwn(KEY_VARIABLES, runtime) ? { name: runtime } : undefined);
   if (asked === undefined || asked.apiKey !== undefined) return asked;
-  // A key goes to no server that its owner did not name for it.
-  if (asked.baseUrl !== undefined) return asked;
   const apiKey = (KEY_VARIABLES[asked.name] ?? [])
     .map((name) => env[name])
     .find((value) => value !== undefined && value !== "");

@@ -1,0 +1,40 @@
+import { AgentOs } from "@agentos/client";
+
+import type { GlobalOptions } from "../../command-context.ts";
+import { EXIT_CODE } from "../../exit-code.ts";
+import { Interrupts } from "../../guest/interrupts.ts";
+import type { Io } from "../../io.ts";
+import { terminalAnswers } from "../../session/converse.ts";
+import { findSession } from "../../session/find-session.ts";
+import { createSessionView } from "../../session/session-view.ts";
+
+export interface AttachOptions {
+  /** From the transcript's beginning. */
+  readonly all?: boolean;
+}
+
+/** `agentos session attach SESSION`: watches, and answers what is asked, until the session ends or Ctrl-C. */
+export async function attach(
+  io: Io,
+  globals: GlobalOptions,
+  id: string,
+  options: AttachOptions,
+): Promise<number> {
+  using interrupts = new Interrupts(io.signals);
+  const { pool, json = false } = globals;
+  const { signal } = interrupts;
+  try {
+    const { sessionId, vmId } = await findSession(globals, id);
+    await using os = await AgentOs.attach(vmId, { pool, signal });
+    const onRequest = terminalAnswers(io, json, signal);
+    const session = await os.sessions.get(sessionId, onRequest === undefined ? {} : { onRequest });
+    const view = createSessionView(io, json);
+    const { lastSeq } = await session.info();
+    const after = options.all === true ? 0 : lastSeq;
+    for await (const event of session.events({ after, signal })) await view.show(event);
+    return EXIT_CODE.ok;
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode;
+    throw error;
+  }
+}
