@@ -1,3 +1,4 @@
+import { checkPolicy } from "../policies/check-policy.ts";
 import { SessionTools } from "./session-tools.ts";
 import { askQuestion } from "./builtin/ask-question.ts";
 import { BackgroundCommands } from "./builtin/background-commands.ts";
@@ -19,6 +20,7 @@ import type { OpenToolDesk, ToolDeskRequest } from "../tool-desk.ts";
  */
 export const openTools: OpenToolDesk = async (context, { signal }) => {
   signal.throwIfAborted();
+  checkPolicy(context.spec, context.builtinTools);
   await using stack = new AsyncDisposableStack();
   const commands = stack.use(new BackgroundCommands(context.vm));
   // The questions go through the desk that is made of these tools.

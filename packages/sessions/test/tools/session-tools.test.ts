@@ -329,3 +329,25 @@ test("an agent's own tool goes through the same gate", async () => {
     allow: true,
   });
 });
+
+test("[session.case-51] a rule that asks without anybody to ask is refused", async () => {
+  const vm = await fakeVm();
+  const rules = [{ tool: "run_command", decision: "ask" as const }];
+  const open = (spec: Partial<SessionSpec>) => openTools(contextOf({ vm, spec }), live);
+  const policy = { rules, otherwise: "deny" as const };
+  await expect(open({ policy })).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining("run_command"),
+  });
+  await expect(open({ policy, asks: "wait" })).resolves.toBeDefined();
+});
+
+test("[session.case-51] a rule for an MCP server that is not there is refused", async () => {
+  const vm = await fakeVm();
+  const rules = [{ tool: "math/*", decision: "allow" as const }];
+  const policy = { rules, otherwise: "deny" as const };
+  await expect(openTools(contextOf({ vm, spec: { policy } }), live)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining("math/*"),
+  });
+});

@@ -11,6 +11,7 @@ export const sessionTools = rows("session", {
     "a question that nobody answers is unanswered, and a repeated one is asked again",
   "session.case-49": "exact before server before all, deny before ask before allow, then the first",
   "session.case-50": "a false predicate takes the next rule, a failing one denies",
+  "session.case-51": "a rule that nobody can answer, or for an unknown server, is refused",
   "session.case-52": "a bare name never means an MCP tool",
   "session.case-53": "a path is where it really leads",
   "session.case-55": "enabled and disabled tools together are refused",
