@@ -6,6 +6,7 @@ export const documents = rows("documents", {
   "docs.index": "docs/README.md links to every page of docs, once",
   "docs.marks": "a fenced block is an example that can be checked, or is marked otherwise",
   "docs.compile": "every TypeScript example compiles against the built packages",
+  "docs.generated": "the references of client and command say what is built",
   "docs.json": "every JSON example parses",
 }).concat(
   rows(
