@@ -6,5 +6,6 @@ import { GENERATED_SECTIONS, withSection } from "../src/generated-sections.ts";
 import { readPage, ROOT } from "../src/pages.ts";
 
 for (const [page, { name, render }] of Object.entries(GENERATED_SECTIONS)) {
-  writeFileSync(join(ROOT, page), withSection(readPage(page), name, render()));
+  // oxlint-disable-next-line no-await-in-loop -- Two pages.
+  writeFileSync(join(ROOT, page), withSection(readPage(page), name, await render()));
 }

@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+
+import { execa } from "execa";
 
 import { ROOT } from "./pages.ts";
 
@@ -8,24 +9,26 @@ const MAIN = join(ROOT, "apps", "cli", "dist", "main.js");
 const OF_COMMANDER = "help";
 
 /** What `agentos --help` and `agentos COMMAND --help` print, for every command and what is below it. */
-export function commandReference(): string {
-  return pagesBelow([]).join("\n\n");
+export async function commandReference(): Promise<string> {
+  return (await pagesBelow([])).join("\n\n");
 }
 
-function pagesBelow(path: readonly string[]): string[] {
-  const help = helpOf(path);
+async function pagesBelow(path: readonly string[]): Promise<string[]> {
+  const help = await helpOf(path);
   const title = ["agentos", ...path].join(" ");
   const names = subcommandsOf(help).filter((name) => name !== OF_COMMANDER);
   const page = `### ${title}\n\n\`\`\`text\n${help.trim()}\n\`\`\``;
-  return [page, ...names.flatMap((name) => pagesBelow([...path, name]))];
+  const below = await Promise.all(names.map((name) => pagesBelow([...path, name])));
+  return [page, ...below.flat()];
 }
 
-function helpOf(path: readonly string[]): string {
-  return execFileSync(process.execPath, [MAIN, ...path, "--help"], {
-    encoding: "utf8",
-    // As wide as in the pages, whatever terminal this runs in.
-    env: { NO_COLOR: "1", COLUMNS: "100", PATH: process.env["PATH"] ?? "" },
+async function helpOf(path: readonly string[]): Promise<string> {
+  const { stdout } = await execa(process.execPath, [MAIN, ...path, "--help"], {
+    // As in the pages, whatever terminal this runs in.
+    env: { NO_COLOR: "1", PATH: process.env["PATH"] ?? "" },
+    extendEnv: false,
   });
+  return stdout;
 }
 
 function subcommandsOf(help: string): string[] {

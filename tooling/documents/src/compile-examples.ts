@@ -1,6 +1,7 @@
+import { globSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { execa } from "execa";
 
@@ -21,8 +22,8 @@ export class CompiledExamples implements AsyncDisposable {
     await mkdir(join(modules, "@agentos"), { recursive: true });
     await Promise.all([
       symlink(join(ROOT, "node_modules", "@types"), join(modules, "@types")),
-      ...["client", "protocol", "sidecar"].map((name) =>
-        symlink(join(ROOT, "packages", name), join(modules, "@agentos", name)),
+      ...workspaceFolders().map((folder) =>
+        symlink(folder, join(modules, "@agentos", basename(folder))),
       ),
       writeFile(join(directory, "package.json"), '{"type":"module"}'),
       writeFile(join(directory, "tsconfig.json"), JSON.stringify(CONFIGURATION)),
@@ -60,6 +61,12 @@ export class CompiledExamples implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** Every package of the workspace that can be imported; each has the name of its folder. */
+function workspaceFolders(): string[] {
+  const found = globSync("{packages,tooling}/*/package.json", { cwd: ROOT });
+  return found.map((path) => join(ROOT, dirname(path)));
 }
 
 async function writeSources(directory: string, page: string): Promise<void> {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** A property or method, as its declaration file has it. */
-export interface Member {
+interface Member {
   readonly signature: string;
   readonly summary: string;
 }

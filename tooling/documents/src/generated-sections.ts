@@ -3,7 +3,7 @@ import { commandReference } from "./command-reference.ts";
 
 /** The sections of pages that are written from what is built, by page and name. */
 export const GENERATED_SECTIONS: Readonly<
-  Record<string, { readonly name: string; readonly render: () => string }>
+  Record<string, { readonly name: string; readonly render: () => string | Promise<string> }>
 > = {
   "docs/client.md": { name: "reference", render: clientReference },
   "docs/command.md": { name: "help", render: commandReference },

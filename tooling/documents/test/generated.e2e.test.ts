@@ -8,9 +8,9 @@ const sections = Object.entries(GENERATED_SECTIONS);
 
 test.for(sections)(
   "[docs.generated] %s says what is built, as npm run write-docs writes it",
-  ([page, { name, render }]) => {
+  async ([page, { name, render }]) => {
     const text = readPage(page);
-    expect(squeezed(text)).toBe(squeezed(withSection(text, name, render())));
+    expect(squeezed(text)).toBe(squeezed(withSection(text, name, await render())));
   },
 );
 
