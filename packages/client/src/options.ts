@@ -24,7 +24,7 @@ export interface SidecarChoice {
 export interface CreateOptions extends SidecarChoice {
   /** Makes the VM findable by `AgentOs.attach`, and its disk outlive its leases. */
   name?: string | undefined;
-  /** `linux`, or `auto` (default): the strongest that works here. */
+  /** `linux`, `virtual`, or `auto` (default): the strongest that works here, never `virtual`. */
   driver?: string | undefined;
   /** Root filesystem. Default `host`. */
   image?: string | undefined;

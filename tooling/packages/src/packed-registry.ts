@@ -17,13 +17,16 @@ export class PackedRegistry implements AsyncDisposable {
   /** Those that this machine can't pack: vmd for another processor. */
   readonly unpacked: readonly UnpackedPackage[];
 
-  static async make(): Promise<PackedRegistry> {
+  /** With `optionalPeers` the registry also has what the packages can use, but don't need. */
+  static async make({ optionalPeers = false } = {}): Promise<PackedRegistry> {
     const folder = await mkdtemp(join(tmpdir(), "aos-packed-"));
     const registry = await LocalRegistry.start();
     try {
       const [packed, others] = await Promise.all([
         packAll(folder),
-        Promise.all(thirdPartyFolders().map(async (found) => tarballOf(found, folder))),
+        Promise.all(
+          thirdPartyFolders(optionalPeers).map(async (found) => tarballOf(found, folder)),
+        ),
       ]);
       for (const tarball of [...packed.tarballs, ...others]) await registry.add(tarball);
       for (const { published } of packed.unpacked) registry.addForeign(published.manifest);

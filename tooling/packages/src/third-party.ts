@@ -6,8 +6,8 @@ import { publishedPackages, readManifest, ROOT } from "./published-packages.ts";
 /** What a program that is compiled against the packages has besides. */
 const FOR_TYPES = ["@types/node"];
 
-/** The folders of every package that the published ones need from others, as this clone has them installed. */
-export function thirdPartyFolders(): string[] {
+/** The folders of every package that the published ones need from others, as this clone has them installed; with those that they can use but don't need, where it is asked for. */
+export function thirdPartyFolders(withOptionalPeers: boolean): string[] {
   const ours = publishedPackages();
   const names = new Set(ours.map(({ manifest }) => manifest.name));
   const found = new Set<string>();
@@ -17,8 +17,8 @@ export function thirdPartyFolders(): string[] {
     for (const name of needsOf(folder)) visit(resolved(name, folder));
   };
   for (const { folder } of ours) {
-    for (const name of needsOf(folder).filter((need) => !names.has(need)))
-      visit(resolved(name, folder));
+    const wanted = [...needsOf(folder), ...(withOptionalPeers ? optionalPeersOf(folder) : [])];
+    for (const name of wanted.filter((each) => !names.has(each))) visit(resolved(name, folder));
   }
   for (const name of FOR_TYPES) visit(resolved(name, ROOT));
   return [...found].toSorted();
@@ -35,6 +35,12 @@ function needsOf(folder: string): string[] {
     (name) => find(name, folder) !== undefined,
   );
   return [...Object.keys(dependencies ?? {}), ...peers, ...optional];
+}
+
+function optionalPeersOf(folder: string): string[] {
+  return Object.entries(readManifest(folder).peerDependenciesMeta ?? {})
+    .filter(([, { optional }]) => optional)
+    .map(([name]) => name);
 }
 
 function resolved(name: string, from: string): string {

@@ -4,6 +4,8 @@ import { rows } from "../requirement.ts";
 export const packages = rows("packages", {
   "pack.newer-works": "a client of another version that knows the sidecar's protocol works",
   "pack.newer-refused": "one that doesn't is refused by an error that names both versions",
+  "pack.optional-peer":
+    "a driver whose optional peer is missing says the line to type, and after it works",
   "pack.lint": "every tarball is well-formed as a package, and has nothing that was not built",
   "pack.release": "a release tried dry prints what would be published, and what stops it",
   "vmd.package": "an installed driver takes vmd from the package for this processor",
