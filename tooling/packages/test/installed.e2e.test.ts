@@ -10,8 +10,16 @@ import { publishedPackages } from "../src/published-packages.ts";
 import { filesOf } from "../src/tarball.ts";
 import { builtExports, compileConsumer, useCommand, useProgram } from "../src/use-installed.ts";
 
-/** Optional peers of ws, which npm asks for by name. */
-const OPTIONAL_PEERS = new Set(["/bufferutil", "/utf-8-validate"]);
+/** Optional peers, ours and those of ws: npm asks for them by name, and does without. */
+const OPTIONAL_PEERS = new Set([
+  "/bufferutil",
+  "/utf-8-validate",
+  ...publishedPackages().flatMap(({ manifest }) =>
+    Object.keys(manifest.peerDependenciesMeta ?? {}).map((name) => `/${name}`),
+  ),
+]);
+/** npm alone takes long on a machine that does much else. */
+const INSTALL_MS = 240_000;
 
 /** What makes Node say that it is of this version. */
 function disguisedAs(version: string): string {
@@ -34,7 +42,7 @@ beforeAll(async () => {
     packed.install("@agentos/cli"),
   ]);
   faults = await compileConsumer(program);
-});
+}, INSTALL_MS);
 
 afterAll(async () => {
   for (const made of [program, command, packed]) {
