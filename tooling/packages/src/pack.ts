@@ -38,7 +38,11 @@ export async function packAll(destination: string): Promise<Packed> {
 
 async function pack(published: PublishedPackage, destination: string): Promise<Tarball | string> {
   const { manifest, folder } = published;
-  const { failed, all } = await execa(PNPM, ["pack", "--pack-destination", destination], {
+  const words = [PNPM, "pack", "--pack-destination", destination];
+  // Its scripts put files into the folder and take them away: another test may pack it too.
+  const [program = PNPM, ...args] =
+    process.platform === "linux" ? ["flock", join(folder, "package.json"), ...words] : words;
+  const { failed, all } = await execa(program, args, {
     cwd: folder,
     env: { PATH: [join(ROOT, "node_modules", ".bin"), process.env["PATH"]].join(delimiter) },
     reject: false,

@@ -63,7 +63,7 @@ export class Installation implements AsyncDisposable {
     await thirdParty.link(directory, "vitest", join(WORKSPACE, "node_modules"));
     for (const { name, origin } of await publishedPackages()) {
       const place = join(directory, "node_modules", name);
-      await this.#install(name, place);
+      await this.#install(name, origin, place);
       await thirdParty.provide(place, join(place, "package.json"), origin);
     }
     for (const path of TEST_FILES) {
@@ -73,10 +73,11 @@ export class Installation implements AsyncDisposable {
     await execa("chmod", ["-R", "a+rX,go-w", directory]);
   }
 
-  async #install(name: string, place: string): Promise<void> {
+  async #install(name: string, origin: string, place: string): Promise<void> {
     const packed = join(this.directory, "packed");
-    const pack = ["--filter", name, "pack", "--pack-destination", packed];
-    await execa("pnpm", pack, { cwd: WORKSPACE, preferLocal: true, localDir: WORKSPACE });
+    // Its scripts put files into the folder and take them away: another test may pack it too.
+    const pack = [join(origin, "package.json"), "pnpm", "pack", "--pack-destination", packed];
+    await execa("flock", pack, { cwd: origin, preferLocal: true, localDir: WORKSPACE });
     const [, short = name] = name.split("/");
     const tarball = (await readdir(packed)).find((file) => file.includes(`-${short}-`));
     if (tarball === undefined) throw new Error(`expected a tarball of ${name} in ${packed}`);
@@ -85,15 +86,26 @@ export class Installation implements AsyncDisposable {
   }
 }
 
-/** Every package of the workspace that is not private, and its folder. */
+interface Manifest {
+  readonly name: string;
+  readonly private?: boolean;
+  readonly publishConfig?: { readonly cpu?: readonly string[] };
+}
+
+/** Every package of the workspace that is published for this processor, and its folder. */
 async function publishedPackages(): Promise<Array<{ name: string; origin: string }>> {
-  const manifests = await Promise.all(
+  const packages = await Promise.all(
     globSync("{packages,apps}/*/package.json", { cwd: WORKSPACE }).map(async (path) => {
-      const origin = join(WORKSPACE, dirname(path));
       const text = await readFile(join(WORKSPACE, path), "utf8");
-      const { name, private: isPrivate }: { name: string; private?: boolean } = JSON.parse(text);
-      return { name, origin, isPrivate };
+      const manifest: Manifest = JSON.parse(text);
+      return { origin: join(WORKSPACE, dirname(path)), manifest };
     }),
   );
-  return manifests.filter(({ isPrivate }) => isPrivate !== true);
+  return packages
+    .filter(({ manifest }) => manifest.private !== true && isForHere(manifest))
+    .map(({ origin, manifest }) => ({ name: manifest.name, origin }));
+}
+
+function isForHere({ publishConfig }: Manifest): boolean {
+  return publishConfig?.cpu?.includes(process.arch) ?? true;
 }
