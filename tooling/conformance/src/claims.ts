@@ -10,6 +10,8 @@ export interface Claim {
   readonly checks: boolean;
 }
 
+/** The tests that run on each driver. */
+export const DRIVER_SCENARIOS = "tooling/conformance/test/drivers/";
 /** The tests that run as each kind of user. */
 export const SCENARIOS = "tooling/conformance/test/scenarios/";
 

@@ -1,3 +1,6 @@
+/** What a behaviour of VMs can be tried on. */
+export type DriverName = "linux" | "virtual";
+
 /** One public behaviour, and the id that tests claim as `[id]` at the start of their title. */
 export interface Requirement {
   readonly id: string;
@@ -5,7 +8,11 @@ export interface Requirement {
   readonly source: string;
   readonly statement: string;
   /** The driver without which it can't be tried. */
-  readonly needs?: "linux";
+  readonly needs?: DriverName;
+  /** The drivers that it holds on. Undefined: it is no matter of drivers. */
+  readonly drivers?: readonly DriverName[];
+  /** What is different on the virtual driver. Default: nothing. */
+  readonly virtually?: string;
   /** What holds instead when the sidecar's user is not root. Default: the same. */
   readonly ordinaryUser?: string;
 }
@@ -14,7 +21,7 @@ export interface Requirement {
 export function rows(
   source: string,
   statements: Readonly<Record<string, string>>,
-  needs?: "linux",
+  needs?: DriverName,
 ): Requirement[] {
   return Object.entries(statements).map(([id, statement]) => ({
     id,

@@ -1,4 +1,4 @@
-import type { Requirement } from "./requirement.ts";
+import type { DriverName, Requirement } from "./requirement.ts";
 import { adoption } from "./requirements/adoption.ts";
 import { asOrdinaryUser } from "./requirements/as-ordinary-user.ts";
 import { badInput } from "./requirements/bad-input.ts";
@@ -7,6 +7,7 @@ import { documents } from "./requirements/documents.ts";
 import { isolation } from "./requirements/isolation.ts";
 import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
+import { onVirtual } from "./requirements/on-virtual.ts";
 import { packages } from "./requirements/packages.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
 import { sessions } from "./requirements/sessions.ts";
@@ -38,5 +39,17 @@ const all: readonly Requirement[] = [
 /** Every behaviour that AgentOS promises so far. */
 export const requirements: readonly Requirement[] = all.map((requirement) => {
   const ordinaryUser = asOrdinaryUser[requirement.id];
-  return ordinaryUser === undefined ? requirement : { ...requirement, ordinaryUser };
+  const virtually = onVirtual[requirement.id];
+  const drivers = driversOf(requirement);
+  return {
+    ...requirement,
+    ...(drivers === undefined ? {} : { drivers }),
+    ...(ordinaryUser === undefined ? {} : { ordinaryUser }),
+    ...(virtually === undefined ? {} : { virtually }),
+  };
 });
+
+function driversOf({ id, needs }: Requirement): readonly DriverName[] | undefined {
+  if (Object.hasOwn(onVirtual, id)) return ["linux", "virtual"];
+  return needs === undefined ? undefined : [needs];
+}

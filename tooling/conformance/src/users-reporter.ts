@@ -1,6 +1,6 @@
 import type { Reporter, TestModule, Vitest } from "vitest/node";
 
-import { idsOfTitle } from "./claims.ts";
+import { DRIVER_SCENARIOS, idsOfTitle } from "./claims.ts";
 import { requirements } from "./requirements.ts";
 import { asRunnerOnly } from "./requirements/as-ordinary-user.ts";
 
@@ -36,6 +36,7 @@ export class UsersReporter implements Reporter {
     const lines = [
       `as ${nameOf(process.geteuid?.())}: ${self.size} of ${requirements.length} ids passed`,
       ...notRun("", missing, self, requirements),
+      ...onVirtual(modules),
     ];
     const linux = requirements.filter(({ needs }) => needs === "linux");
     if (others.length > 0) {
@@ -66,6 +67,18 @@ function passedIds(modules: readonly TestModule[]): Set<string> {
   };
   const failed = idsIn("failed");
   return new Set([...idsIn("passed")].filter((id) => !failed.has(id)));
+}
+
+/** What of the virtual driver's ids passed there, whatever passed on the other one. */
+function onVirtual(modules: readonly TestModule[]): string[] {
+  const ids = requirements.filter(({ drivers }) => drivers?.includes("virtual") === true);
+  const scenarios = modules.filter(({ moduleId }) => moduleId.includes(DRIVER_SCENARIOS));
+  const tests = scenarios.flatMap(({ children }) => [...children.allTests("passed")]);
+  const virtual = tests.filter(({ parent }) =>
+    /\bvirtual\b/.test(parent.type === "suite" ? parent.name : ""),
+  );
+  const passed = new Set(virtual.flatMap(({ name }) => idsOfTitle(name)));
+  return [`on the virtual driver: ${passed.size} of ${ids.length} ids passed`];
 }
 
 function notRun(

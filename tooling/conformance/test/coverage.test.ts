@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { readClaims, SCENARIOS } from "../src/claims.ts";
+import { DRIVER_SCENARIOS, readClaims, SCENARIOS } from "../src/claims.ts";
 import { requirements } from "../src/requirements.ts";
 import { asOrdinaryUser, asRunnerOnly } from "../src/requirements/as-ordinary-user.ts";
 
@@ -38,4 +38,11 @@ test("what needs the linux driver is tried as both kinds of user", () => {
   const linux = requirements.filter(({ needs }) => needs === "linux").map(({ id }) => id);
   expect(linux.filter((id) => !tried.has(id))).toEqual(Object.keys(asRunnerOnly));
   expect(Object.keys(asOrdinaryUser).filter((id) => !linux.includes(id))).toEqual([]);
+});
+
+test("what holds on the virtual driver is tried there", () => {
+  const scenarios = claims.filter(({ file }) => file.startsWith(DRIVER_SCENARIOS));
+  const tried = new Set(scenarios.flatMap(({ ids }) => ids));
+  const marked = requirements.filter(({ drivers }) => drivers?.includes("virtual") === true);
+  expect([...tried].toSorted()).toEqual(marked.map(({ id }) => id).toSorted());
 });

@@ -18,7 +18,9 @@ export class EventRouter {
   constructor(closing: () => void) {
     this.#handlers = {
       "process.exited": (exit) => this.#each(exit.vmId, (listener) => listener.exited(exit)),
-      "vm.ended": (end) => this.#each(end.vmId, (listener) => listener.ended(end)),
+      // What was answered before it, and came with it, is heard before it.
+      "vm.ended": (end) =>
+        void setImmediate(() => this.#each(end.vmId, (listener) => listener.ended(end))),
       "lease.fenced": (fence) => this.#each(fence.vmId, (listener) => listener.fenced(fence)),
       "vm.limit": (limit) => this.#each(limit.vmId, (listener) => listener.limited(limit)),
       "sidecar.closing": () => closing(),

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 import type {
   FrameSink,
   FrameSource,
@@ -152,6 +154,8 @@ export class VirtualVm implements VmHandle {
       // A script that holds the thread is told by the table, so that the request below gets its turn.
       for (const process of this.#processes.values()) process.close();
       this.#ending = { kind: "ended" };
+      // How its last processes ended is told first.
+      await nextTurn();
       // Where the worker is gone, its VMs are.
       await worker.call(vm, { op: "end" }).catch(() => undefined);
       this.#end({ kind: "ended" });
