@@ -9,6 +9,8 @@ import { neighbourRow } from "./rows/neighbour.ts";
 import { outputRow } from "./rows/output.ts";
 import { sidecarStartRow } from "./rows/sidecar-start.ts";
 import { smallFilesRow } from "./rows/small-files.ts";
+import { virtualManyRow, virtualRow } from "./rows/virtual.ts";
+import { virtualNeighboursRow } from "./rows/virtual-neighbours.ts";
 
 /** The rows that can be measured by now, in the order of the report. */
 export const rows: readonly Row[] = [
@@ -22,4 +24,7 @@ export const rows: readonly Row[] = [
   neighbourRow,
   killRow,
   sidecarStartRow,
+  virtualRow,
+  virtualManyRow,
+  virtualNeighboursRow,
 ];

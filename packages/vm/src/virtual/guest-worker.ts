@@ -84,9 +84,10 @@ export class GuestWorker {
     return this.#state === "ready";
   }
 
-  /** A number for a VM that is to be made. */
-  nextVm(): number {
+  /** A number for a VM that is to be made. It counts from now on. */
+  claim(): number {
     this.#lastVm += 1;
+    this.vms.set(this.#lastVm, { limit: () => undefined });
     return this.#lastVm;
   }
 

@@ -104,10 +104,8 @@ export class VirtualDriver implements VmDriver {
     const { vmId, mounts } = request;
     const limits = virtualLimits(request.limits);
     const copies = await copiesOf(mounts);
-    const worker = snapshot?.worker ?? (await this.#workers().take());
-    const vm = worker.nextVm();
+    const { worker, vm } = await this.#place(snapshot);
     const from = snapshot === undefined ? {} : { from: snapshot.number };
-    // Counted as the worker's from now on, so that creates at once don't all take the same one.
     const made = new VirtualVm({ vmId, worker, vm, limits });
     try {
       await worker.call(vm, { op: "create", limits: treeLimits(limits), copies, ...from });
@@ -119,9 +117,11 @@ export class VirtualDriver implements VmDriver {
     }
   }
 
-  #workers(): WorkerPool {
+  /** A fork is where its snapshot is: only there nothing needs to be copied. */
+  async #place(snapshot: VirtualSnapshot | undefined) {
+    if (snapshot !== undefined) return { worker: snapshot.worker, vm: snapshot.worker.claim() };
     this.#pool ??= new WorkerPool(findShell(this.#options.directory));
-    return this.#pool;
+    return await this.#pool.take();
   }
 
   #ended(vm: VirtualVm): void {

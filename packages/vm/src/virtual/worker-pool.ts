@@ -2,8 +2,10 @@ import { availableParallelism } from "node:os";
 
 import { GuestWorker } from "./guest-worker.ts";
 
-/** More threads than processors help nobody, and fewer than two leave no neighbour elsewhere. */
-const MOST_WORKERS = Math.max(2, Math.min(8, availableParallelism()));
+/** Fewer leave no neighbour elsewhere: the second VM waits for the second worker. */
+const LEAST_WORKERS = 2;
+/** More threads than processors help nobody. */
+const MOST_WORKERS = Math.max(LEAST_WORKERS, Math.min(8, availableParallelism()));
 /** A worker without VMs ends after this, but for the last one. */
 const IDLE_MS = 10_000;
 
@@ -18,13 +20,21 @@ export class WorkerPool {
     this.#shell = shell;
   }
 
-  /** The worker with the fewest VMs. Another one is started beside it, so that the next VM has the choice. */
-  async take(): Promise<GuestWorker> {
-    const worker = this.#leastUsed() ?? (await this.#start());
-    const isUsed = worker.vms.size > 0;
-    // A failure shows when one is needed and none is there.
-    if (isUsed || this.#workers.size === 1) void this.#startSpare();
-    return worker;
+  /** A VM's place in the worker with the fewest. Where each has one, another worker is started beside them. */
+  async take(): Promise<{ worker: GuestWorker; vm: number }> {
+    for (;;) {
+      const worker = this.#leastUsed();
+      const isSettled = worker?.vms.size === 0 || this.#workers.size >= LEAST_WORKERS;
+      if (worker !== undefined && isSettled) {
+        const vm = worker.claim();
+        // Where it fails, the next VM that needs one says why.
+        if (this.#isMissingOne()) void this.#start().catch(() => undefined);
+        return { worker, vm };
+      }
+      // Someone else may have taken its place meanwhile: then there is another one to wait for.
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#start();
+    }
   }
 
   /** A VM of the worker has ended. */
@@ -51,12 +61,10 @@ export class WorkerPool {
     return ready.toSorted((a, b) => a.vms.size - b.vms.size)[0];
   }
 
-  async #startSpare(): Promise<void> {
-    const hasFree = [...this.#workers].some(({ vms }) => vms.size === 0);
-    const mayStart = this.#state === "open" && this.#starting === undefined;
-    if (!mayStart || this.#workers.size >= MOST_WORKERS || (hasFree && this.#workers.size > 1))
-      return;
-    await this.#start().catch(() => undefined);
+  /** Whether every worker has a VM, and there may be one more. */
+  #isMissingOne(): boolean {
+    const isUsed = [...this.#workers].every(({ vms }) => vms.size > 0);
+    return isUsed && this.#workers.size < MOST_WORKERS && this.#state === "open";
   }
 
   async #start(): Promise<GuestWorker> {
