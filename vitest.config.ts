@@ -12,10 +12,11 @@ const missing = linuxDriverMissing();
 const missingForOthers = linuxDriverMissingFor(madeUpUser());
 /** What makes real VMs through the linux driver. */
 const needsLinux = [
-  "apps/cli/test/**/*.e2e.test.ts",
+  "apps/cli/test/*.e2e.test.ts",
   "examples/**",
   "packages/client/test/**/*.e2e.test.ts",
   "packages/vm/test/*.e2e.test.ts",
+  "packages/vm/test/{cgroup,native}/*.e2e.test.ts",
   "tooling/conformance/test/scenarios/**",
   "tooling/documents/test/examples-run.e2e.test.ts",
   "tooling/packages/test/installed.e2e.test.ts",
@@ -50,6 +51,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          env: { AGENTOS_DRIVERS_HERE: missing === undefined ? "linux virtual" : "virtual" },
           include: ["{packages,apps,tooling,examples}/*/test/**/*.e2e.test.ts"],
           exclude: [
             "**/node_modules/**",

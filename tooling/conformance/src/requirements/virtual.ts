@@ -11,6 +11,8 @@ export const virtual = rows(
     "virtual.runaway": "an endless loop ends at its time-out, and at the limit of commands",
     "virtual.disk": "a full disk is ENOSPC and told, and its VM goes on",
     "virtual.memory": "a memory bomb ends the VMs of its worker, which are told, and no others",
+    "virtual.stuck":
+      "a script that nothing stops has its worker ended: the VMs in it are told, and no others",
     "virtual.copies": "host directories are copied in, and come out by download",
     "virtual.lost": "a VM ends with its sidecar, and says so",
   },

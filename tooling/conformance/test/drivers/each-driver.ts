@@ -1,7 +1,4 @@
-import { linuxDriverMissing } from "../../../linux-driver-missing.ts";
-
-/** The drivers that work on this machine: virtual always does. */
-export const DRIVERS_HERE: readonly string[] = [
-  ...(linuxDriverMissing() === undefined ? ["linux"] : []),
-  "virtual",
-];
+/** The drivers that work on this machine, as the configuration of the tests found out: virtual always does. */
+export const DRIVERS_HERE: readonly string[] = (
+  process.env["AGENTOS_DRIVERS_HERE"] ?? "linux virtual"
+).split(" ");

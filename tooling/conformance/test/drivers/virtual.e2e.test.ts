@@ -122,6 +122,19 @@ describe("the virtual driver", () => {
     expect((await next.exec("echo next")).stdout).toBe("next\n");
   });
 
+  test("[virtual.stuck] a script that nothing stops has its worker ended, and no other", async () => {
+    const [stuck, other] = [await create(), await create()];
+    // One long computation, in which the interpreter never looks up.
+    const script = "seq 1 40000 > a; seq 40001 80000 > b; diff a b | wc -l";
+    await expect(stuck.exec(script, { timeoutMs: 300 })).rejects.toMatchObject({
+      code: "VM_ENDED",
+      message: expect.stringContaining("did not end within"),
+    });
+    await expect(stuck.exec("true")).rejects.toMatchObject({ code: "VM_ENDED" });
+    expect((await other.exec("echo alive")).stdout).toBe("alive\n");
+    await Promise.all([stuck.dispose(), other.dispose()]);
+  });
+
   test("[virtual.copies] host directories are copied in, and come out by download", async () => {
     const directory = mkdtempSync(join(tmpdir(), "aos-virtual-"));
     try {

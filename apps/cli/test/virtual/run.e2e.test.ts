@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { AgentOs } from "@agentos/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { run } from "../src/commands/run.ts";
-import { createFakeIo } from "./fake-io.ts";
+import { run } from "../../src/commands/run.ts";
+import { createFakeIo } from "../fake-io.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "aos-"));
 
