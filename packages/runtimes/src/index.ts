@@ -1,1 +1,2 @@
-export type { AgentRuntime } from "@agentos/core";
+export { ApiRuntime, type ApiRuntimeOptions } from "./api/api-runtime.ts";
+export { MODEL_PRICES, type ModelPrice, PRICES_AS_OF } from "./prices/model-prices.ts";

@@ -1,5 +1,6 @@
 import type { DriverName, Requirement } from "./requirement.ts";
 import { adoption } from "./requirements/adoption.ts";
+import { apiRuntime } from "./requirements/api-runtime.ts";
 import { asOrdinaryUser } from "./requirements/as-ordinary-user.ts";
 import { badInput } from "./requirements/bad-input.ts";
 import { controlPlane } from "./requirements/control-plane.ts";
@@ -34,6 +35,7 @@ const all: readonly Requirement[] = [
   ...packages,
   ...sessionTools,
   ...sessions,
+  ...apiRuntime,
 ];
 
 /** Every behaviour that AgentOS promises so far. */

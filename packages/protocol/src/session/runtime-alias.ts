@@ -1,0 +1,25 @@
+import { AgentOsError } from "../agent-os-error.ts";
+import type { SessionSpec } from "./session-spec.ts";
+
+/** Names of a runtime that mean `api` with a provider. */
+const ALIASES: Readonly<Record<string, string>> = {
+  anthropic: "anthropic",
+  openai: "openai",
+  gemini: "gemini",
+};
+
+/**
+ * The specification with its runtime's real name: `anthropic`, `openai` and `gemini` mean `api` with that
+ * provider. Throws `INVALID_ARGUMENT` where `provider.name` says another one.
+ */
+export function withoutAlias<S extends Pick<SessionSpec, "runtime" | "provider">>(spec: S): S {
+  const expected = Object.hasOwn(ALIASES, spec.runtime) ? ALIASES[spec.runtime] : undefined;
+  if (expected === undefined) return spec;
+  const actual = spec.provider?.name ?? expected;
+  if (actual !== expected) {
+    const argument = "session.provider.name";
+    const message = `${argument}: the runtime ${spec.runtime} expects ${expected}, got ${actual}`;
+    throw new AgentOsError("INVALID_ARGUMENT", message, { argument, expected, actual });
+  }
+  return { ...spec, runtime: "api", provider: { ...spec.provider, name: expected } };
+}

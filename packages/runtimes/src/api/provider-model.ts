@@ -1,0 +1,64 @@
+import type { LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type { ModelProvider } from "@agentos/protocol";
+
+import { loadPackage } from "./load-package.ts";
+
+/** What a session needs to reach its model. Nothing of it ever comes from the sidecar's environment. */
+export interface ProviderAccess {
+  readonly provider: ModelProvider;
+  readonly model: string;
+  /** Where the provider is spoken to, with the version's path. */
+  readonly baseUrl: string;
+  /** Undefined only for a server of one's own. */
+  readonly apiKey: string | undefined;
+}
+
+export type ProviderOptions = NonNullable<LanguageModelV4CallOptions["providerOptions"]>;
+
+/** Without a base URL of the session. Always given to the SDK, which else would look into the environment. */
+export const BASE_URLS: Readonly<Record<ModelProvider, string | undefined>> = {
+  anthropic: "https://api.anthropic.com/v1",
+  openai: "https://api.openai.com/v1",
+  "openai-chat": "https://api.openai.com/v1",
+  gemini: "https://generativelanguage.googleapis.com/v1beta",
+  "openai-compatible": undefined,
+};
+
+/** The SDK of a provider is there. Rejects with `PACKAGE_MISSING`. */
+export async function loadProvider(provider: ModelProvider): Promise<void> {
+  await SDKS[provider]();
+}
+
+/** The model, as its provider's SDK speaks to it. Rejects with `PACKAGE_MISSING`. */
+export async function providerModel(access: ProviderAccess): Promise<LanguageModelV4> {
+  return await MODELS[access.provider](access);
+}
+
+const openAi = () => loadPackage("@ai-sdk/openai", () => import("@ai-sdk/openai"));
+
+const SDKS = {
+  anthropic: () => loadPackage("@ai-sdk/anthropic", () => import("@ai-sdk/anthropic")),
+  openai: openAi,
+  "openai-chat": openAi,
+  gemini: () => loadPackage("@ai-sdk/google", () => import("@ai-sdk/google")),
+  "openai-compatible": () =>
+    loadPackage("@ai-sdk/openai-compatible", () => import("@ai-sdk/openai-compatible")),
+};
+
+const MODELS: Readonly<
+  Record<ModelProvider, (access: ProviderAccess) => Promise<LanguageModelV4>>
+> = {
+  anthropic: async ({ baseUrl: baseURL, apiKey = "", model }) =>
+    (await SDKS.anthropic()).createAnthropic({ baseURL, apiKey })(model),
+  openai: async ({ baseUrl: baseURL, apiKey = "", model }) =>
+    (await SDKS.openai()).createOpenAI({ baseURL, apiKey }).responses(model),
+  "openai-chat": async ({ baseUrl: baseURL, apiKey = "", model }) =>
+    (await SDKS.openai()).createOpenAI({ baseURL, apiKey }).chat(model),
+  gemini: async ({ baseUrl: baseURL, apiKey = "", model }) =>
+    (await SDKS.gemini()).createGoogle({ baseURL, apiKey })(model),
+  "openai-compatible": async ({ baseUrl: baseURL, apiKey, model, provider: name }) => {
+    const { createOpenAICompatible } = await SDKS["openai-compatible"]();
+    const key = apiKey === undefined ? {} : { apiKey };
+    return createOpenAICompatible({ name, baseURL, includeUsage: true, ...key })(model);
+  },
+};

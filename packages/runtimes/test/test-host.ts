@@ -1,0 +1,149 @@
+import type { RuntimeEvent, RuntimeHost, RuntimeState, SessionVm } from "@agentos/core";
+import {
+  AgentOsError,
+  type ContentPart,
+  type Json,
+  type ToolCall,
+  type ToolInfo,
+  type ToolResult,
+  type Usage,
+} from "@agentos/protocol";
+import { FakeDriver, type FakeVm } from "@agentos/testing";
+
+/** What a test's tool does with a call. It throws to fail it. */
+type TestTool = (
+  input: Json,
+  signal: AbortSignal,
+) => Promise<string | ContentPart[]> | string | ContentPart[];
+
+export interface TestHostOptions {
+  readonly tools?: Readonly<Record<string, TestTool>>;
+  /** Entries of an earlier life. */
+  readonly state?: readonly Json[];
+  /** Model calls after which there is no room. */
+  readonly maxCalls?: number;
+}
+
+/** The engine as a runtime sees it, played by a test: it keeps all that it is told. */
+export class TestHost implements RuntimeHost {
+  readonly vm: SessionVm;
+  readonly fakeVm: FakeVm;
+  readonly events: RuntimeEvent[] = [];
+  readonly calls: ToolCall[] = [];
+  readonly used: { usage: Usage; hasToolCalls: boolean }[] = [];
+  readonly sessionIds: string[] = [];
+  readonly #options: TestHostOptions;
+  #entries: Json[];
+
+  private constructor(vm: FakeVm, options: TestHostOptions) {
+    this.fakeVm = vm;
+    this.vm = holdOf(vm);
+    this.#options = options;
+    this.#entries = [...(options.state ?? [])];
+  }
+
+  static async start(options: TestHostOptions = {}): Promise<TestHost> {
+    const driver = new FakeDriver();
+    const parts = { image: "host", mounts: [], limits: {}, requiredLimits: [] };
+    const request = { vmId: "vm-1", ...parts, network: { egress: "none" as const } };
+    await driver.create(request, { signal: new AbortController().signal });
+    return new TestHost(driver.vm("vm-1"), options);
+  }
+
+  /** What is durable now. */
+  get entries(): readonly Json[] {
+    return this.#entries;
+  }
+
+  get tools(): ToolInfo[] {
+    return Object.keys(this.#options.tools ?? {}).map((name) => toolInfo(name));
+  }
+
+  readonly state: RuntimeState = {
+    load: () => this.#entries,
+    append: (entries) => void this.#entries.push(...entries),
+    replace: (entries) => void (this.#entries = [...entries]),
+  };
+
+  /** All text, or all thoughts, that were told. */
+  told(type: "text" | "thought"): string {
+    return this.events.map((event) => (event.type === type ? event.delta : "")).join("");
+  }
+
+  of<T extends RuntimeEvent["type"]>(type: T): Extract<RuntimeEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<RuntimeEvent, { type: T }> => {
+      return event.type === type;
+    });
+  }
+
+  emit(event: RuntimeEvent): void {
+    this.events.push(event);
+  }
+
+  async callTool(call: ToolCall, signal: AbortSignal): Promise<ToolResult> {
+    this.calls.push(call);
+    const tool = this.#options.tools?.[call.name];
+    if (tool === undefined) return resultOf(call, "failed", `Unknown tool: '${call.name}'`);
+    try {
+      return resultOf(call, "ok", await tool(call.input, signal));
+    } catch (error) {
+      if (signal.aborted) throw new AgentOsError("CANCELLED", "cancelled", { operation: "tool" });
+      return resultOf(call, "failed", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  authorizeTool(): never {
+    throw new Error("this agent runs no tool by itself");
+  }
+
+  toolEnded(): void {}
+
+  async ask(): Promise<undefined> {
+    return undefined;
+  }
+
+  modelCalled(used: { usage: Usage; hasToolCalls: boolean }): void {
+    this.used.push(used);
+    const { maxCalls = Infinity } = this.#options;
+    if (this.used.length < maxCalls || !used.hasToolCalls) return;
+    const details = { budget: "turns", limit: maxCalls, used: this.used.length };
+    throw new AgentOsError("BUDGET_EXHAUSTED", "the budget is used up", details);
+  }
+
+  recordSession(agentSessionId: string): void {
+    if (!this.sessionIds.includes(agentSessionId)) this.sessionIds.push(agentSessionId);
+  }
+}
+
+export function toolInfo(name: string, more: Partial<ToolInfo> = {}): ToolInfo {
+  return {
+    name,
+    description: `the tool ${name}`,
+    inputSchema: { type: "object", properties: {}, additionalProperties: true },
+    source: "builtin",
+    crossesBorder: false,
+    ...more,
+  };
+}
+
+function resultOf(
+  { callId, name }: ToolCall,
+  outcome: ToolResult["outcome"],
+  content: string | ContentPart[],
+): ToolResult {
+  const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
+  return { callId, name, outcome, content: parts, truncated: false, durationMs: 0 };
+}
+
+function holdOf(vm: FakeVm): SessionVm {
+  return {
+    vmId: vm.vmId,
+    driver: "fake",
+    environment: vm.environment,
+    hostMounts: [],
+    handle: () => vm,
+    ended: new Promise(() => undefined),
+    fenced: new Promise(() => undefined),
+    release: () => undefined,
+  };
+}

@@ -1,0 +1,31 @@
+import { rows } from "../requirement.ts";
+
+/** Acceptance cases that are the api runtime's own. */
+const cases = rows("sessions", {
+  "session.case-29": "answers of no use in a row end the turn; 0 disables the bound",
+  "session.case-60": "structured output is what the finish tool took, and nothing else",
+  "session.case-78": "a turn's end has nothing buffered beside it",
+  "session.case-79": "an agent that was never prompted records no session",
+  "session.case-81": "a failing API is no agent that died",
+  "session.case-82": "a rate limit is not counted as an answer of no use",
+});
+
+/** Cases of the engine as they hold against models, on all wire formats. */
+const formats = rows("sessions", {
+  "api.case-21": "text is told in order and adds up to the exact text, with its exact usage",
+  "api.case-26": "thoughts and text are told apart, and thoughts alone are no answer",
+  "api.case-28": "a failure is never an empty success, and the next try repeats no step",
+  "api.case-56": "tools of one step run side by side, and their results have the calls' order",
+  "api.case-65": "the agent's session is recorded before the model is asked",
+  "api.case-68": "an exhausted limit says when it is there again",
+  "api.case-72": "a missing key names its variables before anything starts",
+});
+
+const own = rows("design", {
+  "api.alias": "a provider's name as the runtime means the runtime api with it",
+  "api.canary": "the key is in nothing that is told, kept or thrown",
+  "api.compaction": "a long conversation goes on from a summary",
+  "api.cost": "a call's cost is the list price of its day, or unknown",
+});
+
+export const apiRuntime = [...cases, ...formats, ...own];
