@@ -126,6 +126,13 @@ static bool handle_event(const struct epoll_event *event) {
     case WATCH_SIGNAL: return true;
     case WATCH_OUT: output_event(index, 0); return false;
     case WATCH_ERR: output_event(index, 1); return false;
+    case WATCH_TERMINAL:
+      if (event->events & ~(uint32_t)EPOLLOUT) output_event(index, 0);
+      process = process_at(index);
+      if (process == NULL || !process_is_terminal(process) || !(event->events & EPOLLOUT)) return false;
+      process->in.writable = true;
+      terminal_flush(process);
+      return false;
     case WATCH_IN:
       process = process_at(index);
       if (process == NULL || process->in.fd < 0) return false;

@@ -21,7 +21,9 @@
 
 /* ---- agent.c: loop, time, epoll ---- */
 
-enum watched { WATCH_LINK, WATCH_LISTEN, WATCH_HELLO, WATCH_SIGNAL, WATCH_OUT, WATCH_ERR, WATCH_IN };
+enum watched {
+  WATCH_LINK, WATCH_LISTEN, WATCH_HELLO, WATCH_SIGNAL, WATCH_OUT, WATCH_ERR, WATCH_IN, WATCH_TERMINAL
+};
 
 /* Monotonic microseconds, read once per turn of the loop. */
 int64_t agent_now(void);
@@ -116,6 +118,7 @@ struct process {
   pid_t pid;
   char id[ID_MAX_BYTES + 1];
   bool attached, released, reaped, exit_sent, busy;
+  bool was_read; /* a terminal's output has had a reader */
   uint8_t turn; /* which channel sends next */
   uint8_t cause, reason;
   uint32_t status;
@@ -134,6 +137,7 @@ struct exec_request {
   char **args, **env;
   const char *cwd;
   uint32_t flags, window, timeout_ms, stdin_window;
+  uint32_t cols, rows;
 };
 
 /* 0; -1: does not parse; or an errno with the step of FAIL. The strings are terminated in place. */
@@ -151,7 +155,8 @@ void processes_table(void);
 void processes_detach(void);
 void processes_timers(int64_t now);
 bool process_reap(pid_t pid, int status); /* false: not ours */
-bool process_is_logged(const struct process *process);
+bool process_is_logged(const struct process *process); /* a terminal, too */
+bool process_is_terminal(const struct process *process);
 
 /* 0, or an errno with the step of FAIL. */
 int process_start(struct process *process, const struct exec_request *request, const char **step);
@@ -171,7 +176,21 @@ void session_kill(pid_t session, int signal);
 /* To every process of the VM but this one. */
 void vm_signal(const uint8_t *payload);
 
-/* ---- reader.c: READ_LOG ---- */
+/* ---- reader.c: READ_LOG, and what a terminal's attachments share with it ---- */
+
+struct reader {
+  uint32_t stream; /* 0: unused */
+  uint32_t window; /* 0: takes no output */
+  struct process *process;
+  uint64_t sent[2], acked[2];
+  bool ended[2];
+  uint8_t turn;
+  struct sender sender;
+  bool is_attachment; /* lives on without a link */
+  bool holds, resting; /* resting: not resumed on this link */
+  char id[ID_MAX_BYTES + 1];
+  struct input in; /* capacity 0: gives no input. fd: the process's */
+};
 
 bool reader_open(uint32_t stream, const uint8_t *payload, size_t length);
 bool reader_is(uint32_t stream);
@@ -181,6 +200,29 @@ void readers_wake(const struct process *process);
 void readers_end(const struct process *process); /* the process is forgotten */
 void readers_detach(void);
 bool reader_send(struct sender *sender);
+struct reader *reader_find(uint32_t stream);
+struct reader *reader_take(void); /* NULL: none is free */
+struct reader *reader_at(uint32_t index); /* NULL: unused */
+uint32_t readers_high(void);
+
+/* ---- terminal.c: ATTACH, RESIZE, input; what a terminal's readers let it write ---- */
+
+bool terminal_attach(uint32_t stream, const uint8_t *payload, size_t length);
+bool terminal_resize(struct process *process, const uint8_t *payload, size_t length);
+void terminal_input(struct reader *reader, uint64_t offset, const uint8_t *bytes, size_t length);
+/* Gives it what waits, as far as it takes it. */
+void terminal_flush(struct process *process);
+void terminal_timers(struct process *process, int64_t now);
+bool terminal_resume(struct reader *reader, const uint8_t *payload, size_t length);
+void terminal_send_ack(struct reader *reader);
+/* Its columns and rows, as two u64; 0 at its end. */
+void terminal_size(const struct process *process, uint8_t out[16]);
+/* The attachments, behind the processes. */
+void terminals_table(void);
+/* How much of its output may be read before somebody has to take some. */
+size_t terminal_room(const struct process *process);
+/* A pair of ends, unlocked and sized; 0 or an errno. */
+int terminal_open(int *ours, int *theirs, const struct exec_request *request);
 
 /* ---- files.c, file-stream.c, file-job.c, file-remove.c, file-copy.c ---- */
 
@@ -251,6 +293,6 @@ const char *proc_walk_next(struct proc_walk *walk);
 void proc_walk_end(struct proc_walk *walk);
 
 #define PROCESS_LIST_BYTES (2048u * 303u + 1u)
-#define TABLE_BYTES ((PROCESSES_MAX + 1u) * (FRAME_HEADER_BYTES + 46u + ID_MAX_BYTES))
+#define TABLE_BYTES ((PROCESSES_MAX + READERS_MAX + 1u) * (FRAME_HEADER_BYTES + 46u + ID_MAX_BYTES))
 
 #endif

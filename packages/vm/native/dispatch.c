@@ -7,7 +7,7 @@ bool dispatch_known(uint8_t kind) {
   switch (kind) {
     case K_CONFIG: case K_PREPARE: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
     case K_RELEASE: case K_TABLE: case K_PING: case K_PROCESSES: case K_SHUTDOWN: case K_RESUME:
-    case K_READ_LOG: case K_FILE:
+    case K_READ_LOG: case K_FILE: case K_RESIZE: case K_ATTACH:
       return true;
     default:
       return false;
@@ -25,8 +25,10 @@ uint32_t dispatch_room(uint8_t kind) {
 static void data_in(const struct frame *frame, const uint8_t *payload) {
   struct process *process = process_find(frame->stream);
   struct file_stream *file = process ? NULL : file_find(frame->stream);
+  struct reader *reader = process || file ? NULL : reader_find(frame->stream);
   if (process) process_stdin(process, frame->offset, payload, frame->length);
   else if (file) file_write(file, frame->offset, payload, frame->length);
+  else if (reader) terminal_input(reader, frame->offset, payload, frame->length);
 }
 
 static bool eof_in(const struct frame *frame) {
@@ -76,12 +78,21 @@ static bool resume(const struct frame *frame, const uint8_t *payload) {
   if (frame->length != 16) return false;
   struct process *process = process_find(frame->stream);
   if (process) return process_resume(process, payload, frame->length);
+  struct reader *reader = reader_find(frame->stream);
+  if (reader != NULL && reader->is_attachment) return terminal_resume(reader, payload, frame->length);
   link_fail(frame->stream, ESRCH, "stream");
   return true;
 }
 
+static bool resize(const struct frame *frame, const uint8_t *payload) {
+  struct process *process = process_find(frame->stream);
+  if (process) return terminal_resize(process, payload, frame->length);
+  link_fail(frame->stream, ESRCH, "resize");
+  return frame->length == 4;
+}
+
 static bool is_free(uint32_t stream) {
-  if (stream != 0 && !process_find(stream) && !file_find(stream) && !reader_is(stream)) return true;
+  if (stream != 0 && !process_find(stream) && !file_find(stream) && !reader_find(stream)) return true;
   link_fail(stream, stream == 0 ? EINVAL : EEXIST, "stream");
   return false;
 }
@@ -90,6 +101,7 @@ static bool dispatch_opening(const struct frame *frame, uint8_t *payload) {
   if (!is_free(frame->stream)) return true;
   if (frame->kind == K_EXEC) return process_exec(frame->stream, payload, frame->length);
   if (frame->kind == K_FILE) return file_dispatch(frame->stream, payload, frame->length);
+  if (frame->kind == K_ATTACH) return terminal_attach(frame->stream, payload, frame->length);
   return reader_open(frame->stream, payload, frame->length);
 }
 
@@ -108,13 +120,14 @@ bool dispatch(const struct frame *frame, uint8_t *payload) {
     return true;
   }
   switch (frame->kind) {
-    case K_EXEC: case K_FILE: case K_READ_LOG: return dispatch_opening(frame, payload);
+    case K_EXEC: case K_FILE: case K_READ_LOG: case K_ATTACH: return dispatch_opening(frame, payload);
     case K_DATA_IN: data_in(frame, payload); return true;
     case K_EOF_IN: return eof_in(frame);
     case K_ACK: return ack(frame, payload);
     case K_SIGNAL: return signal_in(frame, payload);
     case K_RELEASE: return release(frame);
     case K_RESUME: return resume(frame, payload);
+    case K_RESIZE: return resize(frame, payload);
     case K_TABLE:
       if (frame->length == 0) processes_table();
       return frame->length == 0;

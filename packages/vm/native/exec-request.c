@@ -58,8 +58,19 @@ static int parse_field(const struct field *field, struct exec_request *request, 
     case F_WINDOW: return field_u32(field, &request->window) ? 0 : -1;
     case F_TIMEOUT_MS: return field_u32(field, &request->timeout_ms) ? 0 : -1;
     case F_STDIN_WINDOW: return field_u32(field, &request->stdin_window) ? 0 : -1;
+    case F_COLS: return field_u32(field, &request->cols) ? 0 : -1;
+    case F_ROWS: return field_u32(field, &request->rows) ? 0 : -1;
     default: *step = "field"; return EINVAL;
   }
+}
+
+/* A terminal's input comes by ATTACH, and only a terminal has a size. */
+static bool are_flags(const struct exec_request *request) {
+  bool terminal = request->flags & EXEC_TERMINAL;
+  if (request->flags & ~(uint32_t)(EXEC_STDIN_PIPE | EXEC_LOGGED | EXEC_TERMINAL)) return false;
+  if (terminal && (request->flags & EXEC_STDIN_PIPE)) return false;
+  if (!terminal) return request->cols == 0 && request->rows == 0;
+  return request->cols >= 1 && request->cols <= 0xffff && request->rows >= 1 && request->rows <= 0xffff;
 }
 
 static void terminate_strings(const uint8_t *payload, size_t length) {
@@ -95,8 +106,8 @@ int exec_request_parse(uint8_t *payload, size_t length, struct exec_request *req
   if (next < 0) return -1;
   *step = refused_step;
   if (refused != 0) return refused;
-  if (request->id[0] == 0 || args.count == 0 || (request->flags & ~(EXEC_STDIN_PIPE | EXEC_LOGGED)) ||
-      !is_window(request->window) || !is_window(request->stdin_window))
+  if (request->id[0] == 0 || args.count == 0 || !are_flags(request) || !is_window(request->window) ||
+      !is_window(request->stdin_window))
     return EINVAL;
   arg_words[args.count] = NULL;
   env_words[env.count] = NULL;

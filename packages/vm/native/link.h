@@ -24,6 +24,8 @@ enum frame_kind {
   K_RESUME = 0x1b,
   K_READ_LOG = 0x1c,
   K_FILE = 0x20,
+  K_RESIZE = 0x30,
+  K_ATTACH = 0x31,
   /* from PID 1 and the spawner */
   K_LAUNCHED = 0x80,
   K_READY = 0x81,
@@ -42,6 +44,7 @@ enum frame_kind {
   K_PONG = 0x98,
   K_PROCESS_LIST = 0x99,
   K_FILE_RESULT = 0xa0,
+  K_ATTACHED = 0xb0,
 };
 
 enum field_tag {
@@ -76,6 +79,8 @@ enum field_tag {
   F_WINDOW = 45, /* EXEC and FILE */
   F_TIMEOUT_MS = 46,
   F_STDIN_WINDOW = 47,
+  F_COLS = 48,
+  F_ROWS = 49,
   /* FILE */
   F_OP = 60,
   F_PATH = 61,
@@ -92,7 +97,9 @@ enum mount_kind { MOUNT_HOST_RO = 0, MOUNT_HOST_RW = 1, MOUNT_MEMORY = 2 };
 enum mount_flag { MOUNT_FLAG_MAP_OWNER = 1 };
 
 enum channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
-enum exec_flag { EXEC_STDIN_PIPE = 1, EXEC_LOGGED = 2 };
+/* EXEC_ATTACHMENT only in a TABLE_ENTRY. */
+enum exec_flag { EXEC_STDIN_PIPE = 1, EXEC_LOGGED = 2, EXEC_TERMINAL = 4, EXEC_ATTACHMENT = 8 };
+enum attach_flag { ATTACH_HOLDS = 1 };
 enum signal_scope { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_VM = 3 };
 enum exit_cause { CAUSE_EXITED = 0, CAUSE_SIGNALED = 1 };
 enum exit_reason { REASON_OWN = 0, REASON_TIMED_OUT = 1 };

@@ -60,10 +60,11 @@ int new_proc(void) {
 }
 
 /* No gid=5: that group isn't mapped. */
+/* The kernel has one bound for the terminals of the whole machine: no VM may take them all. */
 int new_devpts(void) {
   static const struct option options[] = {
-      {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "620"}};
-  return new_filesystem("devpts", options, 3, ATTR_NOSUID | ATTR_NOEXEC);
+      {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "620"}, {"max", "256"}};
+  return new_filesystem("devpts", options, 4, ATTR_NOSUID | ATTR_NOEXEC);
 }
 
 /* Enters one part of a path; O_NOFOLLOW with O_DIRECTORY fails for a link, whoever made it. */

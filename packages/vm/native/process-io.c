@@ -26,7 +26,9 @@ static ssize_t drop(int fd) {
 
 static bool wants_bytes(const struct process *process, const struct output *out) {
   if (out->fd < 0 || !out->readable) return false;
-  return process->released || process_is_logged(process) || ring_room(&out->ring) > 0;
+  if (process->released) return true;
+  if (process_is_terminal(process)) return terminal_room(process) > 0;
+  return process_is_logged(process) || ring_room(&out->ring) > 0;
 }
 
 static void tell_readers(struct process *process) {
@@ -50,6 +52,7 @@ void process_pump(struct process *process, unsigned channel, size_t budget) {
       break;
     }
     size_t most = budget < READ_BYTES ? budget : READ_BYTES;
+    if (process_is_terminal(process) && most > terminal_room(process)) most = terminal_room(process);
     ssize_t n = process->released ? drop(out->fd)
                                   : ring_fill(&out->ring, out->fd, most, process_is_logged(process));
     if (n < 0 && errno == EINTR) continue;
@@ -133,6 +136,11 @@ static bool send_exit(struct process *process) {
   bool open[2];
   uint64_t totals[2];
   for (int i = 0; i < 2; i++) totals[i] = total_of(&process->out[i], &open[i]);
+  /* FIONREAD does not count all that a terminal's kernel side holds: its end is told by END. */
+  if (process_is_terminal(process)) {
+    totals[0] = process->out[0].ring.end;
+    open[0] = process->out[0].fd >= 0;
+  }
   put_u32(payload + 1, process->status);
   payload[5] = process->reason;
   payload[6] = (uint8_t)(open[0] | open[1] << 1);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static int null_fd = -1;
@@ -55,12 +56,13 @@ static int execute(const struct exec_request *request) {
 __attribute__((noinline, no_sanitize("address"))) static _Noreturn void child(
     const struct exec_request *request, const int stdio[3]) {
   setsid();
-  for (int fd = 0; fd < 3; fd++) {
-    if (dup2(stdio[fd], fd) < 0) {
-      failure.error = errno;
-      failure.step = "pipe";
-      _exit(127);
-    }
+  bool connected = true;
+  for (int fd = 0; fd < 3 && connected; fd++) connected = dup2(stdio[fd], fd) >= 0;
+  if (connected && (request->flags & EXEC_TERMINAL)) connected = ioctl(0, TIOCSCTTY, 0) >= 0;
+  if (!connected) {
+    failure.error = errno;
+    failure.step = request->flags & EXEC_TERMINAL ? "terminal" : "pipe";
+    _exit(127);
   }
   struct sigaction standard = {.sa_handler = SIG_DFL};
   sigaction(SIGPIPE, &standard, NULL);
@@ -98,34 +100,49 @@ static int make_pipe(int *ours, int *theirs, bool to_child, enum watched what, u
   return agent_watch(*ours, (to_child ? EPOLLOUT : EPOLLIN) | EPOLLET, what, index);
 }
 
-int process_start(struct process *process, const struct exec_request *request, const char **step) {
-  uint32_t index = process_index(process);
-  int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1};
-  bool piped = request->flags & EXEC_STDIN_PIPE;
+/* The ends of the child's stdio: pipes, or one terminal. 0, or an errno with the step. */
+static int make_stdio(uint32_t index, const struct exec_request *request, int ours[3], int theirs[3],
+                      const char **step) {
+  if (request->flags & EXEC_TERMINAL) {
+    *step = "terminal";
+    int error = terminal_open(&ours[1], &theirs[1], request);
+    return error ? error : agent_watch(ours[1], EPOLLIN | EPOLLOUT | EPOLLET, WATCH_TERMINAL, index);
+  }
   *step = "pipe";
+  bool piped = request->flags & EXEC_STDIN_PIPE;
   int error = piped ? make_pipe(&ours[0], &theirs[0], true, WATCH_IN, index) : 0;
   if (error == 0) error = make_pipe(&ours[1], &theirs[1], false, WATCH_OUT, index);
-  if (error == 0) error = make_pipe(&ours[2], &theirs[2], false, WATCH_ERR, index);
-  if (error == 0) {
-    int stdio[3] = {piped ? theirs[0] : null_fd < 0 ? 0 : null_fd, theirs[1], theirs[2]};
-    failure.error = 0;
-    process->pid = start_child(request, stdio);
-    if (process->pid < 0) {
-      error = errno;
-      *step = "fork";
-    } else if (failure.error != 0) {
-      /* The child that never was is reaped with the orphans. */
-      error = failure.error;
-      *step = failure.step;
-    }
+  return error ? error : make_pipe(&ours[2], &theirs[2], false, WATCH_ERR, index);
+}
+
+static int run_child(struct process *process, const struct exec_request *request, const int theirs[3],
+                     const char **step) {
+  int input = null_fd < 0 ? 0 : null_fd;
+  if (request->flags & EXEC_STDIN_PIPE) input = theirs[0];
+  bool terminal = request->flags & EXEC_TERMINAL;
+  int stdio[3] = {terminal ? theirs[1] : input, theirs[1], terminal ? theirs[1] : theirs[2]};
+  failure.error = 0;
+  process->pid = start_child(request, stdio);
+  if (process->pid < 0) {
+    *step = "fork";
+    return errno;
   }
+  /* The child that never was is reaped with the orphans. */
+  if (failure.error != 0) *step = failure.step;
+  return failure.error;
+}
+
+int process_start(struct process *process, const struct exec_request *request, const char **step) {
+  int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1};
+  int error = make_stdio(process_index(process), request, ours, theirs, step);
+  if (error == 0) error = run_child(process, request, theirs, step);
   close_all(theirs, 3);
   if (error != 0) {
     close_all(ours, 3);
     return error;
   }
   process->in.fd = ours[0];
-  process->in.writable = piped;
+  process->in.writable = true;
   process->out[0].fd = ours[1];
   process->out[1].fd = ours[2];
   return 0;

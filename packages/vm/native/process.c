@@ -36,7 +36,11 @@ struct process *process_find(uint32_t stream) {
   return NULL;
 }
 
-bool process_is_logged(const struct process *process) { return process->flags & EXEC_LOGGED; }
+bool process_is_logged(const struct process *process) {
+  return process->flags & (EXEC_LOGGED | EXEC_TERMINAL);
+}
+
+bool process_is_terminal(const struct process *process) { return process->flags & EXEC_TERMINAL; }
 
 static uint32_t hash_of(const char *id) {
   uint32_t hash = 2166136261u;
@@ -131,6 +135,11 @@ void process_release(struct process *process) {
   process->stream = streams[process_index(process)] = 0;
   ring_free(&process->out[0].ring);
   ring_free(&process->out[1].ring);
+  if (process_is_terminal(process) && process->out[0].fd >= 0) {
+    /* The kernel hangs up: SIGHUP to its session, and nothing to read or write any more. */
+    close(process->out[0].fd);
+    process->out[0].fd = -1;
+  }
   /* What was accepted for stdin is still delivered. */
   process->in.eof = true;
   process_stdin_flush(process);
@@ -218,10 +227,12 @@ void processes_table(void) {
     put_u64(entry + 14, process->out[0].ring.end);
     put_u64(entry + 22, process->out[1].ring.start);
     put_u64(entry + 30, process->out[1].ring.end);
+    if (process_is_terminal(process)) terminal_size(process, entry + 22);
     put_u64(entry + 38, process->in.ring.end);
     memcpy(entry + 46, process->id, length);
     link_control(K_TABLE_ENTRY, process->stream, 0, entry, (uint32_t)(46 + length));
   }
+  terminals_table();
   uint8_t channel = 0;
   link_control(K_END, 0, 0, &channel, 1);
 }
@@ -244,6 +255,7 @@ void processes_timers(int64_t now) {
       process->reason = REASON_TIMED_OUT;
       session_kill(process->pid, SIGKILL);
     }
+    if (process_is_terminal(process)) terminal_timers(process, now);
     if (process->kill_at_us != 0) agent_deadline(process->kill_at_us);
     if (process->hold_until_us > now) agent_deadline(process->hold_until_us);
     else if (process->hold_until_us != 0 && process->attached) sender_wake(&process->sender);

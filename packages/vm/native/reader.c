@@ -2,28 +2,20 @@
 
 #include <errno.h>
 
-struct reader {
-  uint32_t stream; /* 0: unused */
-  uint32_t window;
-  struct process *process;
-  uint64_t sent[2], acked[2];
-  bool ended[2];
-  uint8_t turn;
-  struct sender sender;
-};
-
 static struct reader readers[READERS_MAX];
 static uint32_t high;
 
-static struct reader *find(uint32_t stream) {
+struct reader *reader_find(uint32_t stream) {
   for (uint32_t i = 0; stream != 0 && i < high; i++)
     if (readers[i].stream == stream) return &readers[i];
   return NULL;
 }
 
-bool reader_is(uint32_t stream) { return find(stream) != NULL; }
+struct reader *reader_at(uint32_t index) { return readers[index].stream != 0 ? &readers[index] : NULL; }
 
-static struct reader *take_slot(void) {
+uint32_t readers_high(void) { return high; }
+
+struct reader *reader_take(void) {
   uint32_t index = 0;
   while (index < high && readers[index].stream != 0) index++;
   if (index == READERS_MAX) return NULL;
@@ -33,7 +25,10 @@ static struct reader *take_slot(void) {
 
 static void close_reader(struct reader *reader) {
   sender_forget(&reader->sender);
+  ring_free(&reader->in.ring);
   reader->process->readers--;
+  /* It may have been the one that its terminal waited for. */
+  if (reader->holds) process_busy(reader->process);
   reader->stream = 0;
   while (high > 0 && readers[high - 1].stream == 0) high--;
 }
@@ -51,7 +46,7 @@ bool reader_open(uint32_t stream, const uint8_t *payload, size_t length) {
   uint64_t from[2] = {get_u64(payload + 4), get_u64(payload + 12)};
   uint32_t window = get_u32(payload + 20);
   int error = check(process, from, window);
-  struct reader *reader = error == 0 ? take_slot() : NULL;
+  struct reader *reader = error == 0 ? reader_take() : NULL;
   if (reader == NULL) {
     link_fail(stream, error ? error : EAGAIN, "reader");
     return true;
@@ -66,13 +61,14 @@ bool reader_open(uint32_t stream, const uint8_t *payload, size_t length) {
 
 /* Where everything was sent and received the stream ends by itself. */
 static void close_if_done(struct reader *reader) {
+  if (reader->is_attachment) return;
   for (int i = 0; i < 2; i++)
     if (!reader->ended[i] || reader->acked[i] < reader->process->out[i].ring.end) return;
   close_reader(reader);
 }
 
 void reader_ack(uint32_t stream, uint8_t channel, uint64_t offset) {
-  struct reader *reader = find(stream);
+  struct reader *reader = reader_find(stream);
   if (reader == NULL) return;
   int i = channel - 1;
   if (offset > reader->sent[i]) {
@@ -80,18 +76,20 @@ void reader_ack(uint32_t stream, uint8_t channel, uint64_t offset) {
     return;
   }
   if (offset > reader->acked[i]) reader->acked[i] = offset;
+  if (reader->holds) process_busy(reader->process);
   sender_wake(&reader->sender);
   close_if_done(reader);
 }
 
 void reader_release(uint32_t stream) {
-  struct reader *reader = find(stream);
+  struct reader *reader = reader_find(stream);
   if (reader != NULL) close_reader(reader);
 }
 
 void readers_wake(const struct process *process) {
   for (uint32_t i = 0; i < high; i++)
-    if (readers[i].stream != 0 && readers[i].process == process) sender_wake(&readers[i].sender);
+    if (readers[i].stream != 0 && readers[i].process == process && !readers[i].resting)
+      sender_wake(&readers[i].sender);
 }
 
 void readers_end(const struct process *process) {
@@ -103,8 +101,19 @@ void readers_end(const struct process *process) {
   }
 }
 
+/* Attachments wait for the next link, and what they hold waits with them. */
 void readers_detach(void) {
-  while (high > 0) close_reader(&readers[high - 1]);
+  for (uint32_t i = high; i-- > 0;) {
+    struct reader *reader = &readers[i];
+    if (reader->stream == 0) continue;
+    if (!reader->is_attachment) {
+      close_reader(reader);
+      continue;
+    }
+    reader->resting = true;
+    reader->in.ack_due = false;
+    sender_forget(&reader->sender);
+  }
 }
 
 /* One data frame of the channel; false if there is none, or no credit. */
@@ -141,6 +150,7 @@ static void send_ends(struct reader *reader) {
 /* One turn. After a data frame another turn finds out whether there is more. */
 bool reader_send(struct sender *sender) {
   struct reader *reader = container_of(sender, struct reader, sender);
+  if (reader->in.ack_due) terminal_send_ack(reader);
   int first = reader->turn;
   if (send_output(reader, first)) {
     reader->turn = (uint8_t)(1 - first);
@@ -149,5 +159,5 @@ bool reader_send(struct sender *sender) {
   if (send_output(reader, 1 - first)) return true;
   send_ends(reader);
   close_if_done(reader);
-  return false;
+  return reader->in.ack_due;
 }

@@ -18,7 +18,18 @@ export interface ExecOptions {
   readonly stdin?: boolean;
   readonly stdinWindow?: number;
   readonly logged?: boolean;
+  /** Columns and rows. */
+  readonly terminal?: readonly [number, number];
   readonly input?: Buffer;
+}
+
+export interface AttachOptions {
+  readonly stream?: number;
+  readonly id?: string;
+  readonly from?: number;
+  readonly window?: number;
+  readonly stdinWindow?: number;
+  readonly holds?: boolean;
 }
 
 export interface Exit {
@@ -126,7 +137,10 @@ export class AgentLink {
   exec(args: string[], options: ExecOptions = {}): number {
     const stream = options.stream ?? this.stream();
     const env = { PATH: "/usr/local/bin:/usr/bin:/bin", ...options.env };
-    const flags = (options.stdin || options.input ? 1 : 0) | (options.logged ? 2 : 0);
+    const flags =
+      (options.stdin || options.input ? 1 : 0) |
+      (options.logged ? 2 : 0) |
+      (options.terminal ? 4 : 0);
     const fields = [
       field(40, options.id ?? `p${stream}`),
       ...args.map((arg) => field(41, arg)),
@@ -136,6 +150,7 @@ export class AgentLink {
       field(45, u32(options.window ?? 262_144)),
       field(46, u32(options.timeoutMs ?? 0)),
       field(47, u32(options.stdinWindow ?? 262_144)),
+      ...(options.terminal ?? []).map((value, index) => field(48 + index, u32(value))),
     ];
     this.send(Kind.exec, stream, 0, Buffer.concat(fields));
     return stream;
@@ -147,6 +162,23 @@ export class AgentLink {
 
   signal(stream: number, signal: number, scope = 0): void {
     this.send(Kind.signal, stream, 0, Buffer.concat([u32(signal), Buffer.of(scope)]));
+  }
+
+  /** A reader and writer of the process's terminal. */
+  attach(process: number, options: AttachOptions = {}): number {
+    const stream = options.stream ?? this.stream();
+    const { from = 0, window = 65_536, stdinWindow = 65_536, holds = true } = options;
+    const numbers = [u32(process), u64(from), u32(window), u32(stdinWindow)];
+    const id = Buffer.from(options.id ?? `a${stream}`);
+    this.send(Kind.attach, stream, 0, Buffer.concat([...numbers, Buffer.of(holds ? 1 : 0), id]));
+    return stream;
+  }
+
+  resize(stream: number, columns: number, rows: number): void {
+    const size = Buffer.alloc(4);
+    size.writeUInt16LE(columns, 0);
+    size.writeUInt16LE(rows, 2);
+    this.send(Kind.resize, stream, 0, size);
   }
 
   release(stream: number): void {

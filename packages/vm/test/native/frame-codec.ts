@@ -16,6 +16,8 @@ export const Kind = {
   resume: 0x1b,
   readLog: 0x1c,
   file: 0x20,
+  resize: 0x30,
+  attach: 0x31,
   ready: 0x81,
   fail: 0x82,
   end: 0x85,
@@ -29,6 +31,7 @@ export const Kind = {
   pong: 0x98,
   processList: 0x99,
   fileResult: 0xa0,
+  attached: 0xb0,
 } as const;
 
 export interface Frame {
