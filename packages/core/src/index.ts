@@ -36,3 +36,10 @@ export type {
   StoredTurn,
 } from "./session-store.ts";
 export type { SessionVm, SessionVms } from "./session-vm.ts";
+export type {
+  AdoptedAttachment,
+  AttachmentRequest,
+  TerminalOptions,
+  VmAttachment,
+  VmTerminals,
+} from "./vm-terminals.ts";

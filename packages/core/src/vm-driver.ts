@@ -6,11 +6,13 @@ import type {
   NetworkPolicy,
   OutputMode,
   ProcessInfo,
+  TerminalSize,
 } from "@agentos/protocol";
 
 import type { FrameSink, LogSource } from "./frame-sink.ts";
 import type { VmFiles } from "./vm-files.ts";
 import type { ProcessRequest, VmProcess } from "./vm-process.ts";
+import type { AdoptedAttachment, VmTerminals } from "./vm-terminals.ts";
 
 /** A complete specification: every default has been filled in. */
 export interface VmRequest {
@@ -37,6 +39,8 @@ export interface AdoptedProcess {
   readonly processId: string;
   readonly output: OutputMode;
   readonly state: "running" | "exited";
+  /** Of one on a terminal. */
+  readonly terminal?: TerminalSize;
   /** Its streams go on to `sink` once `resume` has said what the reader has. */
   readonly process: VmProcess;
   /** Where the process's frames go; set before `resume`. */
@@ -46,6 +50,8 @@ export interface AdoptedProcess {
 export interface AdoptedVm {
   readonly handle: VmHandle;
   readonly processes: readonly AdoptedProcess[];
+  /** Of its terminals. */
+  readonly attachments?: readonly AdoptedAttachment[];
 }
 
 /** What a VM uses now. `null` where it can't be known here. */
@@ -70,6 +76,8 @@ export interface VmHandle extends AsyncDisposable {
   /** The environment that every process starts from: PATH, HOME, USER and the like. */
   readonly environment: Readonly<Record<string, string>>;
   readonly files: VmFiles;
+  /** Undefined where the driver can't make any. */
+  readonly terminals?: VmTerminals;
   /** Resolves, never rejects, once no process, mount or file of the VM is left. */
   readonly ended: Promise<VmEnding>;
   startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess>;

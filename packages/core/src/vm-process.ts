@@ -2,6 +2,7 @@ import type { OutputMode, Signal, SignalScope } from "@agentos/protocol";
 
 import type { FrameSource } from "./frame-sink.ts";
 import type { LimitHit } from "./vm-driver.ts";
+import type { TerminalOptions } from "./vm-terminals.ts";
 
 export interface ProcessRequest {
   processId: string;
@@ -12,6 +13,8 @@ export interface ProcessRequest {
   output: OutputMode;
   windowBytes: number;
   timeoutMs?: number;
+  /** On a terminal: `stdin` is none then, and `output` logged. Only where the VM has `terminals`. */
+  terminal?: TerminalOptions;
 }
 
 /** How a process ended, as its reaper saw it. */

@@ -13,6 +13,8 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   sidecarStartMs: "A new sidecar must be ready within this.",
   maxFrameBytes: "Largest message on a connection, either way.",
   streamWindowBytes: "Bytes of one stream on their way before the reader acknowledges them.",
+  terminalWindowBytes: "The same for a terminal, of its fastest reader.",
+  scrollbackBytes: "The end of a terminal's output that is kept.",
   transferWindowBytes: "The same for a file transfer.",
   maxOutputBytes:
     "`exec` collects this much of stdout and of stderr. The rest is dropped: `truncated`.",

@@ -26,6 +26,10 @@ export const DEFAULTS = {
   maxFrameBytes: MIB,
   /** Bytes in flight per stream before its reader acknowledges. */
   streamWindowBytes: 256 * KIB,
+  /** The same for a terminal: its program waits when it is this far ahead of every reader. */
+  terminalWindowBytes: 64 * KIB,
+  /** The end of a terminal's output, kept for whoever attaches later. */
+  scrollbackBytes: 256 * KIB,
   /** The same for file transfers. */
   transferWindowBytes: MIB,
   /** What exec collects per stream; the rest is dropped and `truncated`. */

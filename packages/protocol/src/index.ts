@@ -57,6 +57,15 @@ export {
   SidecarState,
 } from "./sidecar.ts";
 export {
+  ScrollbackBytes,
+  TERMINAL_CELLS_MAX,
+  TerminalAttach,
+  TerminalAttached,
+  TerminalInfo,
+  TerminalOpen,
+  TerminalSize,
+} from "./terminal.ts";
+export {
   CHANNEL,
   decodeFrame,
   encodeAck,

@@ -30,6 +30,14 @@ import {
 } from "./process.ts";
 import { SESSION_METHODS } from "./session/session-methods.ts";
 import { SidecarInfo } from "./sidecar.ts";
+import {
+  TerminalAttach,
+  TerminalAttached,
+  TerminalInfo,
+  TerminalOpen,
+  TerminalRef,
+  TerminalSize,
+} from "./terminal.ts";
 import { Lease, LeasedVm, VmInfo, VmScope, VmSpec, VmStats } from "./vm.ts";
 
 const Nothing = z.object({});
@@ -193,9 +201,39 @@ export const METHODS = {
     /** `written`: bytes of each channel when it was opened. */
     result: ProcessSummary.extend({ written: ChannelBytes.optional() }),
   },
+  "terminal.open": {
+    scope: "vm",
+    summary: "Start a process on a terminal of its own. `process.exited` tells its end.",
+    params: TerminalOpen,
+    result: TerminalInfo,
+  },
+  "terminal.attach": {
+    scope: "vm",
+    summary: "Read a terminal's output, or write its input, on `stream`. Many may.",
+    params: TerminalAttach,
+    result: TerminalAttached,
+  },
+  "terminal.resize": {
+    scope: "vm",
+    summary: "Set a terminal's size. What runs in it gets SIGWINCH.",
+    params: TerminalRef.extend(TerminalSize.shape),
+    result: Nothing,
+  },
+  "terminal.info": {
+    scope: "vm",
+    summary: "One terminal.",
+    params: TerminalRef,
+    result: TerminalInfo,
+  },
+  "terminal.list": {
+    scope: "user",
+    summary: "The terminals of the user's VMs.",
+    params: Nothing,
+    result: z.object({ terminals: z.array(TerminalInfo) }),
+  },
   "stream.close": {
     scope: "vm",
-    summary: "Stop a file stream or a log reader of this connection.",
+    summary: "Stop a file stream, a log reader or a terminal's attachment of this connection.",
     params: VmScope.extend({ stream: StreamId }),
     result: Nothing,
   },

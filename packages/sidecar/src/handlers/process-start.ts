@@ -107,7 +107,7 @@ function ofReleased(
 }
 
 /** Tells a spawned process's end to its VM's holders, after the answer to its start. */
-function announce({ host }: HandlerContext, { vm }: Access, process: HostedProcess): void {
+export function announce({ host }: HandlerContext, { vm }: Access, process: HostedProcess): void {
   process.isAnnounced = true;
   process.exited.then(
     (exit) => setImmediate(() => host.emit(vm, "process.exited", { ...exit, vmId: vm.id })),
@@ -117,7 +117,11 @@ function announce({ host }: HandlerContext, { vm }: Access, process: HostedProce
 }
 
 /** The end may have been told to a connection that was lost. */
-function announceAgain(context: HandlerContext, access: Access, process: HostedProcess): void {
+export function announceAgain(
+  context: HandlerContext,
+  access: Access,
+  process: HostedProcess,
+): void {
   if (process.exit !== undefined) tell(context, access, process.exit);
   else if (!process.isAnnounced) announce(context, access, process);
 }

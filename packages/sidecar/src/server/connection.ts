@@ -23,6 +23,7 @@ import { leaseHandlers } from "../handlers/lease.ts";
 import { processHandlers } from "../handlers/process.ts";
 import { sessionHandlers } from "../handlers/session.ts";
 import { sidecarHandlers } from "../handlers/sidecar.ts";
+import { terminalHandlers } from "../handlers/terminal.ts";
 import { vmHandlers } from "../handlers/vm.ts";
 import type { ApiKey } from "../keys/api-keys.ts";
 import { errorFacts, type Log } from "../log.ts";
@@ -109,6 +110,7 @@ export class Connection implements Holder, Asker {
       ...vmHandlers(context),
       ...leaseHandlers(context),
       ...processHandlers(context),
+      ...terminalHandlers(context),
       ...fsHandlers(context),
       ...sessionHandlers(context),
     };

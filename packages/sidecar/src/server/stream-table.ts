@@ -57,16 +57,20 @@ export class StreamTable {
   /** The connection holds nothing on the VM any more. Its processes' streams are the process table's to end. */
   closeOf(vmKey: string): void {
     for (const link of this.#links.values())
-      if (link.vmKey === vmKey && link.kind !== "process") link.close();
+      if (link.vmKey === vmKey && !outlivesConnection(link)) link.close();
   }
 
   /** The connection is lost. */
   connectionLost(): void {
     for (const link of this.#links.values()) {
-      if (link.kind === "process") link.detach();
+      if (outlivesConnection(link)) link.detach();
       else link.close();
     }
   }
+}
+
+function outlivesConnection({ kind }: StreamLink): boolean {
+  return kind === "process" || kind === "terminal";
 }
 
 function isFromClient({ kind, payload }: StreamFrame): boolean {

@@ -11,6 +11,7 @@ import type {
   ProcessSummary,
   Signal,
   SignalScope,
+  TerminalSize,
 } from "@agentos/protocol";
 
 import type { StreamLink } from "../server/stream-link.ts";
@@ -41,7 +42,8 @@ export interface HostedProcessHooks {
 export interface HostedProcessOptions {
   start: (request: ProcessRequest, reader: ProcessReader) => Promise<VmProcess>;
   request: ProcessRequest;
-  link: StreamLink;
+  /** Undefined: what it writes is read by other ways. */
+  link: StreamLink | undefined;
   /** The lease that it was started under. */
   leaseId: string;
   endsRead: boolean;
@@ -59,6 +61,8 @@ export class HostedProcess {
   leaseId: string | undefined;
   /** Empty where an earlier life started it and nobody has looked. */
   command: string;
+  /** Of one on a terminal: its size. */
+  terminal: TerminalSize | undefined;
   /** Whether its holders are told its end. */
   isAnnounced = false;
   readonly #hooks: HostedProcessHooks;
@@ -79,7 +83,10 @@ export class HostedProcess {
     const { processId, output, argv } = request;
     const command = argv.join(" ").slice(0, SHOWN_COMMAND_CHARACTERS);
     const begin = (reader: ProcessReader): Promise<VmProcess> => start(request, reader);
-    return new HostedProcess({ processId, command, output, begin, link, leaseId, endsRead }, hooks);
+    const origin = { processId, command, output, begin, link, leaseId, endsRead };
+    const started = new HostedProcess(origin, hooks);
+    started.terminal = request.terminal;
+    return started;
   }
 
   /** One that was found in an adopted VM: without a reader, until a repeated request brings one. */
@@ -93,6 +100,7 @@ export class HostedProcess {
     };
     const origin = { processId, command: "", output, begin, link: undefined, leaseId: undefined };
     const restored = new HostedProcess({ ...origin, endsRead: false }, hooks);
+    restored.terminal = adopted.terminal;
     restored.#wasEnded = adopted.state === "exited";
     return restored;
   }

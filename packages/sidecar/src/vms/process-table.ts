@@ -12,6 +12,7 @@ import {
   type HostedProcessHooks,
   type HostedProcessOptions,
 } from "./hosted-process.ts";
+import { type HostedTerminal, isTerminal } from "./hosted-terminal.ts";
 
 /** What stays known of a released process, so that its repeated request starts nothing. */
 export interface ReleasedProcess {
@@ -90,6 +91,11 @@ export class ProcessTable {
   /** Those that an adopted VM has. */
   restore(adopted: readonly AdoptedProcess[]): void {
     for (const process of adopted) this.#add((hooks) => HostedProcess.restore(process, hooks));
+  }
+
+  /** Those on a terminal. */
+  terminals(): HostedTerminal[] {
+    return this.#all().filter(isTerminal);
   }
 
   /** What the VM says of those whose command nobody here knows. */

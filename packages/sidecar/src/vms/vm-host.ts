@@ -180,9 +180,13 @@ export class VmHost {
   }
 
   async list(user: string): Promise<VmInfo[]> {
+    return (await this.running(user)).map((vm) => this.#info(vm));
+  }
+
+  /** The user's VMs that run. */
+  async running(user: string): Promise<Vm[]> {
     await this.#recovery.done;
-    const running = this.#registry.of(user).filter((vm) => vm.state === "running");
-    return running.map((vm) => this.#info(vm));
+    return this.#registry.of(user).filter((vm) => vm.state === "running");
   }
 
   /** The one way to a VM: the caller's user, its fence and its lease are checked, and nothing may be awaited before the effect. */
@@ -298,6 +302,7 @@ export class VmHost {
     const { clock, leaseGraceMs } = this.#options;
     const cancel = clock.after(leaseGraceMs, () => {
       vm.processes.endUnclaimed();
+      vm.attachments.endUnclaimed();
       this.#endUnheld(vm, "expired");
     });
     this.#stops.get(vm)?.push(cancel);
@@ -386,6 +391,7 @@ export class VmHost {
     if (vm === undefined) return;
     const successor = this.#leases.heldBy(lease.holder, lease.vmKey);
     vm.processes.leaseEnded(lease.leaseId, successor?.leaseId);
+    vm.attachments.leaseEnded(lease.leaseId, successor?.leaseId);
     if (why === "fenced") {
       const fenced = { vmId: vm.id, leaseId: lease.leaseId, currentFence: vm.fence };
       this.#holders.get(lease.holder)?.emit("lease.fenced", fenced);

@@ -51,6 +51,7 @@ export async function adoptVm(
     const adopted = await driver.adopt(vmRequestOf(spec, key), found.record, { signal });
     if (vm.state !== "starting") await discard(adopted.handle, signal.reason);
     vm.processes.restore(adopted.processes);
+    vm.attachments.restore(adopted.attachments ?? []);
     vm.run(adopted.handle, driver.name);
     if (adopted.processes.length > 0) void nameProcesses(vm, adopted.handle);
   } catch (error) {

@@ -7,6 +7,7 @@ import {
   type VmSpec,
 } from "@agentos/protocol";
 
+import { AttachmentTable } from "./attachment-table.ts";
 import { ProcessTable } from "./process-table.ts";
 
 export type VmState = "starting" | "running" | "ending" | "ended";
@@ -40,6 +41,7 @@ export interface VmFacts {
 export class Vm {
   readonly facts: VmFacts;
   readonly processes: ProcessTable;
+  readonly attachments = new AttachmentTable();
   /** Resolves with why, once nothing of the VM is left. Never rejects. */
   readonly ended: Promise<VmEnd>;
   readonly #ready = Promise.withResolvers<void>();

@@ -405,6 +405,10 @@ for (const method of Object.keys(METHODS)) {
   if (method.startsWith("process.")) {
     PARAMS[method] = { ...scope, processId: "p", argv: ["true"], stream: 1, signal: "SIGTERM" };
   }
+  if (method.startsWith("terminal.")) {
+    const asked = { terminalId: "t", attachmentId: "a", mode: "read", stream: 1 };
+    PARAMS[method] = { ...scope, ...asked, argv: ["true"], cols: 80, rows: 24 };
+  }
   if (method.startsWith("fs.") && PARAMS[method] === scope) {
     PARAMS[method] = { ...scope, path: "/a", stream: 1, mode: 0o600, length: 1, content: "b" };
   }

@@ -21,6 +21,8 @@ export const LINK_KIND = {
   resume: 0x1b,
   readLog: 0x1c,
   file: 0x20,
+  resize: 0x30,
+  attach: 0x31,
   launched: 0x80,
   ready: 0x81,
   fail: FRAME_KIND.fail,
@@ -38,6 +40,7 @@ export const LINK_KIND = {
   pong: 0x98,
   processList: 0x99,
   fileResult: 0xa0,
+  attached: 0xb0,
 } as const;
 
 /** The field tags of docs/vmd-link.md. */
@@ -70,6 +73,8 @@ export const FIELD = {
   window: 45,
   timeoutMs: 46,
   stdinWindow: 47,
+  cols: 48,
+  rows: 49,
   op: 60,
   path: 61,
   path2: 62,
@@ -115,6 +120,7 @@ export const VM_KINDS: KindRules = new Map([
   [LINK_KIND.pong, whole(0)],
   [LINK_KIND.processList, whole(PROCESS_LIST_BYTES)],
   [LINK_KIND.fileResult, whole(FILE_RESULT_BYTES)],
+  [LINK_KIND.attached, whole(20)],
 ]);
 
 /** What the spawner may send to a watcher, and to who asks for a kill. */

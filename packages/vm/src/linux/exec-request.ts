@@ -9,6 +9,9 @@ import { fileSystemError } from "./file-failure.ts";
 /** Flags of EXEC and of a TABLE_ENTRY. */
 export const STDIN_PIPE = 1;
 export const LOGGED = 2;
+export const TERMINAL = 4;
+/** Of a TABLE_ENTRY only. */
+export const ATTACHMENT = 8;
 /** The kernel's bound on one argument or variable, its NUL included. */
 const MAX_ONE_BYTES = 128 * 1024;
 /** A NUL and a pointer, as the kernel counts them. */
@@ -18,6 +21,8 @@ const TOO_LONG = "E2BIG";
 /** What execve says of a file that is there and is no program for this user. */
 const RESOURCES = ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"];
 const MAX_PROCESSES = 1024;
+/** What vmd gives each VM's devpts. */
+const MAX_TERMINALS = 256;
 
 /** EXEC's payload. Throws `ARGUMENTS_TOO_LONG`, or `INVALID_ARGUMENT` for a NUL. */
 export function encodeExec(request: ProcessRequest): Uint8Array {
@@ -28,11 +33,13 @@ export function encodeExec(request: ProcessRequest): Uint8Array {
   for (const variable of env) fields.text(FIELD.env, variable);
   const stdin = request.stdin === "pipe" ? STDIN_PIPE : 0;
   const logged = request.output === "logged" ? LOGGED : 0;
+  const { terminal } = request;
   fields
     .text(FIELD.cwd, request.cwd)
-    .u32(FIELD.flags, stdin | logged)
-    .u32(FIELD.window, request.windowBytes)
+    .u32(FIELD.flags, terminal === undefined ? stdin | logged : TERMINAL)
+    .u32(FIELD.window, terminal?.scrollbackBytes ?? request.windowBytes)
     .u32(FIELD.stdinWindow, request.windowBytes);
+  if (terminal !== undefined) fields.u32(FIELD.cols, terminal.cols).u32(FIELD.rows, terminal.rows);
   if (request.timeoutMs !== undefined) fields.u32(FIELD.timeoutMs, request.timeoutMs);
   return fields.finish();
 }
@@ -65,6 +72,7 @@ export function execError(request: ProcessRequest, failure: Failure): AgentOsErr
       id: processId,
     });
   }
+  if (step === "terminal" && errno.name === "ENOSPC") return outOfTerminals();
   if (step === "cwd") return fileSystemError(errno, "chdir", request.cwd);
   if (step === "table" || RESOURCES.includes(errno.name)) return outOfProcesses(failure);
   if (step === "exec") return commandError(request, failure);
@@ -90,6 +98,14 @@ function commandError(request: ProcessRequest, { errno }: Failure): AgentOsError
     `command not executable: ${command}: ${errno.message}`,
     { command, exitCode: 126, errno: errno.name },
   );
+}
+
+function outOfTerminals(): AgentOsError<"POOL_EXHAUSTED"> {
+  return new AgentOsError("POOL_EXHAUSTED", `the VM has ${MAX_TERMINALS} terminals`, {
+    limit: "terminals",
+    capacity: MAX_TERMINALS,
+    waiting: 0,
+  });
 }
 
 function outOfProcesses({ errno, step }: Failure): AgentOsError {

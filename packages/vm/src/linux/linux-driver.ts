@@ -244,7 +244,7 @@ export class LinuxDriver implements VmDriver {
         record: encodeRecord(record),
         isTakenOver: () => this.#isTakenOver(request.vmId, socketPath, secret),
       });
-      return { handle, processes: handle.adoptProcesses(processes) };
+      return { handle, ...handle.adopt(processes) };
     } catch (error) {
       if (isAgentOsError(error, "VM_ENDED")) await leave();
       throw error;

@@ -23,7 +23,7 @@ import { readProcessExit } from "../link/process-exit.ts";
 import { type Received, Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
 import type { TableEntry } from "../link/table-entry.ts";
-import { encodeExec, execError, LOGGED, STDIN_PIPE } from "./exec-request.ts";
+import { encodeExec, execError, LOGGED, STDIN_PIPE, TERMINAL } from "./exec-request.ts";
 
 const SCOPES: Readonly<Record<SignalScope, number>> = { process: 0, group: 1, session: 2 };
 
@@ -102,7 +102,7 @@ export class LinuxProcess implements VmProcess {
     entry: TableEntry,
     explain: ExplainExit,
   ): AdoptedProcess & { process: LinuxProcess } {
-    const { processId, flags, stdout, stderr, stdinReceived, stream } = entry;
+    const { processId, flags, stdout, stderr, stdinReceived, stream, terminal } = entry;
     const sink = new AttachableSink();
     // Its windows are not in the table: vmd holds it to them, and no frame is larger than this.
     const credit = new StreamCredit({
@@ -117,8 +117,9 @@ export class LinuxProcess implements VmProcess {
     process.#hasExited = entry.state === "exited";
     return {
       processId,
-      output: (flags & LOGGED) === 0 ? "piped" : "logged",
+      output: (flags & (LOGGED | TERMINAL)) === 0 ? "piped" : "logged",
       state: entry.state,
+      ...(terminal === undefined ? {} : { terminal }),
       process,
       attach: (target) => sink.attach(target),
     };

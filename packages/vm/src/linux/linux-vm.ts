@@ -2,6 +2,7 @@ import { constants } from "node:os";
 
 import type {
   AdoptedProcess,
+  AdoptedVm,
   FrameSink,
   LimitHit,
   LogSource,
@@ -25,7 +26,9 @@ import type { TableEntry } from "../link/table-entry.ts";
 import { TableReader } from "../link/table-reader.ts";
 import { LimitHits } from "./limit-hits.ts";
 import { LinuxFiles } from "./linux-files.ts";
+import { ATTACHMENT } from "./exec-request.ts";
 import { LinuxProcess } from "./linux-process.ts";
+import { LinuxTerminals } from "./linux-terminals.ts";
 import { LINUX_ISOLATION } from "./probe.ts";
 import type { VmEnd } from "./vm-end.ts";
 import { WallTime } from "./wall-time.ts";
@@ -56,6 +59,7 @@ export class LinuxVm implements VmHandle {
   readonly limits: VmHandle["limits"];
   readonly environment: VmHandle["environment"];
   readonly files: LinuxFiles;
+  readonly terminals: LinuxTerminals;
   readonly record: VmRecord | undefined;
   readonly ended: Promise<VmEnding>;
   readonly #link: Link;
@@ -77,6 +81,7 @@ export class LinuxVm implements VmHandle {
     this.environment = environment;
     this.files = new LinuxFiles(link);
     this.#hits = new LimitHits({ cgroup: options.cgroup, limits, files: this.files });
+    this.terminals = new LinuxTerminals(link, (id) => this.#processes.get(id)?.stream);
     this.record = record;
     this.ended = this.#ended.promise;
     this.#link = link;
@@ -104,12 +109,14 @@ export class LinuxVm implements VmHandle {
   }
 
   /** What an adopted VM's table lists. */
-  adoptProcesses(entries: readonly TableEntry[]): AdoptedProcess[] {
-    return entries.map((entry) => {
+  adopt(table: readonly TableEntry[]): Pick<AdoptedVm, "processes" | "attachments"> {
+    const entries = table.filter((entry) => !isAttachment(entry));
+    const processes = entries.map((entry): AdoptedProcess => {
       const adopted = LinuxProcess.adopt(this.#link, entry, this.#hits.explain);
       this.#keep(adopted.process);
       return adopted;
     });
+    return { processes, attachments: this.terminals.adopt(table.filter(isAttachment), entries) };
   }
 
   async openLog(
@@ -250,6 +257,10 @@ export class LinuxVm implements VmHandle {
     this.#hits.tell({ limit: "wallMs", value });
     void this.#end({ kind: "ended", detail: "its wallMs passed" }).catch(() => {});
   }
+}
+
+function isAttachment({ flags }: TableEntry): boolean {
+  return (flags & ATTACHMENT) !== 0;
 }
 
 function unknownProcess(id: string): AgentOsError<"NOT_FOUND"> {
