@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 
-import type { ProcessInfo, SessionInfo, SessionSummary, VmInfo, VmStats } from "@agentos/protocol";
+import type {
+  ProcessInfo,
+  SessionInfo,
+  SessionSummary,
+  TerminalInfo,
+  VmInfo,
+  VmStats,
+} from "@agentos/protocol";
 
 import { VmFiles } from "./files/vm-files.ts";
 import type { LimitHit } from "./leases/vm-admin.ts";
@@ -30,6 +37,9 @@ import { type AgentOsSidecar, sidecarCore, sidecarHandle } from "./sidecar/agent
 import { ExplicitHost } from "./sidecar/explicit-host.ts";
 import { sharedSidecar } from "./sidecar/shared-sidecars.ts";
 import { SidecarCore } from "./sidecar/sidecar-core.ts";
+import { attachTerminal, listTerminals, openTerminal } from "./terminal/open-terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+import type { TerminalOptions } from "./terminal/terminal-options.ts";
 
 /** A leased VM: an isolated workspace with its own files, processes and network. Disposing gives it back. */
 export class AgentOs implements AsyncDisposable {
@@ -107,6 +117,16 @@ export class AgentOs implements AsyncDisposable {
     );
   }
 
+  /** The terminals of the user's VMs on a sidecar. */
+  static async terminals(options: SidecarChoice = {}): Promise<TerminalInfo[]> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    const { terminals } = await chosen(pool, sidecar).use(
+      (connection) => connection.request("terminal.list", {}, { signal }),
+      signal,
+    );
+    return terminals;
+  }
+
   /** The handle on a pool's sidecar, the same one for the same pool until it is disposed. Starts no process. */
   static async getSharedSidecar(options: SharedSidecarOptions = {}): Promise<AgentOsSidecar> {
     const { pool, ...configuration } = parseSharedSidecarOptions(options);
@@ -179,6 +199,21 @@ export class AgentOs implements AsyncDisposable {
   /** Opens a session with an agent in the VM, or resumes one. */
   async createSession(options: SessionOptions): Promise<Session> {
     return await this.sessions.create(options);
+  }
+
+  /** Starts a program, by default a shell, on a terminal of its own. */
+  async openTerminal(options: TerminalOptions = {}): Promise<Terminal> {
+    return await openTerminal(this.#lease.admin, options);
+  }
+
+  /** A terminal of the VM, whoever opened it: its output from the oldest kept. Rejects with `NOT_FOUND`. */
+  async attachTerminal(id: string): Promise<Terminal> {
+    return await attachTerminal(this.#lease.admin, id);
+  }
+
+  /** The VM's terminals, ended ones that nobody has closed included. */
+  async terminals(): Promise<TerminalInfo[]> {
+    return await listTerminals(this.#lease.admin);
   }
 
   /** What the VM uses now; `null` where that can't be known on this machine. */

@@ -46,6 +46,8 @@ export {
 export { disposeSharedSidecars } from "./sidecar/shared-sidecars.ts";
 export type { SidecarConfiguration } from "./sidecar/sidecar-configuration.ts";
 export { decodeSidecarState, encodeSidecarState } from "./sidecar/sidecar-state.ts";
+export type { Terminal } from "./terminal/terminal.ts";
+export type { TerminalOptions } from "./terminal/terminal-options.ts";
 export {
   AgentOsError,
   type Content,
@@ -79,6 +81,8 @@ export {
   type ToolInfo,
   type ToolResult,
   type Usage,
+  type TerminalInfo,
+  type TerminalSize,
   type VmInfo,
   type VmStats,
 } from "@agentos/protocol";

@@ -147,7 +147,8 @@ export class VmFiles {
       const { sink } = new FileRead(
         this.#admin,
         { path, kind: "file", ...choice },
-        (acknowledger, settle, cancel) => new OutputStream(acknowledger, settle, cancel),
+        (acknowledger, onSettled, onCancelled) =>
+          new OutputStream(acknowledger, { onSettled, onCancelled }),
       );
       return sink.readable;
     });

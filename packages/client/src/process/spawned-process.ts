@@ -181,7 +181,9 @@ export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
   }
 
   #output(channel: number): OutputStream {
-    return new OutputStream(new Acknowledger(this.#stream, channel), () => this.#settle());
+    return new OutputStream(new Acknowledger(this.#stream, channel), {
+      onSettled: () => this.#settle(),
+    });
   }
 
   #ended(exit: ProcessExit): void {
