@@ -1,6 +1,12 @@
 import type { Readable, Writable } from "node:stream";
 
-type Terminal = { readonly isTTY?: boolean };
+/** What a stream has where it is a terminal. */
+interface Terminal {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  setRawMode?(isRaw: boolean): unknown;
+}
 
 /** What surrounds the command: its streams, environment, directory and signals. */
 export interface Io {

@@ -5,6 +5,7 @@ import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
 import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
+import { defineTerminalCommands } from "./definitions/terminal.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { printFailure } from "./output/failure.ts";
@@ -44,6 +45,7 @@ function createProgram(context: CommandContext): Command {
     .addHelpText("after", HELP);
   defineSidecarCommands(program, context);
   defineGuestCommands(program, context);
+  defineTerminalCommands(program, context);
   defineCopyCommand(program, context);
   defineSessionCommands(program, context);
   for (const command of [program, ...commandsBelow(program)]) addGlobals(command);
