@@ -73,6 +73,12 @@ test("files.ts takes files in and out", async () => {
   expect(lines).toEqual(["three two one", "1024 b d link", "ENOENT", "false"]);
 });
 
+test("terminal.ts types, looks and reads", async () => {
+  const { exitCode, lines, stderr } = await runProgram("terminal.ts");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(lines).toEqual(["$ echo $((6 * 7))", "42", "$", "true 3"]);
+});
+
 test("parallel.ts uses many VMs at once, and none is left", async () => {
   const { exitCode, lines } = await runProgram("parallel.ts");
   expect(exitCode).toBe(0);

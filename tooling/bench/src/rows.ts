@@ -11,6 +11,7 @@ import { sidecarStartRow } from "./rows/sidecar-start.ts";
 import { smallFilesRow } from "./rows/small-files.ts";
 import { virtualManyRow, virtualRow } from "./rows/virtual.ts";
 import { virtualNeighboursRow } from "./rows/virtual-neighbours.ts";
+import { terminalRow } from "./rows/terminal.ts";
 
 /** The rows that can be measured by now, in the order of the report. */
 export const rows: readonly Row[] = [
@@ -27,4 +28,5 @@ export const rows: readonly Row[] = [
   virtualRow,
   virtualManyRow,
   virtualNeighboursRow,
+  terminalRow,
 ];

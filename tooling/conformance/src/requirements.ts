@@ -13,6 +13,7 @@ import { packages } from "./requirements/packages.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
 import { sessions } from "./requirements/sessions.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
+import { terminal } from "./requirements/terminal.ts";
 import { unix } from "./requirements/unix.ts";
 import { virtual } from "./requirements/virtual.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
@@ -36,6 +37,7 @@ const all: readonly Requirement[] = [
   ...sessionTools,
   ...sessions,
   ...apiRuntime,
+  ...terminal,
 ];
 
 /** Every behaviour that AgentOS promises so far. */

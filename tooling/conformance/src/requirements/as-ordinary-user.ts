@@ -37,4 +37,7 @@ export const asRunnerOnly: Readonly<Record<string, string>> = {
   "vmd.reproducible": "building makes no VM",
   "vmd.provenance": "packing makes no VM",
   "vmd.hello": "the hello is the same for both",
+  "terminal.command": "a test of the command, whose package the scenarios do not drive",
+  "terminal.detach": "a test of the command, whose package the scenarios do not drive",
+  "terminal.no-terminal": "a test of the command, whose package the scenarios do not drive",
 };

@@ -61,6 +61,9 @@ export class Installation implements AsyncDisposable {
     await copyFile(process.execPath, this.node, constants.COPYFILE_FICLONE);
     const thirdParty = new ThirdParty(directory);
     await thirdParty.link(directory, "vitest", join(WORKSPACE, "node_modules"));
+    // Optional for those who install; the scenarios of terminals look at screens.
+    const ofClient = join(WORKSPACE, "packages/client/node_modules");
+    await thirdParty.link(directory, "@xterm/headless", ofClient);
     for (const { name, origin } of await publishedPackages()) {
       const place = join(directory, "node_modules", name);
       await this.#install(name, origin, place);

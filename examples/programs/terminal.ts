@@ -1,0 +1,21 @@
+import { AgentOs } from "@agentos/client";
+
+await using os = await AgentOs.create();
+
+// A shell on a terminal: what is typed, and what the screen shows then.
+await using shell = await os.openTerminal({ cols: 60, rows: 8, env: { PS1: "$ " } });
+await shell.write("echo $((6 * 7))\r");
+while (!(await shell.snapshot()).includes("42\n"))
+  await new Promise((next) => setTimeout(next, 20));
+console.log(await shell.snapshot());
+
+// Another holder of the VM finds it, and sees the same.
+const [found] = await os.terminals();
+const other = await os.attachTerminal(found?.terminalId ?? "");
+await other.resize({ cols: 100, rows: 30 });
+await other.write("stty size; exit 3\r");
+
+// The output, from its beginning to its end.
+let output = "";
+for await (const text of shell.output.pipeThrough(new TextDecoderStream())) output += text;
+console.log(output.includes("30 100"), (await shell.exited).exitCode);
