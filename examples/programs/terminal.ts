@@ -16,6 +16,7 @@ await other.resize({ cols: 100, rows: 30 });
 await other.write("stty size; exit 3\r");
 
 // The output, from its beginning to its end.
+const decoder = new TextDecoder();
 let output = "";
-for await (const text of shell.output.pipeThrough(new TextDecoderStream())) output += text;
+for await (const bytes of shell.output) output += decoder.decode(bytes, { stream: true });
 console.log(output.includes("30 100"), (await shell.exited).exitCode);
