@@ -1,5 +1,3 @@
-import { constants } from "node:os";
-
 import { CHANNEL, decodeFrame, FRAME_KIND, isAgentOsError } from "@agentos/protocol";
 
 import type { GuestExit } from "../guest-message.ts";
@@ -18,7 +16,6 @@ import { ShellFiles, STDERR_PATH, STDOUT_PATH } from "./shell-files.ts";
 import { SHELL_LIMITS } from "./shell-limits.ts";
 import { streamed } from "./streamed-script.ts";
 
-const { SIGXFSZ } = constants.signals;
 /** What the interpreter tells its embedder of a limit. */
 const OTHERS_ADVICE = /, increase executionLimits\.\w+/g;
 const LIMIT_EXIT_CODE = 126;
@@ -47,7 +44,6 @@ export class GuestProcess {
   readonly #abort = new AbortController();
   readonly #startedAt = monotonic();
   #exit: GuestExit | undefined;
-  #written = 0;
 
   /** Throws what a kernel would refuse to start. */
   constructor(options: GuestProcessOptions) {
@@ -181,15 +177,6 @@ export class GuestProcess {
   async #write(output: HeldOutput, bytes: Uint8Array): Promise<void> {
     await this.#turn();
     if (bytes.byteLength === 0) return;
-    this.#written += bytes.byteLength;
-    if (this.#written > SHELL_LIMITS.maxOutputSize) {
-      const { maxOutputSize } = SHELL_LIMITS;
-      await this.#stderr.write(
-        Buffer.from(`agentos: a process may write ${maxOutputSize} bytes, this one wrote more\n`),
-      );
-      this.#end(null, SIGXFSZ);
-      return;
-    }
     await output.write(bytes);
   }
 
@@ -207,11 +194,11 @@ export class GuestProcess {
   }
 
   /** The end that was first counts. A signal in the table is the reason, whatever the interpreter made of it. */
-  #end(exitCode: number | null, ownSignal?: number): void {
+  #end(exitCode: number | null): void {
     if (this.#exit !== undefined) return;
     const { signals, request, post, stream, onEnded } = this.#options;
     const sent = readSignal(signals, request.slot);
-    const signal = sent === 0 ? (ownSignal ?? null) : sent;
+    const signal = sent === 0 ? null : sent;
     this.#exit = {
       exitCode: signal === null ? exitCode : null,
       signal,
