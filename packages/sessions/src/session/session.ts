@@ -53,6 +53,7 @@ export class Session {
   /** Hooks beside the turns; the next turn waits for them. */
   #beside: Promise<void> = Promise.resolve();
   #isDormant: boolean;
+  #starting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   readonly #children = new Set<Session>();
   readonly #results = new Map<string, PromiseWithResolvers<TurnResult>>();
@@ -107,20 +108,10 @@ export class Session {
 
   /** Starts the agent. Rejects where it can't be, and nothing of it is left. */
   async start(): Promise<void> {
-    const { access, record } = this.#parts;
-    const release = access.hold(access.fence, (error) => this.#life.abort(error));
-    try {
-      await this.#link.ready(this.#life.signal);
-      record.write({ state: "idle" });
-      this.#later(this.#parts.hooks.observe("session_start", this.#about(), null));
-      this.#triggers.start();
-    } catch (error) {
-      await this.#link.close().catch(() => undefined);
-      access.release();
-      throw error;
-    } finally {
-      release();
-    }
+    this.#starting = this.#start();
+    // Who closes it meanwhile asks only whether it is over.
+    this.#starting.catch(() => undefined);
+    await this.#starting;
     this.#pump();
   }
 
@@ -261,10 +252,31 @@ export class Session {
     await this.#closing;
   }
 
+  async #start(): Promise<void> {
+    const { access, record, hooks } = this.#parts;
+    const release = access.hold(access.fence, (error) => this.#life.abort(error));
+    try {
+      await this.#link.ready(this.#life.signal);
+      this.#life.signal.throwIfAborted();
+      record.write({ state: "idle" });
+      this.#later(hooks.observe("session_start", this.#about(), null));
+      this.#triggers.start();
+    } catch (error) {
+      await this.#link.close().catch(() => undefined);
+      access.release();
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
   async #close(reason: string | undefined): Promise<void> {
     const { record, access } = this.#parts;
     this.#triggers.stop();
     this.#life.abort(sessionClosed(this.sessionId, "closed"));
+    await this.#starting?.catch(() => undefined);
+    // It never was: whoever opened it hears why, and leaves nothing of it.
+    if (record.now.state === "starting") return;
     for (const turn of this.#queue.clear()) this.#endUnrun(turn);
     this.#run?.turn.stop({ stopReason: "cancelled", text: "" });
     await Promise.all([

@@ -85,6 +85,31 @@ describe("a session's life", () => {
     expect(world.sidecar.parts.sessions.count).toBe(0);
   });
 
+  test("a session that is closed while it starts never was", async () => {
+    const asked = new Gate();
+    const runtime = new ScriptedRuntime({
+      onOpen: async (_request, signal) => {
+        asked.open();
+        await new Promise((resolve) => {
+          signal.addEventListener("abort", resolve, { once: true });
+        });
+      },
+    });
+    await using world = await TestSidecar.start({ runtimes: [runtime] });
+    await using client = await world.connect();
+    const { lease } = await client.create();
+    const created = SessionClient.createIn(client, lease, { sessionId: "s" });
+    created.catch(() => undefined);
+    await asked.opened;
+    const { vmId, fence } = lease;
+    await client.peer.request("session.close", { vmId, fence, sessionId: "s" });
+    await expect(created).rejects.toMatchObject({ code: "SESSION_CLOSED" });
+    await expect(client.peer.request("session.info", { sessionId: "s" })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+    expect(runtime.agents.size).toBe(0);
+  });
+
   test("[session.case-4] [session.case-5] closing twice is closing once; a prompt afterwards is refused", async () => {
     await using at = await SessionWorld.start();
     const close = () => at.client.peer.request("session.close", at.session.ref);
