@@ -130,7 +130,9 @@ export class AgentHost implements RuntimeHost {
   }
 
   modelCalled(used: { usage: Usage; hasToolCalls: boolean; agent?: string }): void {
-    const run = this.#running("a model call");
+    const run = this.#run();
+    // Not only while it goes on: what a cancelled call used was used.
+    if (run === undefined) throw cancelled("a model call");
     run.sign();
     run.modelCalled(used);
   }

@@ -1,4 +1,4 @@
-import type { SessionHappening, ToolCall } from "@agentos/protocol";
+import type { Json, SessionHappening, ToolCall } from "@agentos/protocol";
 
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { Delta } from "./session-record.ts";
@@ -19,7 +19,7 @@ export function pieces(delta: Delta): Delta[] {
 
 /** What does not fit into one message is left out, and said so. */
 export function bounded(happening: SessionHappening): SessionHappening {
-  const size = JSON.stringify(happening).length;
+  const size = sizeOf(happening);
   if (size <= SESSION_BOUNDS.eventBytes) return happening;
   if (happening.type === "tool_result") {
     const text = `(a result of ${size} bytes was left out of the transcript)`;
@@ -31,9 +31,27 @@ export function bounded(happening: SessionHappening): SessionHappening {
 
 /** The call as the transcript has it. */
 export function boundedCall(call: ToolCall): ToolCall {
-  const size = JSON.stringify(call.input).length;
+  const size = sizeOf(call.input);
   if (size <= SESSION_BOUNDS.eventBytes) return call;
   return { ...call, input: { omitted: `${size} bytes of input` } };
+}
+
+/** A reply as a turn's result has it. */
+export function boundedText(text: string): string {
+  const { length } = text;
+  if (length <= SESSION_BOUNDS.stepChars) return text;
+  const end = endOfPiece(text, SESSION_BOUNDS.stepChars);
+  return `${text.slice(0, end)}\n(cut here: all ${length} characters are in the transcript)`;
+}
+
+/** Structured output as a turn's result has it: too much of it is none. */
+export function boundedOutput(output: Json): Json {
+  return sizeOf(output) <= SESSION_BOUNDS.eventBytes ? output : null;
+}
+
+/** Bytes of it as JSON. */
+export function sizeOf(value: Json | object): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 /** Never between the two halves of a character. */

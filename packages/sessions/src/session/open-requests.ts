@@ -7,6 +7,7 @@ import {
 } from "@agentos/protocol";
 
 import type { RequestBook } from "../request-book.ts";
+import { sizeOf } from "./event-bounds.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 
 interface Open {
@@ -38,6 +39,7 @@ export class OpenRequests implements RequestBook {
   async open(request: PendingRequest, signal: AbortSignal): Promise<RequestAnswer> {
     if (signal.aborted) throw cancelled(request);
     if (this.#open.size >= SESSION_BOUNDS.openRequests) throw tooMany(this.#open.size);
+    assertFits(request);
     const { promise, resolve, reject } = Promise.withResolvers<RequestAnswer>();
     this.#options.opened(request, this.#open.size === 0);
     this.#open.set(request.requestId, { request, answer: resolve });
@@ -104,6 +106,13 @@ function assertSelected({ options, multiSelect }: Question, selected: readonly s
   const known = options.map(({ id }) => id);
   const unknown = selected.find((id) => !known.includes(id));
   if (unknown !== undefined) throw invalid(argument, `options of ${known.join(", ")}`, unknown);
+}
+
+/** What nobody could be shown whole, nobody may be asked. */
+function assertFits(request: PendingRequest): void {
+  const bytes = sizeOf(request);
+  const expected = `at most ${SESSION_BOUNDS.requestBytes} bytes to ask about`;
+  if (bytes > SESSION_BOUNDS.requestBytes) throw invalid("request", expected, `${bytes}`);
 }
 
 function invalid(argument: string, expected: string, actual: string): AgentOsError {

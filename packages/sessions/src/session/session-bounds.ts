@@ -12,6 +12,10 @@ export const SESSION_BOUNDS = {
   turnBytes: 32 * KIB * KIB,
   /** What is told of a tool's output while it runs; its result has its own bound. */
   toolOutputChars: 256 * KIB,
+  /** Text of one step, and of a reply in a turn's result; the whole is in the events. JSON may need six bytes for each. */
+  stepChars: 128 * KIB,
+  /** One request to people as JSON. */
+  requestBytes: 256 * KIB,
   /** Text in one event. */
   textEventChars: 64 * KIB,
   /** Readers that wait for a session's next event. */

@@ -1,5 +1,7 @@
 import type { Content, ContentPart, SessionHappening, Step } from "@agentos/protocol";
 
+import { SESSION_BOUNDS } from "./session-bounds.ts";
+
 /** A happening, with the turn and agent that it is of. */
 export interface Entry {
   readonly turnId: string | null;
@@ -51,7 +53,8 @@ export class StepBuilder {
 
   #text(entry: Entry, kind: OpenText["kind"], delta: string, at: number): Step[] {
     const open = this.#texts.get(entry.agent ?? "");
-    if (open?.kind === kind) {
+    const isRoom = (open?.text.length ?? 0) + delta.length <= SESSION_BOUNDS.stepChars;
+    if (open?.kind === kind && isRoom) {
       open.text += delta;
       return [];
     }

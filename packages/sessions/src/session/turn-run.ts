@@ -20,6 +20,7 @@ import {
   msUntil,
   nothing,
 } from "./deadline.ts";
+import { boundedOutput, boundedText, sizeOf } from "./event-bounds.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
@@ -137,7 +138,7 @@ export class TurnRun {
   tell(happening: SessionHappening, agent?: string): void {
     if (this.#isOver) return;
     this.#watch.sign();
-    this.#count(JSON.stringify(happening).length);
+    this.#count(sizeOf(happening));
     this.#parts.record.write({ entries: [{ turnId: this.turn.turnId, agent, happening }] });
     this.#tellAbove(happening, agent);
   }
@@ -191,7 +192,7 @@ export class TurnRun {
     const message = `the turn told more than ${capacity} bytes`;
     const details = { limit: "turnBytes", capacity, waiting: 0 };
     this.#failed(new AgentOsError("POOL_EXHAUSTED", message, details));
-    this.signal.throwIfAborted();
+    throw cancelled("the turn");
   }
 
   #begin(source: StoredTurn["source"], content: StoredTurn["content"]): void {
@@ -253,7 +254,7 @@ export class TurnRun {
         entries: happenings.map((happening) => ({ turnId, happening })),
         change: {
           spent: { ...record.now.spent, wallMs: this.#wall.ms },
-          ...(isReply ? { lastResponse: end.text } : {}),
+          ...(isReply ? { lastResponse: result.text } : {}),
         },
       });
     } catch (error) {
@@ -274,11 +275,11 @@ export class TurnRun {
     }
     return {
       turnId: this.turn.turnId,
-      text: end.text,
+      text: boundedText(end.text),
       stopReason: end.stopReason,
       ...(end.budget === undefined ? {} : { budget: end.budget }),
       usage: record.now.usage.turn,
-      ...(spec.outputSchema === undefined ? {} : { output: end.output ?? null }),
+      ...(spec.outputSchema === undefined ? {} : { output: boundedOutput(end.output ?? null) }),
       ...(end.error === undefined ? {} : { error: encodeError(end.error) }),
       durationMs: host.clock.now() - this.#startedMs,
     };

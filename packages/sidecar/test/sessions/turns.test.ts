@@ -26,11 +26,19 @@ describe("turns", () => {
       text += events.map((event) => (event.type === "text" ? event.delta : "")).join("");
     }
     expect(text).toBe(UNICODE + long);
-    const { steps } = await at.client.peer.request("session.history", {
-      sessionId: at.session.sessionId,
-      after: 0,
-    });
-    expect(steps[0]).toMatchObject({ kind: "text", role: "agent", text: UNICODE + long });
+    let written = "";
+    for (let index = 0; ;) {
+      // oxlint-disable-next-line no-await-in-loop -- The next batch follows the one before.
+      const { steps } = await at.client.peer.request("session.history", {
+        sessionId: at.session.sessionId,
+        after: index,
+      });
+      if (steps.length === 0) break;
+      expect(steps.every(({ kind, role }) => kind === "text" && role === "agent")).toBe(true);
+      index = steps.at(-1)?.index ?? index;
+      written += steps.map((step) => step.text).join("");
+    }
+    expect(written).toBe(UNICODE + long);
   });
 
   test("text of one tick is one event", async () => {
@@ -282,6 +290,15 @@ describe("turns", () => {
       return "done";
     });
     await expect(at.session.prompt("go")).resolves.toMatchObject({ text: "done" });
+    at.runtime.script = async ({ say }) => {
+      say("\u0001".repeat(1_000_000));
+      return { text: "\u0001".repeat(1_000_000), output: large };
+    };
+    const { text } = await at.session.prompt("go");
+    expect(text).toMatch(/cut here: all 1000000 characters/);
+    const { lastSeq } = await at.session.info();
+    const { events } = await at.session.events(lastSeq - 2);
+    expect(events[0]).toMatchObject({ type: "turn_end", result: { text } });
     const notice = await at.session.find(({ type }) => type === "notice");
     expect(notice).toMatchObject({ message: expect.stringMatching(/raw event of 7\d+ bytes/) });
     await expect(at.session.send(large + large.slice(0, 100_000))).rejects.toMatchObject({
