@@ -46,6 +46,8 @@ export default defineConfig({
           // Not 0: with one worker, as on two cores, vitest runs that group after all the others.
           sequence: { groupOrder: 1 },
           testTimeout: 20_000,
+          // What only a hang could miss: the machine may be busy.
+          expect: { poll: { timeout: 10_000 } },
         },
       },
       {

@@ -91,6 +91,8 @@ const semantics = rows("design", {
   "session.callback-lost": "a lost connection's call waits for the next one that has the function",
   "session.spawn": "a subagent has its own id, model, tools, usage and life",
   "session.subagent-tool": "a tool's subagent tells and asks in its parent's session",
+  "session.turn-hooks":
+    "hooks around turns: start and end once each, a denied turn asks no model, a stop hook goes on",
   "session.triggers": "triggers prompt by themselves until the close; one failing leaves others",
   "session.skills": "skills are announced by name, description and place",
 });
