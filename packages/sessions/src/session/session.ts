@@ -14,7 +14,7 @@ import {
 import { AgentLink } from "./agent-link.ts";
 import { assertPrompt } from "./assert-prompt.ts";
 import { countCall, type ModelCall } from "./count-call.ts";
-import { asAgentOsError, within } from "./deadline.ts";
+import { asAgentOsError, nothing, within } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { sessionBusy, sessionClosed } from "./session-errors.ts";
@@ -50,6 +50,8 @@ export class Session {
   readonly #wakeup: Waiters;
   readonly #life = new AbortController();
   #run: { turn: TurnRun; ended: Promise<TurnResult> } | undefined;
+  /** Lets the VM go that the last turn held. */
+  #release = nothing;
   /** Hooks beside the turns; the next turn waits for them. */
   #beside: Promise<void> = Promise.resolve();
   #isDormant: boolean;
@@ -310,7 +312,7 @@ export class Session {
     if (this.#run !== undefined || this.#isDormant || this.#closing !== undefined) return;
     const { state } = this.#parts.record.now;
     if (state !== "idle") return;
-    if (this.#queue.size === 0) return this.#idle.tellAll();
+    if (this.#queue.size === 0) return this.#quiet();
     const turn = this.#queue.next();
     if (turn === undefined) return;
     const run = new TurnRun(this.#parts, this.#link, turn);
@@ -320,7 +322,8 @@ export class Session {
 
   async #runTurn(run: TurnRun): Promise<TurnResult> {
     await this.#beside;
-    const result = await run.run();
+    const { result, release } = await run.run(() => this.#letGo());
+    this.#release = release;
     this.#run = undefined;
     this.#queue.ended(result);
     this.#told(result);
@@ -330,12 +333,26 @@ export class Session {
     }
     this.#options.onChange();
     this.#pump();
+    this.#quiet();
     return result;
+  }
+
+  /** Lets the VM of the turn before go: not as long as others wait, since an unnamed one would end under them. */
+  #letGo(): void {
+    const release = this.#release;
+    this.#release = nothing;
+    release();
+  }
+
+  #quiet(): void {
+    if (!this.#isQuiet) return;
+    this.#letGo();
+    this.#idle.tellAll();
   }
 
   #endUnrun({ turnId }: StoredTurn): void {
     this.#told(endTurn(this.#parts.record, turnId, "cancelled"));
-    if (this.#isQuiet) this.#idle.tellAll();
+    this.#quiet();
   }
 
   #told(result: TurnResult): void {

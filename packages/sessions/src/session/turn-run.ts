@@ -86,21 +86,24 @@ export class TurnRun {
     this.#controller.abort(end.error ?? cancelled("the turn"));
   }
 
-  /** Runs it to its end, which is written when this resolves. Never rejects. */
-  async run(): Promise<TurnResult> {
+  /**
+   * Runs it to its end, which is written when this resolves. Never rejects. `held`: it holds the VM itself,
+   * or can't; `release` lets the VM go.
+   */
+  async run(held: () => void): Promise<{ result: TurnResult; release: () => void }> {
     let release = nothing;
     const { fence, source, content } = this.turn;
     let end: TurnEnd;
     try {
       this.#begin(source, content);
       release = this.#parts.access.hold(fence, (error) => this.#failed(error));
+      held();
       end = await this.#ended(new TurnWork(this.#parts, this.#link, this).run());
     } catch (error) {
       end = this.#endOf(error);
     }
-    const result = this.#finish(end);
-    release();
-    return result;
+    held();
+    return { result: this.#finish(end), release };
   }
 
   sign(): void {

@@ -31,6 +31,30 @@ describe("a session's hold on its VM", () => {
     await at.world.sidecar.closed;
   });
 
+  test("it lives as well for the turns that wait, and ends with the last", async () => {
+    const go = new Gate();
+    await using at = await SessionWorld.start(
+      async ({ until, prompt }) => {
+        await until(go.opened);
+        return prompt;
+      },
+      { sidecar: { leaseGraceMs: 1_000 }, spec: { turnSpacingMs: 60_000 } },
+    );
+    const turns = [await at.session.send("one"), await at.session.send("two")];
+    await at.client[Symbol.asyncDispose]();
+    await at.client.peer.closed;
+    at.world.clock.advance(1_000);
+    await using next = await at.world.connect();
+    const again = new SessionClient(next, at.session.scope, at.session.sessionId);
+    go.open();
+    await again.result(turns[0]?.turnId ?? "");
+    await next.peer.request("ping", {});
+    expect(at.world.driver.vms).toHaveLength(1);
+    at.world.clock.advance(60_000);
+    await expect(again.result(turns[1]?.turnId ?? "")).resolves.toMatchObject({ text: "two" });
+    await expect.poll(() => at.world.driver.vms.length).toBe(0);
+  });
+
   test("[session.fenced] a takeover ends the running turn as FENCED, and the new holder goes on", async () => {
     await using at = await SessionWorld.start(async ({ prompt, forever }) =>
       prompt === "stay" ? await forever() : prompt,
