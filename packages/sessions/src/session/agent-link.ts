@@ -19,6 +19,8 @@ export interface OpenAgent {
   readonly host: AgentHost;
   /** Why it is gone, once it is gone by itself. */
   exit: AgentOsError | undefined;
+  /** Aborted then. */
+  readonly gone: AbortController;
 }
 
 /** One session's agent: opened when it is needed, given up when it is lost, never two at once. */
@@ -154,7 +156,7 @@ export class AgentLink {
       agentSessionId,
     };
     const session = await runtime.open(request, host, { signal });
-    return { session, host, exit: undefined };
+    return { session, host, exit: undefined, gone: new AbortController() };
   }
 
   async #openDesk(signal: AbortSignal): Promise<ToolDesk> {
@@ -192,6 +194,7 @@ export class AgentLink {
     this.#agent = agent;
     void (async () => {
       agent.exit = await agent.session.exited;
+      agent.gone.abort();
     })();
   }
 

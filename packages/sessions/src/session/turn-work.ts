@@ -115,21 +115,29 @@ export class TurnWork {
     attempt: number,
   ): Promise<RuntimeTurnResult> {
     const { turn, signal } = this.#run;
+    const gone = Promise.withResolvers<void>();
+    const exited = (): void => gone.resolve();
+    agent.gone.signal.addEventListener("abort", exited, { once: true });
     try {
       const work = Promise.resolve(
         agent.session.prompt({ turnId: turn.turnId, content, from, attempt, signal }),
       );
-      return await Promise.race([work, this.#exited(agent, work)]);
+      return await Promise.race([work, gone.promise.then(() => this.#afterExit(agent, work))]);
     } catch (error) {
       return { stopReason: "error", text: "", error: asAgentOsError(error) };
+    } finally {
+      agent.gone.signal.removeEventListener("abort", exited);
     }
   }
 
   /** The agent is gone: it still may have said how its turn ended. */
-  async #exited(agent: OpenAgent, work: Promise<RuntimeTurnResult>): Promise<RuntimeTurnResult> {
-    const error = await agent.session.exited;
+  async #afterExit(
+    { exit }: OpenAgent,
+    work: Promise<RuntimeTurnResult>,
+  ): Promise<RuntimeTurnResult> {
     const { clock } = this.#parts.host;
     const result = await within(clock, SESSION_BOUNDS.cancelGraceMs, work);
+    const error = exit ?? asAgentOsError(undefined);
     return result ?? { stopReason: "error", text: "", error };
   }
 

@@ -56,7 +56,6 @@ export class VmHolds implements SessionVms {
 /** One VM as a session sees it. */
 class HeldVm implements SessionVm {
   readonly vmId: string;
-  readonly ended: Promise<string>;
   readonly fenced: Promise<AgentOsError<"FENCED">>;
   readonly #vm: Vm;
   readonly #fence: number;
@@ -68,8 +67,11 @@ class HeldVm implements SessionVm {
     this.#vm = vm;
     this.#fence = fence;
     this.#release = release;
-    this.ended = vm.ended.then(({ reason, detail }) => detail ?? reason);
     this.fenced = this.#fenced.promise;
+  }
+
+  get ended(): Promise<string> {
+    return this.#vm.ended.then(({ reason, detail }) => detail ?? reason);
   }
 
   get driver(): string {
