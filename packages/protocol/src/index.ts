@@ -18,6 +18,7 @@ export {
 } from "./handshake.ts";
 export { Fence, HostPath, Id, StreamId, VmId, VmName, VmPath } from "./ids.ts";
 export { parseArgument } from "./invalid-argument.ts";
+export { loadPackage } from "./load-package.ts";
 export { createMemoryTransportPair } from "./memory-transport.ts";
 export {
   isMethodName,

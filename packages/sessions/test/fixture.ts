@@ -8,7 +8,7 @@ import {
   type SessionSpec,
   type ToolCall,
 } from "@agentos/protocol";
-import { FakeClock, FakeDriver, type FakeVm } from "@agentos/testing";
+import { FakeClock, FakeDriver, type FakeDriverOptions, type FakeVm } from "@agentos/testing";
 
 import { openHooks, type RequestBook, type ToolDeskRequest, type ToolTurn } from "../src/index.ts";
 
@@ -32,8 +32,8 @@ export function callbacksOf(functions: Readonly<Record<string, Answer>>): Client
 }
 
 /** A fake VM with a folder for work and one outside of it. */
-export async function fakeVm(): Promise<FakeVm> {
-  const driver = new FakeDriver();
+export async function fakeVm(options: FakeDriverOptions = {}): Promise<FakeVm> {
+  const driver = new FakeDriver(options);
   await driver.create(
     {
       vmId: "vm-1",

@@ -1,7 +1,5 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
-import type { ModelProvider } from "@agentos/protocol";
-
-import { loadPackage } from "./load-package.ts";
+import { loadPackage, type ModelProvider } from "@agentos/protocol";
 
 /** What a session needs to reach its model. Nothing of it ever comes from the sidecar's environment. */
 export interface ProviderAccess {

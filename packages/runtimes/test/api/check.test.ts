@@ -1,9 +1,8 @@
 import type { SessionSpec } from "@agentos/protocol";
-import { withoutAlias } from "@agentos/protocol";
+import { loadPackage, withoutAlias } from "@agentos/protocol";
 import { describe, expect, test } from "vitest";
 
 import { ApiRuntime } from "../../src/index.ts";
-import { loadPackage } from "../../src/api/load-package.ts";
 import { KEY } from "./api-fixture.ts";
 
 const spec = (more: Partial<SessionSpec>): SessionSpec => ({

@@ -10,13 +10,15 @@ import { runCommand } from "./builtin/run-command.ts";
 import { searchTools } from "./builtin/search.ts";
 import { startSubagent } from "./builtin/start-subagent.ts";
 import { viewFile } from "./builtin/view-file.ts";
+import { openMcpServers } from "../mcp/open-mcp-servers.ts";
 import { hostTool } from "./host-tool.ts";
 import type { Tool } from "./tool.ts";
 import { enabledTools } from "./tool-registry.ts";
 import type { OpenToolDesk, ToolDeskRequest } from "../tool-desk.ts";
 
 /**
- * Everything that a session's agent may call. Rejects with `INVALID_ARGUMENT` for a name used twice or a malformed schema.
+ * Everything that a session's agent may call. Rejects with `INVALID_ARGUMENT` for a name used twice or a malformed
+ * schema, and as `McpServer.open` does for a server that does not start.
  */
 export const openTools: OpenToolDesk = async (context, { signal }) => {
   signal.throwIfAborted();
@@ -28,7 +30,9 @@ export const openTools: OpenToolDesk = async (context, { signal }) => {
   const ask = askQuestion(async (questions, turn) => await opened.desk?.ask(questions, turn));
   const builtin = context.builtinTools ? builtinTools(context, commands, ask) : [];
   const host = (context.spec.tools ?? []).map((tool) => hostTool(context, tool));
-  opened.desk = new SessionTools(context, [...builtin, ...host], stack.move());
+  const servers = await openMcpServers(context, stack, signal);
+  const mcp = servers.flatMap(({ tools }) => tools);
+  opened.desk = new SessionTools(context, [...builtin, ...host, ...mcp], stack.move());
   return opened.desk;
 };
 

@@ -1,8 +1,9 @@
 import { rows } from "../requirement.ts";
 
-/** Acceptance cases that are the api runtime's own. */
+/** Acceptance cases of the api runtime, and of MCP servers. */
 const cases = rows("sessions", {
   "session.case-29": "answers of no use in a row end the turn; 0 disables the bound",
+  "session.case-59": "an MCP server's tools are called, and one that fails is named",
   "session.case-60": "structured output is what the finish tool took, and nothing else",
   "session.case-78": "a turn's end has nothing buffered beside it",
   "session.case-79": "an agent that was never prompted records no session",

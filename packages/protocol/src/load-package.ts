@@ -1,4 +1,4 @@
-import { AgentOsError } from "@agentos/protocol";
+import { AgentOsError } from "./agent-os-error.ts";
 
 /** An optional peer, loaded when it is used. Rejects with `PACKAGE_MISSING` and the line that installs it. */
 export async function loadPackage<T>(name: string, load: () => Promise<T>): Promise<T> {
