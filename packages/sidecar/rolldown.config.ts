@@ -4,7 +4,8 @@ import { defineConfig } from "rolldown";
 export default defineConfig({
   input: { "agentos-sidecar": "dist/main.js" },
   platform: "node",
-  external: [/^node:/, "bufferutil", "utf-8-validate"],
+  // What a session may use is loaded when it does, from where its user has installed it.
+  external: [/^node:/, /^@ai-sdk\//, /^@modelcontextprotocol\//, "bufferutil", "utf-8-validate"],
   output: {
     dir: "dist/bin",
     format: "esm",

@@ -48,7 +48,7 @@ export interface SidecarOptions {
 /** Options of the request that a client wrote on stdin. */
 export function optionsOf(
   request: StartRequest,
-  parts: Pick<SidecarOptions, "drivers" | "log">,
+  parts: Pick<SidecarOptions, "drivers" | "runtimes" | "log">,
 ): SidecarOptions {
   const { protocol: _protocol, client: _client, ...options } = request;
   return { ...options, ...parts };

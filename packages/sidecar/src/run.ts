@@ -2,6 +2,7 @@ import { flushCompileCache } from "node:module";
 
 import type { VmDriver } from "@agentos/core";
 import { AgentOsError, encodeError, type StartReply } from "@agentos/protocol";
+import { ApiRuntime } from "@agentos/runtimes";
 
 import { BOUNDS } from "./bounds.ts";
 import { errorFacts, StderrLog } from "./log.ts";
@@ -32,7 +33,9 @@ interface Started {
 
 async function start(log: StderrLog): Promise<Started | undefined> {
   const request = await readStartRequest(process.stdin, BOUNDS.startRequestMs);
-  const life = await Sidecar.start(optionsOf(request, { log, drivers: makeDrivers }));
+  const life = await Sidecar.start(
+    optionsOf(request, { log, drivers: makeDrivers, runtimes: [new ApiRuntime()] }),
+  );
   if (life === undefined) {
     await answer({ kind: "elsewhere" });
     return undefined;

@@ -1,12 +1,4 @@
-import type { SessionSpec } from "@agentos/protocol";
-
-/** The environment variables that a provider's key is read from, where the caller gives none. */
-const KEY_VARIABLES: Readonly<Record<string, readonly string[]>> = {
-  anthropic: ["ANTHROPIC_API_KEY"],
-  openai: ["OPENAI_API_KEY"],
-  "openai-chat": ["OPENAI_API_KEY"],
-  gemini: ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"],
-};
+import { isModelProvider, MODEL_PROVIDERS, type SessionSpec } from "@agentos/protocol";
 
 type Provider = NonNullable<SessionSpec["provider"]>;
 
@@ -23,9 +15,11 @@ export function withKey(
   env: Readonly<Record<string, string | undefined>>,
 ): Provider | undefined {
   const given = typeof provider === "string" ? { name: provider } : provider;
-  const asked = given ?? (Object.hasOwn(KEY_VARIABLES, runtime) ? { name: runtime } : undefined);
+  const asked = given ?? (isModelProvider(runtime) ? { name: runtime } : undefined);
   if (asked === undefined || asked.apiKey !== undefined) return asked;
-  const apiKey = (KEY_VARIABLES[asked.name] ?? [])
+  if (!isModelProvider(asked.name)) return asked;
+  const variables: readonly string[] = MODEL_PROVIDERS[asked.name].keyVariables;
+  const apiKey = variables
     .map((name) => env[name])
     .find((value) => value !== undefined && value !== "");
   return apiKey === undefined ? asked : { ...asked, apiKey };

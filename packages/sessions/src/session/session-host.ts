@@ -5,6 +5,7 @@ import {
   type SessionSpec,
   type SessionSummary,
   type SubagentSpec,
+  withoutAlias,
 } from "@agentos/protocol";
 import type { StoredSession } from "@agentos/core";
 
@@ -52,7 +53,8 @@ export class SessionHost {
   }
 
   /** Opens a session, or goes on with a stored one. Rejects as the runtime does, and nothing of it is left. */
-  async create(holder: Holder, spec: SessionSpec): Promise<SessionInfo> {
+  async create(holder: Holder, asked: SessionSpec): Promise<SessionInfo> {
+    const spec = withoutAlias(asked);
     const key = keyOf(holder.user, spec.sessionId);
     const stored = this.#stored(key);
     const mode = spec.resume?.mode;

@@ -25,7 +25,10 @@ const formats = rows("sessions", {
 const own = rows("design", {
   "api.alias": "a provider's name as the runtime means the runtime api with it",
   "api.canary": "the key is in nothing that is told, kept or thrown",
+  "api.bundle":
+    "the sidecar's bin has no provider's package in it, and loads them when they are used",
   "api.compaction": "a long conversation goes on from a summary",
+  "api.session": "the engine tries a failed model again from the last step, with the real tools",
   "api.cost": "a call's cost is the list price of its day, or unknown",
 });
 
