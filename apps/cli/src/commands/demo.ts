@@ -6,7 +6,9 @@ import { AgentOs, AgentOsError, isAgentOsError } from "@agentos/client";
 
 import type { GlobalOptions } from "../command-context.ts";
 import { type DemoJob, demoJobFor } from "../demo/demo-job.ts";
+import { type DemoModel, type DemoModelOptions, openDemoModel } from "../demo/demo-model.ts";
 import { DEMO_FIX, findDemoProject } from "../demo/demo-project.ts";
+import { fixByAgent } from "../demo/fix-by-agent.ts";
 import { Stopwatch } from "../demo/stopwatch.ts";
 import { EXIT_CODE, exitCodeOf } from "../exit-code.ts";
 import { drainOutput } from "../guest/drain-output.ts";
@@ -14,6 +16,7 @@ import { Interrupts } from "../guest/interrupts.ts";
 import type { Io } from "../io.ts";
 import { createDemoScreen, type DemoScreen, usesColour } from "../output/demo-screen.ts";
 import { diffLines } from "../output/diff.ts";
+import { createSessionView } from "../session/session-view.ts";
 
 const WORKSPACE = "/workspace";
 
@@ -23,16 +26,24 @@ interface Stage {
   readonly watch: Stopwatch;
   readonly project: string;
   readonly signal: AbortSignal;
+  readonly json: boolean;
+  readonly model: DemoModelOptions;
 }
 
-/** `agentos demo`: a failing test, found and fixed in a VM. */
-export async function demo(io: Io, globals: GlobalOptions): Promise<number> {
+/** `agentos demo`: a failing test, found and fixed by an agent in a VM. */
+export async function demo(
+  io: Io,
+  globals: GlobalOptions,
+  model: DemoModelOptions,
+): Promise<number> {
   using interrupts = new Interrupts(io.signals);
-  const screen = createDemoScreen(io, globals.json === true);
+  const { pool, json = false } = globals;
+  const { signal } = interrupts;
+  const screen = createDemoScreen(io, json);
   const watch = new Stopwatch(screen);
   const project = await findDemoProject();
   try {
-    await play({ io, screen, watch, project, signal: interrupts.signal }, globals.pool);
+    await play({ io, screen, watch, project, signal, json, model }, pool);
     await screen.summary(watch.times, watch.totalMs);
     return EXIT_CODE.ok;
   } catch (error) {
@@ -83,13 +94,32 @@ async function work(stage: Stage, os: AgentOs, job: DemoJob): Promise<void> {
     return [`${basename(project)} is in ${WORKSPACE}`, undefined] as const;
   });
   await watch.time("tests", "its tests", () => runJob(stage, os, job, job.before));
-  await screen.begin(`\n${job.again}`);
-  await watch.time("fix", "fix one line", () => fix(os));
+  await change(stage, os, job);
   await watch.time("tests-again", "its tests again", () => runJob(stage, os, job, job.after));
   await screen.begin(`\nThe changed file, brought back out`);
   const copy = await watch.time("bring-back", "bring the file back", () => bringBack(os, signal));
   const [before, after] = await Promise.all([readText(join(project, path)), readText(copy)]);
   await screen.diff(path, diffLines(before, after));
+}
+
+/** An agent changes the project where one can; else the demo itself does. */
+async function change(stage: Stage, os: AgentOs, job: DemoJob): Promise<void> {
+  const { screen, watch, signal } = stage;
+  await using model = job.forAgent
+    ? await openDemoModel(stage.model, stage.io.env, signal)
+    : undefined;
+  if (model === undefined) {
+    await screen.begin(`\n${job.again}`);
+    return await watch.time("fix", "fix one line", () => fix(os));
+  }
+  await screen.begin(`\nAn agent in the VM is asked to find the bug and fix it\n${model.said}`);
+  await watch.time("agent", "the agent", () => runAgent(stage, os, model));
+  await screen.begin("\nThe tests again, from outside");
+}
+
+async function runAgent({ io, json, signal }: Stage, os: AgentOs, model: DemoModel) {
+  const said = await fixByAgent(os, model, createSessionView(io, json), signal);
+  return [said, undefined] as const;
 }
 
 /** Runs the job with live output; another exit code than the expected one is an error. */

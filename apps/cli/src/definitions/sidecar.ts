@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 
 import type { CommandContext } from "../command-context.ts";
+import type { DemoModelOptions } from "../demo/demo-model.ts";
 import type { PsOptions } from "../commands/ps.ts";
 import { parseVm } from "../options/parse-vm.ts";
 
@@ -13,10 +14,14 @@ export function defineSidecarCommands(program: Command, context: CommandContext)
   const { io } = context;
   program
     .command("demo")
-    .description("a project's failing test, found and fixed in a VM, in a few seconds")
-    .action((_options: object, command: Command) =>
+    .description("a project's failing test, found and fixed by an agent in a VM")
+    .option("--provider <name>", "a real model: anthropic, openai or gemini, with your key")
+    .option("--base-url <url>", "the address of a model's server")
+    .option("--key-variable <name>", "the environment variable that has the key")
+    .option("--model <name>", "the model (default: the provider's)")
+    .action((options: DemoModelOptions, command: Command) =>
       context.run(command, async (globals) =>
-        (await import("../commands/demo.ts")).demo(io, globals),
+        (await import("../commands/demo.ts")).demo(io, globals, options),
       ),
     );
   program

@@ -12,6 +12,8 @@ export interface DemoJob {
   readonly title: string;
   readonly again: string;
   readonly command: readonly string[];
+  /** An agent can do the change: it can run the tests. */
+  readonly forAgent: boolean;
   readonly before: Result;
   readonly after: Result;
 }
@@ -20,6 +22,7 @@ const TESTS: DemoJob = {
   title: "A project of examples/, copied in, its tests run there",
   again: "One file changed from outside, and the tests again",
   command: ["node", "--test", "--test-reporter=spec"],
+  forAgent: true,
   before: { exitCode: 1, said: "one fails: there is a bug" },
   after: { exitCode: 0, said: "all of them pass" },
 };
@@ -29,6 +32,7 @@ const SEARCH: DemoJob = {
   title: "A smaller job: a project of examples/, copied in, and its bug looked for",
   again: "One file changed from outside, and the search again",
   command: ["grep", "-rnF", DEMO_FIX.wrong, "src"],
+  forAgent: false,
   before: { exitCode: 0, said: "there is the bug" },
   after: { exitCode: 1, said: "it is gone" },
 };

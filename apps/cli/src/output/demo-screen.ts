@@ -14,6 +14,7 @@ export type StepName =
   | "copy"
   | "tests"
   | "fix"
+  | "agent"
   | "tests-again"
   | "bring-back"
   | "end";
