@@ -81,7 +81,7 @@ async function scriptedModel(signal: AbortSignal): Promise<DemoModel | undefined
   });
   const url = urlOf(String(line));
   return {
-    said: "The model is scripted: a program of this repository plays it, and nothing is spent.",
+    said: "The model is scripted: a program of this repository plays it. Nothing is spent; the cost\nshown is what such a model lists. --provider anthropic|openai|gemini takes a real one.",
     session: {
       runtime: "api",
       provider: { name: "anthropic", baseUrl: `${url}/v1`, apiKey: SCRIPTED_KEY },

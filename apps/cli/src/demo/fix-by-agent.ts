@@ -21,6 +21,5 @@ export async function fixByAgent(
   const turn = session.prompt(PROMPT, { signal });
   for await (const event of turn) await view.show(event);
   const { stopReason } = await turn;
-  const { turns, tools } = await session.info();
-  return `the agent is done after ${turns} turn of ${tools.length} tools: ${stopReason}`;
+  return `the agent stopped: ${stopReason}`;
 }
