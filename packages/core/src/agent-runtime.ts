@@ -100,7 +100,13 @@ export interface RuntimeHost {
   /** Asks the user. `undefined`: nobody answers. */
   ask(questions: readonly Question[], signal: AbortSignal): Promise<RequestAnswer | undefined>;
   /** One model call is over. Throws `BUDGET_EXHAUSTED` where the next would be too much. */
-  modelCalled(used: { usage: Usage; hasToolCalls: boolean; agent?: string }): void;
+  modelCalled(used: {
+    usage: Usage;
+    hasToolCalls: boolean;
+    /** Another call follows, though no tool was asked for. */
+    goesOn?: boolean;
+    agent?: string;
+  }): void;
   /** The agent's own session id, at the first sign of it: written before anything else goes on. */
   recordSession(agentSessionId: string): void;
   readonly state: RuntimeState;

@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-
 import type { RuntimeTurn, RuntimeTurnResult } from "@agentos/core";
 import { AgentOsError, type SessionSpec } from "@agentos/protocol";
 
@@ -10,6 +8,7 @@ import { compactLog } from "./compact-log.ts";
 import type { ModelStep } from "./model-step.ts";
 import { promptMessages } from "./prompt-messages.ts";
 import { runTools } from "./run-tools.ts";
+import { uniqueId } from "./unique-id.ts";
 
 /** The tool whose input is the turn's structured output. */
 export const FINISH_TOOL = "finish";
@@ -67,7 +66,7 @@ export class AgentTurn {
         contextTokens: totalTokens,
       });
     }
-    countStep(this.#parts, step);
+    countStep(this.#parts, step, isEmpty(step) || step.finish === "error");
   }
 
   /** How the turn ends after a step; undefined where it goes on. */
@@ -77,7 +76,7 @@ export class AgentTurn {
     if (calls.length > 0) return await this.#tools(step);
     if (finish === "length") return { stopReason: "max_tokens", text };
     if (finish === "error") return this.#bad("the provider calls it an error");
-    if (text.trim() !== "") return { stopReason: "end_turn", text };
+    if (!isEmpty(step)) return { stopReason: "end_turn", text };
     this.#emptySteps += 1;
     const limit = this.#parts.limits.emptySteps;
     if (limit === 0 || this.#emptySteps < limit) return undefined;
@@ -107,6 +106,12 @@ export class AgentTurn {
   }
 }
 
+/** Without a word and without a tool: the model is asked again. */
+function isEmpty({ text, calls, finish }: ModelStep): boolean {
+  const isOver = finish === "content-filter" || finish === "length";
+  return calls.length === 0 && text.trim() === "" && !isOver;
+}
+
 function outputOf(
   spec: SessionSpec,
   calls: ModelStep["calls"],
@@ -125,12 +130,4 @@ function unusable(reason: string): RuntimeTurnResult {
   const message = `the model gave ${reason}`;
   const error = new AgentOsError("PROTOCOL_ERROR", message, { reason });
   return { stopReason: "error", text: "", error };
-}
-
-/** The provider's own id, where it is one: some repeat theirs in each step, some give none. */
-function uniqueId(given: string, used: Set<string>): string {
-  const isFree = given !== "" && given.length <= 128 && !used.has(given);
-  const id = isFree ? given : `call_${randomUUID().replaceAll("-", "")}`;
-  used.add(id);
-  return id;
 }

@@ -72,12 +72,16 @@ function providerOptions(
   return {};
 }
 
-/** Counts a model call. Throws `BUDGET_EXHAUSTED`. */
-export function countStep({ host, access, prices }: ApiParts, step: ModelStep): void {
-  const tokens = callUsage(step.usage);
+/** Counts a model call. Throws `BUDGET_EXHAUSTED`, where `goesOn` says that another one follows too. */
+export function countStep(
+  { host, access, prices }: ApiParts,
+  { usage: told, calls }: Pick<ModelStep, "usage" | "calls">,
+  goesOn: boolean,
+): void {
+  const tokens = callUsage(told);
   // A server of one's own has its own prices, whatever its models are called.
   const isPriced = access.provider !== "openai-compatible";
   const costUsd = isPriced ? costOf(prices, access.model, tokens) : null;
   const usage: Usage = { ...tokens, costUsd };
-  host.modelCalled({ usage, hasToolCalls: step.calls.length > 0 });
+  host.modelCalled({ usage, hasToolCalls: calls.length > 0, goesOn });
 }

@@ -10,6 +10,9 @@ const LONGEST_SOFT_WAIT_MS = 20_000;
 /** Where the provider does not say how long: doubled each time. */
 const SOFT_WAIT_MS = 1_000;
 
+/** Different warnings of the SDK that one session tells: some have a piece of the conversation in them. */
+const MAX_WARNINGS = 10;
+
 export interface ModelCall {
   readonly prompt: LanguageModelV4Prompt;
   readonly told: StepListener["told"];
@@ -96,7 +99,7 @@ function brokenOff(provider: string): never {
 }
 
 function warnOnce({ warned, host }: ApiParts, message: string): void {
-  if (warned.has(message)) return;
+  if (warned.has(message) || warned.size >= MAX_WARNINGS) return;
   warned.add(message);
   host.emit({ type: "notice", message: `the provider's SDK warns: ${message}` });
 }

@@ -6,6 +6,7 @@ import {
   script,
   text,
   thinking,
+  toolCall,
   when,
 } from "@agentos/fake-model";
 import { expect, test } from "vitest";
@@ -74,4 +75,19 @@ test("[session.case-82] a rate limit is not counted as an answer of no use", asy
   });
   await expect(agent.prompt("Hi.")).resolves.toEqual({ stopReason: "end_turn", text: "Hi." });
   expect(host.of("rate_limit")).toHaveLength(4);
+});
+
+test("[session.case-25] what the user and the tools say is no text of the agent's", async () => {
+  await using server = await FakeModelServer.start({
+    script: script([
+      when(({ step }) => step === 0).reply(toolCall("look", {})),
+      otherwise().reply(text("Done.")),
+    ]),
+  });
+  const host = await TestHost.start({ tools: { look: () => "a red door" } });
+  await using agent = await TestAgent.open({ url: server.url, host });
+  await agent.prompt("Open the door.");
+  expect(host.events.filter(({ type }) => type === "text" || type === "thought")).toEqual([
+    { type: "text", delta: "Done." },
+  ]);
 });

@@ -7,6 +7,8 @@ import { MAIN_AGENT, withCall } from "./usage-sum.ts";
 export interface ModelCall {
   readonly usage: Usage;
   readonly hasToolCalls: boolean;
+  /** Another call follows all the same. */
+  readonly goesOn?: boolean | undefined;
   /** The subagent's session; undefined: the main agent. */
   readonly agent?: string | undefined;
 }
@@ -32,5 +34,6 @@ export function countCall(
     change: { usage, spent },
   });
   parent?.modelCalled(call);
-  if (call.hasToolCalls) assertRoomForTool(spec.budget ?? {}, { usage, spent });
+  if (call.hasToolCalls || call.goesOn === true)
+    assertRoomForTool(spec.budget ?? {}, { usage, spent });
 }

@@ -2,6 +2,9 @@ import { rows } from "../requirement.ts";
 
 /** Acceptance cases of the api runtime, and of MCP servers. */
 const cases = rows("sessions", {
+  "session.case-24":
+    "a call that comes in pieces is one call, and calls without an id are each their own",
+  "session.case-25": "what the user and the tools say is no text of the agent's",
   "session.case-29": "answers of no use in a row end the turn; 0 disables the bound",
   "session.case-59": "an MCP server's tools are called, and one that fails is named",
   "session.case-60": "structured output is what the finish tool took, and nothing else",
@@ -22,14 +25,19 @@ const formats = rows("sessions", {
   "api.case-72": "a missing key names its variables before anything starts",
 });
 
+const inVm = rows("design", {
+  "mcp.vm": "an MCP server that is a program runs in the VM, and ends with its session",
+});
+
 const own = rows("design", {
   "api.alias": "a provider's name as the runtime means the runtime api with it",
   "api.canary": "the key is in nothing that is told, kept or thrown",
   "api.bundle":
     "the sidecar's bin has no provider's package in it, and loads them when they are used",
   "api.compaction": "a long conversation goes on from a summary",
+  "api.driver": "an agent on a model API works in a VM of every driver, which never sees its key",
   "api.session": "the engine tries a failed model again from the last step, with the real tools",
   "api.cost": "a call's cost is the list price of its day, or unknown",
 });
 
-export const apiRuntime = [...cases, ...formats, ...own];
+export const apiRuntime = [...cases, ...formats, ...inVm, ...own];
