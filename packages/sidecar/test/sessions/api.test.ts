@@ -4,10 +4,13 @@ import { join } from "node:path";
 import {
   afterTools,
   FakeModelServer,
+  Gate,
   otherwise,
   overloaded,
+  pause,
   script,
   text,
+  thinking,
   toolCall,
   unauthorized,
   when,
@@ -89,6 +92,48 @@ describe.for(PROVIDERS)("a session on %s", ([name, path, model]) => {
     expect(told).not.toContain(KEY);
     expect(await everything(world.directory)).not.toContain(KEY);
   });
+});
+
+test("[session.case-76] [session.case-77] a new session is idle, a prompted one runs, and a failed end is no good one", async () => {
+  const gate = new Gate();
+  await using server = await FakeModelServer.start({
+    script: script([
+      when(({ turn }) => turn > 0).fail(unauthorized()),
+      otherwise().reply([text("Hel"), pause(gate), text("lo.")]),
+    ]),
+  });
+  await using world = await TestSidecar.start({ runtimes: [new ApiRuntime()] });
+  await using client = await world.connect();
+  const session = await SessionClient.create(client, {
+    runtime: "anthropic",
+    provider: { name: "anthropic", baseUrl: `${server.url}/v1`, apiKey: KEY },
+  });
+  await expect(session.info()).resolves.toMatchObject({ state: "idle", turns: 0 });
+  const running = session.prompt("Hi.");
+  await gate.reached();
+  await expect(session.info()).resolves.toMatchObject({ state: "running", turns: 1 });
+  gate.open();
+  await expect(running).resolves.toMatchObject({ stopReason: "end_turn", text: "Hello." });
+  await expect(session.prompt("Again.")).resolves.toMatchObject({ stopReason: "error" });
+  await expect(session.info()).resolves.toMatchObject({ state: "idle", turns: 2 });
+});
+
+test("a budget holds a model that says nothing, too", async () => {
+  await using server = await FakeModelServer.start({
+    script: script([otherwise().reply(thinking("Hm."))]),
+  });
+  await using world = await TestSidecar.start({ runtimes: [new ApiRuntime()] });
+  await using client = await world.connect();
+  const session = await SessionClient.create(client, {
+    runtime: "anthropic",
+    provider: { name: "anthropic", baseUrl: `${server.url}/v1`, apiKey: KEY },
+    budget: { turns: 3 },
+  });
+  await expect(session.prompt("Hi.")).resolves.toMatchObject({
+    stopReason: "max_turns",
+    budget: "turns",
+  });
+  expect(server.journal.entries).toHaveLength(3);
 });
 
 describe("a session with an MCP server", () => {

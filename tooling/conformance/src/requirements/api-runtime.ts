@@ -8,6 +8,8 @@ const cases = rows("sessions", {
   "session.case-29": "answers of no use in a row end the turn; 0 disables the bound",
   "session.case-59": "an MCP server's tools are called, and one that fails is named",
   "session.case-60": "structured output is what the finish tool took, and nothing else",
+  "session.case-76": "idle, running, and ends that are good or failed are told apart",
+  "session.case-77": "a new session is idle",
   "session.case-78": "a turn's end has nothing buffered beside it",
   "session.case-79": "an agent that was never prompted records no session",
   "session.case-81": "a failing API is no agent that died",

@@ -28,4 +28,5 @@ export const onVirtual: Readonly<Record<string, string | undefined>> = {
   "bad.permission": undefined,
   "bad.arguments": undefined,
   "bad.disposed": undefined,
+  "api.driver": undefined,
 };
