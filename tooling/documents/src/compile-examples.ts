@@ -22,6 +22,8 @@ export class CompiledExamples implements AsyncDisposable {
     await mkdir(join(modules, "@agentos"), { recursive: true });
     await Promise.all([
       symlink(join(ROOT, "node_modules", "@types"), join(modules, "@types")),
+      // Whoever defines a tool has it.
+      symlink(join(ROOT, "packages", "client", "node_modules", "zod"), join(modules, "zod")),
       ...workspaceFolders().map((folder) =>
         symlink(folder, join(modules, "@agentos", basename(folder))),
       ),
