@@ -58,14 +58,18 @@ describe("the report for a person", () => {
   test("of a driver that does not work says why, and nothing of limits", () => {
     const broken = { ...driver, available: false, reason: "no namespaces", remedy: "sysctl x" };
     const text = formatDoctorReport({ ...report, ok: false, drivers: [broken] });
-    expect(text).toContain("does not work: no namespaces\n          -> sysctl x\n\nNo VM can be");
+    expect(text).toContain(
+      "does not work: no namespaces\n          -> sysctl x\n\nNo isolated VM can be",
+    );
     expect(text).not.toContain("LIMIT");
   });
 
   test("of a sidecar that was not reached says why", () => {
     const error = { code: "SIDECAR_NOT_FOUND", message: "no sidecar", remedy: "install it" };
     const text = formatDoctorReport({ ...report, ok: false, sidecar: { error }, drivers: [] });
-    expect(text).toContain("sidecar   not reached: no sidecar\n          -> install it\n\nNo VM");
+    expect(text).toContain(
+      "sidecar   not reached: no sidecar\n          -> install it\n\nNo isolated VM",
+    );
   });
 });
 
