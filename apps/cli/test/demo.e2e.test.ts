@@ -10,7 +10,7 @@ import { jsonLines } from "./output.ts";
 
 const project = fileURLToPath(new URL("../../../examples/word-count", import.meta.url));
 
-test("the demo sees one test fail, fixes it from outside, and sees all pass", async () => {
+test("the demo sees one test fail, has an agent fix it, and sees all pass", async () => {
   await using agentos = await AgentOsCommand.create();
   const { exitCode, stdout, stderr } = await agentos.run(["demo"]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -19,6 +19,11 @@ test("the demo sees one test fail, fixes it from outside, and sees all pass", as
     /sidecar \d+: started/,
     /VM [\w-]+: driver linux/,
     /exit code 1: one fails/,
+    /The model is scripted: a program of this repository plays it\. Nothing is spent/,
+    /● run_command npm test/,
+    /● edit_file src\/count-words\.js/,
+    /tokens in, [\d,]+ out · \$\d/,
+    /the agent stopped: end_turn/,
     /exit code 0: all of them pass/,
   ]) {
     expect(stdout).toMatch(said);
@@ -43,7 +48,17 @@ test("a second demo finds the sidecar, and with --json prints a line per event",
     step: "sidecar",
     text: expect.stringContaining("found"),
   });
+  expect(events.find(({ type }) => type === "turn_end")).toMatchObject({
+    result: { stopReason: "end_turn", usage: { outputTokens: expect.any(Number) } },
+  });
   expect(events.at(-1)).toMatchObject({ event: "summary", totalMs: expect.any(Number) });
+});
+
+test("a model whose key is missing is said before anything is spent", async () => {
+  await using agentos = await AgentOsCommand.create();
+  const { exitCode, stderr } = await agentos.run(["demo", "--provider", "anthropic"]);
+  expect(exitCode).toBe(125);
+  expect(stderr).toMatch(/^agentos: no key for anthropic: .*ANTHROPIC_API_KEY\n/);
 });
 
 test("the fix is in the project, once, and makes its tests pass", async () => {
