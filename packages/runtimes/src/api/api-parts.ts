@@ -4,20 +4,13 @@ import type { SessionSpec, Usage } from "@agentos/protocol";
 
 import { costOf } from "../prices/cost-of.ts";
 import type { ModelPrice } from "../prices/model-prices.ts";
+import type { ApiLimits } from "./api-limits.ts";
 import { callUsage } from "./call-usage.ts";
 import type { KeyRedactor } from "./key-redactor.ts";
 import type { MessageLog } from "./message-log.ts";
 import type { ModelStep } from "./model-step.ts";
 import type { ProviderAccess } from "./provider-model.ts";
 import type { ToolNames } from "./tool-names.ts";
-
-/** Where a model that gives nothing of use is stopped. 0: nowhere. */
-export interface ApiLimits {
-  /** Steps in a row with arguments that are no JSON, with tools that don't exist, or that the provider calls an error. */
-  readonly badSteps: number;
-  /** Steps in a row without a word and without a tool. */
-  readonly emptySteps: number;
-}
 
 /** What one open conversation with a model works with. */
 export interface ApiParts {

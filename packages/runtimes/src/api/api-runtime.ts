@@ -12,7 +12,7 @@ import { AgentOsError, type ChatMessage, type SessionSpec } from "@agentos/proto
 
 import { MODEL_PRICES, type ModelPrice } from "../prices/model-prices.ts";
 import { FINISH_TOOL } from "./agent-turn.ts";
-import type { ApiLimits } from "./api-parts.ts";
+import type { ApiLimits } from "./api-limits.ts";
 import { ApiSession } from "./api-session.ts";
 import { KeyRedactor } from "./key-redactor.ts";
 import { MessageLog } from "./message-log.ts";
