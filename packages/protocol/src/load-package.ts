@@ -1,12 +1,16 @@
 import { AgentOsError } from "./agent-os-error.ts";
 
 /** An optional peer, loaded when it is used. Rejects with `PACKAGE_MISSING` and the line that installs it. */
-export async function loadPackage<T>(name: string, load: () => Promise<T>): Promise<T> {
+export async function loadPackage<T>(
+  name: string,
+  major: number,
+  load: () => Promise<T>,
+): Promise<T> {
   try {
     return await load();
   } catch (error) {
     if (!isMissing(error, name)) throw error;
-    const install = `npm install ${name}`;
+    const install = `npm install ${name}@${major}`;
     const message = `the package ${name} is not installed: ${install}`;
     throw new AgentOsError("PACKAGE_MISSING", message, { package: name, install });
   }

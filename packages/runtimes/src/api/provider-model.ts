@@ -32,15 +32,15 @@ export async function providerModel(access: ProviderAccess): Promise<LanguageMod
   return await MODELS[access.provider](access);
 }
 
-const openAi = () => loadPackage("@ai-sdk/openai", () => import("@ai-sdk/openai"));
+const openAi = () => loadPackage("@ai-sdk/openai", 4, () => import("@ai-sdk/openai"));
 
 const SDKS = {
-  anthropic: () => loadPackage("@ai-sdk/anthropic", () => import("@ai-sdk/anthropic")),
+  anthropic: () => loadPackage("@ai-sdk/anthropic", 4, () => import("@ai-sdk/anthropic")),
   openai: openAi,
   "openai-chat": openAi,
-  gemini: () => loadPackage("@ai-sdk/google", () => import("@ai-sdk/google")),
+  gemini: () => loadPackage("@ai-sdk/google", 4, () => import("@ai-sdk/google")),
   "openai-compatible": () =>
-    loadPackage("@ai-sdk/openai-compatible", () => import("@ai-sdk/openai-compatible")),
+    loadPackage("@ai-sdk/openai-compatible", 3, () => import("@ai-sdk/openai-compatible")),
 };
 
 const MODELS: Readonly<

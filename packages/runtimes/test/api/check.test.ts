@@ -65,14 +65,14 @@ describe("what is refused before anything starts", () => {
 
   test("a package that is not installed is named, with the line that installs it", async () => {
     const name = "@agentos/not-there";
-    await expect(loadPackage(name, () => import(name))).rejects.toMatchObject({
+    await expect(loadPackage(name, 2, () => import(name))).rejects.toMatchObject({
       code: "PACKAGE_MISSING",
-      details: { package: name, install: `npm install ${name}` },
+      details: { package: name, install: `npm install ${name}@2` },
     });
   });
 
   test("a package that is broken is not called missing", async () => {
-    await expect(loadPackage("ai", broken)).rejects.toThrow("broken inside");
+    await expect(loadPackage("ai", 7, broken)).rejects.toThrow("broken inside");
   });
 });
 

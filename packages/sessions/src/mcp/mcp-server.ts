@@ -15,6 +15,7 @@ import { assertToolChoice, type ListedTool, mcpTools } from "./mcp-tools.ts";
 import { VmTransport } from "./vm-transport.ts";
 
 const PACKAGE = "@modelcontextprotocol/sdk";
+const MAJOR = 1;
 
 /** Tools that one server may bring. */
 const MAX_TOOLS = 512;
@@ -53,6 +54,7 @@ export class McpServer implements AsyncDisposable {
     assertToolChoice(name, spec);
     const { Client } = await loadPackage(
       PACKAGE,
+      MAJOR,
       () => import("@modelcontextprotocol/sdk/client/index.js"),
     );
     const transport =
@@ -122,6 +124,7 @@ async function vmTransport(
 ): Promise<VmTransport> {
   const { ReadBuffer, serializeMessage } = await loadPackage(
     PACKAGE,
+    MAJOR,
     () => import("@modelcontextprotocol/sdk/shared/stdio.js"),
   );
   const messages = new ReadBuffer();
@@ -144,6 +147,7 @@ async function httpTransport({
 }: Extract<McpServerSpec, { url: string }>): Promise<Transport> {
   const { StreamableHTTPClientTransport } = await loadPackage(
     PACKAGE,
+    MAJOR,
     () => import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
   );
   return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
