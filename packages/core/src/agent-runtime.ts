@@ -26,8 +26,6 @@ export interface RuntimeCapabilities {
   readonly builtinTools: boolean;
   readonly resume: boolean;
   readonly fork: boolean;
-  /** It takes words in the middle of a turn. */
-  readonly steer: boolean;
   readonly deltas: boolean;
   readonly usage: boolean;
   readonly outputSchema: boolean;
@@ -137,8 +135,6 @@ export interface RuntimeTurnResult {
 export interface RuntimeSession extends AsyncDisposable {
   /** Runs one turn to its end; never two at once. Rejects for what the caller could not foresee, with an `AgentOsError`. */
   prompt(turn: RuntimeTurn): Promise<RuntimeTurnResult>;
-  /** Says something to the running turn. Only with `capabilities.steer`. */
-  steer?(content: Content): Promise<void>;
   /** Resolves when the agent is gone by itself. */
   readonly exited: Promise<AgentOsError>;
 }

@@ -55,7 +55,6 @@ const CAPABILITIES: RuntimeCapabilities = {
   builtinTools: true,
   resume: true,
   fork: true,
-  steer: false,
   deltas: true,
   usage: true,
   outputSchema: true,

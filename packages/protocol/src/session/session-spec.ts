@@ -128,8 +128,6 @@ export const Timeouts = z.strictObject({
   startMs: milliseconds.optional(),
   /** Between two signs of life within a step. Default 120 s; 0: none. */
   stepIdleMs: z.int().min(0).optional(),
-  /** Of a control command. Default 60 s. */
-  controlMs: milliseconds.optional(),
   /** Between two events of the whole run; extended to a rate limit's reset. Default 300 s; 0: none. */
   inactivityMs: z.int().min(0).optional(),
   /** From asking the agent to end to its tree being killed. Default 10 s. */

@@ -38,7 +38,6 @@ export class ApiRuntime implements AgentRuntime {
     builtinTools: true,
     resume: true,
     fork: true,
-    steer: false,
     deltas: true,
     usage: true,
     outputSchema: true,
