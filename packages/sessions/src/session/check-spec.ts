@@ -1,6 +1,7 @@
 import type { AgentRuntime, RuntimeCapabilities } from "@agentos/core";
 import { AgentOsError, type PolicyRule, type SessionSpec } from "@agentos/protocol";
 
+import { objectSchema } from "../tools/object-schema.ts";
 import { assertPrompt } from "./assert-prompt.ts";
 import { assertCron } from "./cron-time.ts";
 import { invalidArgument } from "./session-errors.ts";
@@ -8,10 +9,7 @@ import { invalidArgument } from "./session-errors.ts";
 /** Throws for a specification that the runtime can't keep: `UNSUPPORTED`, `UNSUPPORTED_POLICY`, `INVALID_ARGUMENT`. */
 export function checkSpec(spec: SessionSpec, runtime: AgentRuntime): void {
   const { outputSchema, resume } = spec;
-  if (outputSchema !== undefined && outputSchema["type"] !== "object") {
-    const actual = JSON.stringify(outputSchema["type"]) ?? "none";
-    throw invalidArgument("session.outputSchema", 'a JSON Schema with type "object"', actual);
-  }
+  if (outputSchema !== undefined) objectSchema(outputSchema, "session.outputSchema");
   if (resume?.freshPrompt !== undefined)
     assertPrompt(resume.freshPrompt, "session.resume.freshPrompt");
   for (const trigger of spec.triggers ?? []) checkTrigger(trigger);

@@ -2,6 +2,7 @@ import type { RuntimeTurnResult } from "@agentos/core";
 import { type AgentOsError, type Content, DEFAULTS, isAgentOsError } from "@agentos/protocol";
 
 import type { AgentLink, OpenAgent } from "./agent-link.ts";
+import { checkedOutput } from "./checked-output.ts";
 import { asAgentOsError, msUntil, pause, within } from "./deadline.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
@@ -37,8 +38,11 @@ export class TurnWork {
       // oxlint-disable-next-line no-await-in-loop -- One after the other.
       result = await this.#say(goOn, "hook");
     }
-    const { stopReason, text, output, error } = result;
+    const { stopReason, text, error } = result;
     if (error !== undefined && stopReason === "error") return { ...endOfError(error), text };
+    const output = checkedOutput(this.#parts.spec, result.output, (message) =>
+      this.#run.tell({ type: "notice", message }),
+    );
     return { stopReason, text, output, error };
   }
 

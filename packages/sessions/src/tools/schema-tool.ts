@@ -1,14 +1,7 @@
-import {
-  AgentOsError,
-  Json,
-  type JsonObject,
-  parseArgument,
-  type ToolCall,
-  type ToolInfo,
-} from "@agentos/protocol";
-import * as z from "zod";
+import { Json, parseArgument, type ToolCall, type ToolInfo } from "@agentos/protocol";
 
 import type { ToolTurn } from "../tool-desk.ts";
+import { objectSchema } from "./object-schema.ts";
 import type { Tool, ToolOutput } from "./tool.ts";
 
 interface SchemaTool {
@@ -27,21 +20,4 @@ export function schemaTool({ info, argument, run }: SchemaTool): Tool {
     paths: () => [],
     run,
   };
-}
-
-function objectSchema(schema: JsonObject, argument: string): z.ZodType {
-  if (schema["type"] !== "object") {
-    throw invalid(argument, 'a JSON Schema of type "object"', JSON.stringify(schema["type"]));
-  }
-  try {
-    return z.fromJSONSchema(schema);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw invalid(argument, "a JSON Schema that can be checked", why);
-  }
-}
-
-function invalid(argument: string, expected: string, actual = "nothing"): AgentOsError {
-  const message = `${argument}: expected ${expected}, got ${actual}`;
-  return new AgentOsError("INVALID_ARGUMENT", message, { argument, expected, actual });
 }
