@@ -11,6 +11,7 @@ import { limits } from "./requirements/limits.ts";
 import { onVirtual } from "./requirements/on-virtual.ts";
 import { packages } from "./requirements/packages.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
+import { sessionCases } from "./requirements/session-cases.ts";
 import { sessions } from "./requirements/sessions.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { terminal } from "./requirements/terminal.ts";
@@ -36,6 +37,7 @@ const all: readonly Requirement[] = [
   ...packages,
   ...sessionTools,
   ...sessions,
+  ...sessionCases,
   ...apiRuntime,
   ...terminal,
 ];

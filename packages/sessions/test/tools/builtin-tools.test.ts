@@ -115,7 +115,7 @@ test("a background command is read, and stopped", async () => {
   expect((await call("read_output", { id: "background-none" })).outcome).toBe("failed");
 });
 
-test("what is left in the background ends with the desk", async () => {
+test("[session.case-88] what is left in the background ends with the desk", async () => {
   await call("run_command", { command: "sleep 1000", background: true });
   await desk[Symbol.asyncDispose]();
   expect(

@@ -205,7 +205,7 @@ test("an answer that changes the input goes through the workspaces again", async
   await expect(vm.files.stat("/tmp/elsewhere")).rejects.toMatchObject({ code: "FILE_SYSTEM" });
 });
 
-test("the workspaces hold where everything else is allowed", async () => {
+test("[session.sem-7] the workspaces hold where everything else is allowed", async () => {
   const context = contextOf({
     vm: await fakeVm(),
     spec: {
@@ -223,7 +223,7 @@ test("the workspaces hold where everything else is allowed", async () => {
   expect((await write("ok.txt")).outcome).toBe("ok");
 });
 
-test("what no rule of a given policy matches is denied", async () => {
+test("[session.sem-7] what no rule of a given policy matches is denied", async () => {
   const context = contextOf({
     vm: await fakeVm(),
     spec: { policy: { rules: [{ tool: "list_directory", decision: "allow" }], otherwise: "deny" } },

@@ -88,7 +88,11 @@ describe.for(PROVIDERS)("a session on %s", ([name, path, model]) => {
     expect(calls).toEqual(["create_file", "view_file"]);
     const info = await session.info();
     expect(info).toMatchObject({ runtime: "api", state: "idle", turns: 2 });
-    const told = JSON.stringify([events, info, world.log, failed]);
+    const { sessionId } = session;
+    const list = await client.peer.request("session.list", {});
+    const history = await client.peer.request("session.history", { sessionId });
+    expect(JSON.stringify(history)).toContain("hello there");
+    const told = JSON.stringify([events, info, list, history, world.log, failed]);
     expect(told).not.toContain(KEY);
     expect(await everything(world.directory)).not.toContain(KEY);
   });

@@ -38,7 +38,7 @@ async function hooked(
 }
 
 describe("hooks around turns", () => {
-  test("[session.turn-hooks] the start is told once before the first turn, each turn's end after it, the session's end before its agent's", async () => {
+  test("[session.turn-hooks] [session.case-47] the start is told once before the first turn, each turn's end after it, the session's end before its agent's", async () => {
     const points: HookPoint[] = ["session_start", "post_turn", "compaction", "session_end"];
     const { at: world, told } = await hooked(points, () => ({}));
     await using at = world;

@@ -307,7 +307,7 @@ describe("a session's life", () => {
     });
   });
 
-  test("an agent that does not end in time: the close says so, and the session is failed", async () => {
+  test("[session.sem-5] an agent that does not end in time: the close says so, and the session is failed", async () => {
     const asked = new Gate();
     await using at = await SessionWorld.start(undefined, {
       spec: { timeouts: { shutdownMs: 1_000 } },

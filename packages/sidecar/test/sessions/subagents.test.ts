@@ -6,7 +6,7 @@ import { SessionWorld } from "./session-world.ts";
 const HELPER = { description: "reads" };
 
 describe("subagents", () => {
-  test("[session.spawn] one has its own id, model, tools, usage and life; its idleness never ends the parent's turn", async () => {
+  test("[session.spawn] [session.case-61] one has its own id, model, tools, usage and life; its idleness never ends the parent's turn", async () => {
     await using at = await SessionWorld.start(async ({ prompt, forever, used, request }) => {
       used(7);
       return prompt === "stay" ? await forever() : `${request.spec.model ?? "none"} ${prompt}`;

@@ -4,7 +4,7 @@ import { SessionClient } from "./session-client.ts";
 import { SessionWorld } from "./session-world.ts";
 
 describe("triggers", () => {
-  test("[session.triggers] interval, schedule and changed files each prompt by themselves, until the session is closed", async () => {
+  test("[session.triggers] [session.case-62] interval, schedule and changed files each prompt by themselves, until the session is closed", async () => {
     await using at = await SessionWorld.start(undefined, {
       spec: {
         triggers: [
@@ -42,7 +42,7 @@ describe("triggers", () => {
     expect(at.runtime.prompts).toHaveLength(length);
   });
 
-  test("one whose function fails leaves the others, and one that says nothing prompts nothing", async () => {
+  test("[session.case-62] one whose function fails leaves the others, and one that says nothing prompts nothing", async () => {
     await using at = await SessionWorld.start(undefined, {
       spec: {
         triggers: [
@@ -70,7 +70,7 @@ describe("triggers", () => {
     });
   });
 
-  test("what can't be a trigger is refused", async () => {
+  test("[session.case-62] what can't be a trigger is refused", async () => {
     await using at = await SessionWorld.start();
     const open = (trigger: object) =>
       SessionClient.createIn(at.client, at.session.scope, { triggers: [trigger] } as object);
