@@ -55,7 +55,8 @@ describe("an end at a limit", () => {
     const reader = running.stdout.getReader();
     expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("over it\n");
     await expect.poll(() => hits[0], { timeout: 10_000 }).toEqual(told);
-    expect((await os.processes()).some(({ command }) => command === "sleep 1000")).toBe(true);
+    const commands = async () => (await os.processes()).map(({ command }) => command);
+    await expect.poll(commands, { timeout: 10_000 }).toContain("sleep 1000");
   });
 
   test("[limited.wall] at wallMs an exec and a process end as limited, with their output", async () => {
