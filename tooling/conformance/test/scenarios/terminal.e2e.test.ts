@@ -314,6 +314,8 @@ describe("real programs", () => {
     await screen.type("6*8\u007f7\r", "42\r\n");
     await screen.until(">>> ");
     await screen.type("\u001b[A + 1\r", "43\r\n");
+    // Before the prompt Python's line editor is off: the terminal itself would take the ^D.
+    await screen.until(">>> ");
     await screen.terminal.write("\u0004");
     expect(await screen.terminal.exited).toMatchObject({ exitCode: 0 });
   });
