@@ -14,6 +14,13 @@ import type { SessionView } from "./session-view.ts";
 /** Lines of one tool's output that are shown live; the rest is counted. */
 const SHOWN_LINES = 12;
 
+/** A tool at work. */
+interface RunningTool {
+  readonly title: string;
+  /** Of its output, so far. */
+  lines: number;
+}
+
 type TurnEnd = Extract<SessionEvent, { type: "turn_end" }>["result"];
 type Style = Parameters<typeof styleText>[0];
 
@@ -21,9 +28,12 @@ type Style = Parameters<typeof styleText>[0];
 export class TextView implements SessionView {
   readonly #io: Io;
   /** What the cursor stands behind; a block begins on a line of its own. */
-  #block: "none" | "text" | "thought" | "tool" = "none";
+  #block: "none" | "text" | "thought" = "none";
   #atLineStart = true;
-  #toolLines = 0;
+  /** The tools that are at work, by their call's id. */
+  readonly #running = new Map<string, RunningTool>();
+  /** The call that was shown last. */
+  #last: string | undefined;
 
   constructor(io: Io) {
     this.#io = io;
@@ -34,7 +44,7 @@ export class TextView implements SessionView {
     if (event.type === "text") await this.#stream("text", event.delta);
     else if (event.type === "thought") await this.#stream("thought", event.delta, "dim");
     else if (event.type === "tool_call") await this.#call(agent, event.call);
-    else if (event.type === "tool_output") await this.#toolOutput(event.delta);
+    else if (event.type === "tool_output") await this.#toolOutput(event);
     else if (event.type === "tool_result") await this.#result(event.result);
     else if (event.type === "turn_end") await this.#end(event.result);
     else await this.#other(event);
@@ -61,26 +71,39 @@ export class TextView implements SessionView {
       const style = sign === "-" ? "red" : "green";
       await this.#line(this.#style(style, `    ${sign} ${readable(text)}`));
     }
-    this.#block = "tool";
-    this.#toolLines = 0;
+    this.#running.set(call.callId, { title: `${agent}${title}`, lines: 0 });
+    this.#last = call.callId;
   }
 
-  async #toolOutput(delta: string): Promise<void> {
+  async #toolOutput({ callId, delta }: { callId: string; delta: string }): Promise<void> {
+    const tool = this.#running.get(callId);
     for (const line of delta.split("\n").filter((text) => text !== "")) {
-      this.#toolLines += 1;
-      if (this.#toolLines <= SHOWN_LINES) await this.#line(`    │ ${readable(line)}`);
+      if (tool !== undefined) tool.lines += 1;
+      if ((tool?.lines ?? 0) > SHOWN_LINES) continue;
+      await this.#sayWhose(callId);
+      await this.#line(`    │ ${readable(line)}`);
     }
   }
 
   async #result(result: ToolResult): Promise<void> {
-    const hidden = this.#toolLines - SHOWN_LINES;
+    const { callId } = result;
+    const hidden = (this.#running.get(callId)?.lines ?? 0) - SHOWN_LINES;
+    await this.#sayWhose(callId);
     if (hidden > 0) await this.#line(this.#style("dim", `    │ … ${hidden} more lines`));
     const ok = result.outcome === "ok";
     const mark = this.#style(ok ? "green" : "red", ok ? "✓" : "✗");
     const why = ok ? "" : ` ${result.outcome}: ${firstLine(result)}`;
     const time = this.#style("dim", `(${formatDuration(result.durationMs)})`);
     await this.#line(`  ${mark}${readable(why)} ${time}`);
-    this.#toolLines = 0;
+    this.#running.delete(callId);
+  }
+
+  /** Names the tool where what was shown last is of another. */
+  async #sayWhose(callId: string): Promise<void> {
+    const title = this.#running.get(callId)?.title;
+    if (this.#last !== callId && title !== undefined)
+      await this.#line(this.#style("dim", `  ${readable(title)}`));
+    this.#last = callId;
   }
 
   async #end(result: TurnEnd): Promise<void> {
@@ -91,12 +114,14 @@ export class TextView implements SessionView {
       await this.#line(this.#style("yellow", `! stopped: ${stopReason}${which}`));
     }
     await this.#line(this.#style("dim", describeUsage(result.usage, result.durationMs)));
-    this.#block = "none";
+    // A turn that was cut short leaves calls without results.
+    this.#running.clear();
   }
 
   async #stream(block: "text" | "thought", delta: string, style?: Style): Promise<void> {
     if (this.#block !== block) await this.#freshLine();
     this.#block = block;
+    this.#last = undefined;
     const text = readable(delta);
     if (text === "") return;
     this.#atLineStart = text.endsWith("\n");
