@@ -109,7 +109,7 @@ export { Json, JsonObject } from "./session/json.ts";
 export { isModelProvider, MODEL_PROVIDERS, type ModelProvider } from "./session/model-providers.ts";
 export { CallbackName, Policy, PolicyRule } from "./session/policy.ts";
 export { PendingRequest, Question, RequestAnswer, RequestOutcome } from "./session/request.ts";
-export { withoutAlias } from "./session/runtime-alias.ts";
+export { aliasesOf, withoutAlias } from "./session/runtime-alias.ts";
 export {
   SessionEvent,
   SessionHappening,

@@ -8,6 +8,11 @@ const ALIASES: Readonly<Record<string, string>> = {
   gemini: "gemini",
 };
 
+/** The other names of a runtime. */
+export function aliasesOf(runtime: string): readonly string[] {
+  return runtime === "api" ? Object.keys(ALIASES) : [];
+}
+
 /**
  * The specification with its runtime's real name: `anthropic`, `openai` and `gemini` mean `api` with that
  * provider. Throws `INVALID_ARGUMENT` where `provider.name` says another one.

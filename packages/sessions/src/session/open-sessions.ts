@@ -1,5 +1,5 @@
 import type { AgentRuntime, StoredSession, StoredTurn } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type SessionSpec } from "@agentos/protocol";
+import { AgentOsError, aliasesOf, DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import type { Subagents } from "../subagents.ts";
 import { buildSession } from "./build-session.ts";
@@ -68,7 +68,7 @@ export class OpenSessions {
   runtime(name: string): AgentRuntime {
     const runtime = this.#runtimes.get(name);
     if (runtime !== undefined) return runtime;
-    const known = [...this.#runtimes.keys()];
+    const known = [...this.#runtimes.keys()].flatMap((each) => [each, ...aliasesOf(each)]);
     const message = `unknown runtime ${JSON.stringify(name)}; there are: ${known.join(", ")}`;
     throw new AgentOsError("UNKNOWN_RUNTIME", message, { runtime: name, known });
   }
