@@ -2,10 +2,13 @@ import type { Command } from "commander";
 
 import type { CommandContext } from "../command-context.ts";
 import type { AttachOptions } from "../commands/session/attach.ts";
+import type { ForkOptions } from "../commands/session/fork.ts";
+import type { ResumeOptions } from "../commands/session/resume.ts";
 import type { StartOptions } from "../commands/session/start.ts";
 import { parseGuestPath } from "../options/parse-guest-path.ts";
 import { parseName } from "../options/parse-name.ts";
 import { parseCount, parsePositive } from "../options/parse-number.ts";
+import { parseVm } from "../options/parse-vm.ts";
 
 const START_HELP = `
 Without --vm the VM, and the session's agent, end with this command. TOOL is a tool's name,
@@ -13,6 +16,13 @@ SERVER/NAME of an MCP server's, or *. With any rule, what no rule names is denie
 
   agentos session start --runtime anthropic --copy . "Fix the failing test"
   agentos session start --runtime openai --vm work --allow '*' && agentos session attach ...`;
+
+const RESUME_HELP = `
+Its conversation goes on. The rest is said again: provider, address and key, rules and budgets.`;
+
+const FORK_HELP = `
+Prints the new session's id. Its agent knows what was said, but the new VM is empty: files are
+not copied until VMs have snapshots. Bring them with: agentos cp`;
 
 const SESSION = "a session's id, or the beginning of one";
 
@@ -24,6 +34,8 @@ export function defineSessionCommands(program: Command, context: CommandContext)
     .enablePositionalOptions();
   defineStart(session, context);
   defineTurns(session, context);
+  defineResume(session, context);
+  defineFork(session, context);
   defineRecords(session, context);
 }
 
@@ -32,26 +44,32 @@ function many(value: string, earlier: readonly string[] = []): readonly string[]
   return [...earlier, value];
 }
 
-function defineStart(session: Command, context: CommandContext): void {
-  session
-    .command("start")
-    .description("open a session, and watch its first turn")
-    .argument("[prompt]", "what the agent is to do")
-    .requiredOption("--runtime <name>", "the kind of agent: api, anthropic, openai, gemini")
-    .option("--vm <name>", "the VM to work in, made where there is none", parseName)
-    .option("--copy <dir>", "copy this directory to /workspace first")
+/** What the agent is, may do and may cost. */
+function addAgentOptions(command: Command): Command {
+  return command
     .option("--provider <name>", "where the model is (default: the runtime's)")
     .option("--base-url <url>", "another address of the provider")
     .option("--key-variable <name>", "the environment variable that has the key")
     .option("--model <name>", "the model")
-    .option("--id <id>", "the session's id (default: a new one)")
     .option("--system <text>", "added to the agent's system prompt")
     .option("--cwd <path>", "where the agent works (default: /workspace)", parseGuestPath)
     .option("--allow <tool>", "a tool that may be used", many)
     .option("--ask <tool>", "a tool that is asked about", many)
     .option("--deny <tool>", "a tool that may not be used", many)
     .option("--budget-usd <amount>", "stop when this much is spent", parsePositive)
-    .option("--budget-turns <number>", "stop after this many calls of the model", parseCount)
+    .option("--budget-turns <number>", "stop after this many calls of the model", parseCount);
+}
+
+function defineStart(session: Command, context: CommandContext): void {
+  const start = session
+    .command("start")
+    .description("open a session, and watch its first turn")
+    .argument("[prompt]", "what the agent is to do")
+    .requiredOption("--runtime <name>", "the kind of agent: api, anthropic, openai, gemini")
+    .option("--vm <name>", "the VM to work in, made where there is none", parseName)
+    .option("--copy <dir>", "copy this directory to /workspace first")
+    .option("--id <id>", "the session's id (default: a new one)");
+  addAgentOptions(start)
     .addHelpText("after", START_HELP)
     .action((prompt: string | undefined, options: StartOptions, self: Command) =>
       context.run(self, async (globals) =>
@@ -81,14 +99,40 @@ function defineTurns(session: Command, context: CommandContext): void {
         (await import("../commands/session/attach.ts")).attach(context.io, globals, id, options),
       ),
     );
-  session
+}
+
+function defineResume(session: Command, context: CommandContext): void {
+  const resume = session
     .command("resume")
     .description("open a closed session again")
     .argument("<session>", SESSION)
     .argument("[prompt]", "what to say")
-    .action((id: string, content: string | undefined, _options: object, self: Command) =>
+    .option("--vm <name>", "the VM to go on in (default: its own)", parseVm);
+  addAgentOptions(resume)
+    .addHelpText("after", RESUME_HELP)
+    .action((id: string, content: string | undefined, options: ResumeOptions, self: Command) =>
       context.run(self, async (globals) =>
-        (await import("../commands/session/control.ts")).resume(context.io, globals, id, content),
+        (await import("../commands/session/resume.ts")).resume(
+          context.io,
+          globals,
+          id,
+          content,
+          options,
+        ),
+      ),
+    );
+}
+
+function defineFork(session: Command, context: CommandContext): void {
+  session
+    .command("fork")
+    .description("a second session that goes on from an open one, in a new VM")
+    .argument("<session>", SESSION)
+    .requiredOption("--vm <name>", "the new VM's name", parseName)
+    .addHelpText("after", FORK_HELP)
+    .action((id: string, options: ForkOptions, self: Command) =>
+      context.run(self, async (globals) =>
+        (await import("../commands/session/fork.ts")).fork(context.io, globals, id, options),
       ),
     );
 }

@@ -22,6 +22,17 @@ export function terminalAnswers(
   };
 }
 
+/** Answers as `terminalAnswers` does; where no person is there, nothing is allowed and no question answered. */
+export function turnAnswers(io: Io, json: boolean, signal: AbortSignal): RequestHandler {
+  return (
+    terminalAnswers(io, json, signal) ??
+    ((request) =>
+      request.kind === "permission"
+        ? { kind: "permission", decision: "deny", message: "no person is at a terminal to ask" }
+        : { kind: "question", responses: request.questions.map(() => ({ skipped: true })) })
+  );
+}
+
 /** Shows a turn to its end. Ctrl-C cancels it; a second one leaves it running. The exit code says how it ended. */
 export async function watchTurn(
   session: Session,
@@ -49,7 +60,8 @@ async function show(turn: Turn, view: SessionView): Promise<number> {
     return stopReason === "end_turn" ? EXIT_CODE.ok : EXIT_CODE.turnStopped;
   } catch (error) {
     if (isAgentOsError(error, "CANCELLED")) return EXIT_CODE.interrupted;
-    // It was shown as the turn's end.
+    // The rest was shown as the turn's end.
+    if (isAgentOsError(error, "BUDGET_EXHAUSTED")) return EXIT_CODE.turnStopped;
     return EXIT_CODE.failed;
   }
 }

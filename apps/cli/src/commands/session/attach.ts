@@ -1,4 +1,4 @@
-import { AgentOs } from "@agentos/client";
+import { AgentOs, isAgentOsError, type SessionEvent } from "@agentos/client";
 
 import type { GlobalOptions } from "../../command-context.ts";
 import { EXIT_CODE } from "../../exit-code.ts";
@@ -6,7 +6,7 @@ import { Interrupts } from "../../guest/interrupts.ts";
 import type { Io } from "../../io.ts";
 import { terminalAnswers } from "../../session/converse.ts";
 import { findSession } from "../../session/find-session.ts";
-import { createSessionView } from "../../session/session-view.ts";
+import { createSessionView, type SessionView } from "../../session/session-view.ts";
 
 export interface AttachOptions {
   /** From the transcript's beginning. */
@@ -31,10 +31,19 @@ export async function attach(
     const view = createSessionView(io, json);
     const { lastSeq } = await session.info();
     const after = options.all === true ? 0 : lastSeq;
-    for await (const event of session.events({ after, signal })) await view.show(event);
+    await showAll(session.events({ after, signal }), view);
     return EXIT_CODE.ok;
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode;
     throw error;
+  }
+}
+
+/** Until the session ends. Deleted while it is watched, it has ended. */
+async function showAll(events: AsyncIterable<SessionEvent>, view: SessionView): Promise<void> {
+  try {
+    for await (const event of events) await view.show(event);
+  } catch (error) {
+    if (!isAgentOsError(error, "NOT_FOUND")) throw error;
   }
 }

@@ -3,7 +3,7 @@ import { AgentOs } from "@agentos/client";
 import type { GlobalOptions } from "../../command-context.ts";
 import { Interrupts } from "../../guest/interrupts.ts";
 import type { Io } from "../../io.ts";
-import { terminalAnswers, watchTurn } from "../../session/converse.ts";
+import { turnAnswers, watchTurn } from "../../session/converse.ts";
 import { findSession } from "../../session/find-session.ts";
 import { createSessionView } from "../../session/session-view.ts";
 
@@ -18,8 +18,8 @@ export async function prompt(
   const { pool, json = false } = globals;
   const { sessionId, vmId } = await findSession(globals, id);
   await using os = await AgentOs.attach(vmId, { pool, signal: interrupts.signal });
-  const onRequest = terminalAnswers(io, json, interrupts.signal);
-  const session = await os.sessions.get(sessionId, onRequest === undefined ? {} : { onRequest });
+  const onRequest = turnAnswers(io, json, interrupts.signal);
+  const session = await os.sessions.get(sessionId, { onRequest });
   try {
     const turn = session.prompt(content);
     return await watchTurn(session, turn, createSessionView(io, json), interrupts);

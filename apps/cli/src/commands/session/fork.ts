@@ -1,0 +1,39 @@
+import { AgentOs } from "@agentos/client";
+
+import type { GlobalOptions } from "../../command-context.ts";
+import { EXIT_CODE } from "../../exit-code.ts";
+import { Interrupts } from "../../guest/interrupts.ts";
+import type { Io } from "../../io.ts";
+import { write, writeJson } from "../../output/write.ts";
+import { findSession } from "../../session/find-session.ts";
+
+export interface ForkOptions {
+  /** The new VM's name. */
+  readonly vm: string;
+}
+
+/** `agentos session fork SESSION --vm NAME`: a second session that goes on from this one's state, in a new VM. */
+export async function fork(
+  io: Io,
+  globals: GlobalOptions,
+  id: string,
+  { vm }: ForkOptions,
+): Promise<number> {
+  using interrupts = new Interrupts(io.signals);
+  const { pool, json = false } = globals;
+  const { signal } = interrupts;
+  const { sessionId: parent, vmId } = await findSession(globals, id);
+  await using from = await AgentOs.attach(vmId, { pool, signal });
+  const source = await from.sessions.get(parent);
+  await using into = await AgentOs.create({ pool, name: vm, signal });
+  try {
+    const session = await into.sessions.fork(source);
+    if (json) await writeJson(io.stdout, { sessionId: session.id, vmId: into.id, parent });
+    else await write(io.stdout, `${session.id}\n`);
+    return EXIT_CODE.ok;
+  } catch (error) {
+    // A VM of that name would be in the way of the next try.
+    await AgentOs.end(into.id, { pool });
+    throw error;
+  }
+}
