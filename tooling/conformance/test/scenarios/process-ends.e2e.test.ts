@@ -42,7 +42,10 @@ test("[end.channels] an end says what was written and what is still held", async
     stdout: { bytes: 4, open: false },
     stderr: { bytes: 6, open: false },
   });
-  await using held = await os.spawn(["sh", "-c", "sleep 1000 2> /dev/null & echo now"]);
+  // Only once the child has closed its stderr.
+  const child = "(: > ready; exec sleep 1000) 2> /dev/null &";
+  const waited = `${child} until [ -e ready ]; do sleep 0.01; done; echo now`;
+  await using held = await os.spawn(["sh", "-c", waited]);
   expect((await held.exited).channels).toEqual({
     stdout: { bytes: 4, open: true },
     stderr: { bytes: 0, open: false },
