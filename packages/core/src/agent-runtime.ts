@@ -14,6 +14,7 @@ import type {
   Usage,
 } from "@agentos/protocol";
 
+import type { AgentEndpoint } from "./model-gateway.ts";
 import type { SessionVm } from "./session-vm.ts";
 
 /** What a kind of agent can do. What it can't is refused when the session is opened, never ignored. */
@@ -109,6 +110,20 @@ export interface RuntimeHost {
   recordSession(agentSessionId: string): void;
   readonly state: RuntimeState;
   readonly vm: SessionVm;
+  /** Opens the session's way to its model, once; it ends with the session. What passes is counted as by `modelCalled`. */
+  endpoint(options: { signal: AbortSignal }): Promise<AgentEndpoint>;
+  /** How a program in the VM reaches the session's host and MCP tools. */
+  toolDoor(options: { signal: AbortSignal }): Promise<ToolDoor>;
+}
+
+/** The session's tools, for agents that run in the VM. */
+export interface ToolDoor {
+  /** Speaks MCP on stdin and stdout. */
+  readonly mcp: { readonly command: string; readonly args: readonly string[] };
+  /** Has to be in the environment of either. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What a person or an agent types in a shell of the VM: `agentos-tool`. */
+  readonly command: string;
 }
 
 export interface RuntimeTurn {
@@ -137,6 +152,12 @@ export interface RuntimeSession extends AsyncDisposable {
   prompt(turn: RuntimeTurn): Promise<RuntimeTurnResult>;
   /** Resolves when the agent is gone by itself. */
   readonly exited: Promise<AgentOsError>;
+  /** Gives the running turn more to think about. Undefined where the agent can't. */
+  steer?(content: Content): Promise<void>;
+  /** Resolves once the agent has confirmed it. Rejects with `MODEL_SWITCH_FAILED`. */
+  setModel?(model: string): Promise<void>;
+  /** Between turns. */
+  compact?(): Promise<void>;
 }
 
 /** Drives one kind of agent. */

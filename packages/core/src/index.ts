@@ -8,11 +8,20 @@ export type {
   RuntimeState,
   RuntimeTurn,
   RuntimeTurnResult,
+  ToolDoor,
   ToolVerdict,
 } from "./agent-runtime.ts";
 export type { ClientCallbacks } from "./client-callbacks.ts";
 export type { Clock } from "./clock.ts";
 export type { ChannelBytes, FrameSink, FrameSource, LogSource } from "./frame-sink.ts";
+export type {
+  AgentEndpoint,
+  ModelApi,
+  ModelCall,
+  ModelGateway,
+  ModelProvider,
+  ModelRoute,
+} from "./model-gateway.ts";
 export type {
   AdoptedProcess,
   AdoptedVm,
@@ -25,6 +34,7 @@ export type {
   VmUse,
 } from "./vm-driver.ts";
 export type { ReadRequest, VmFiles, VmWrite, WriteRequest } from "./vm-files.ts";
+export type { VmDoor, VmIncoming, VmNetwork, VmPort } from "./vm-network.ts";
 export type { ProcessRequest, VmProcess, VmProcessExit } from "./vm-process.ts";
 export type {
   SessionBatch,

@@ -11,6 +11,7 @@ import type {
 
 import type { FrameSink, LogSource } from "./frame-sink.ts";
 import type { VmFiles } from "./vm-files.ts";
+import type { VmNetwork } from "./vm-network.ts";
 import type { ProcessRequest, VmProcess } from "./vm-process.ts";
 import type { AdoptedAttachment, VmTerminals } from "./vm-terminals.ts";
 
@@ -78,6 +79,8 @@ export interface VmHandle extends AsyncDisposable {
   readonly files: VmFiles;
   /** Undefined where the driver can't make any. */
   readonly terminals?: VmTerminals;
+  /** Undefined where the driver has none. */
+  readonly network?: VmNetwork;
   /** Resolves, never rejects, once no process, mount or file of the VM is left. */
   readonly ended: Promise<VmEnding>;
   startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess>;

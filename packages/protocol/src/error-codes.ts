@@ -16,6 +16,10 @@ export const ERROR_CODES = {
       stderr: z.array(text),
     }),
   },
+  AGENT_NOT_INSTALLED: {
+    retryable: false,
+    details: z.object({ agent: text, install: text }),
+  },
   ALREADY_EXISTS: { retryable: false, details: z.object({ kind: text, id: text }) },
   ARGUMENTS_TOO_LONG: { retryable: false, details: z.object({ limit: count, actual: count }) },
   BUDGET_EXHAUSTED: {
@@ -70,12 +74,15 @@ export const ERROR_CODES = {
     retryable: false,
     details: z.object({ provider: text, variables: z.array(text) }),
   },
+  MODEL_SWITCH_FAILED: { retryable: false, details: z.object({ model: text, reason: text }) },
   MOUNT_REFUSED: {
     retryable: false,
     details: z.object({ source: text.optional(), target: text, reason: text }),
   },
   NOT_FOUND: { retryable: false, details: z.object({ kind: text, id: text }) },
   PACKAGE_MISSING: { retryable: false, details: z.object({ package: text, install: text }) },
+  PORT_CLOSED: { retryable: true, details: z.object({ vmId: text, port: text }) },
+  PORT_IN_USE: { retryable: false, details: z.object({ port: text }) },
   POOL_EXHAUSTED: {
     retryable: true,
     details: z.object({ limit: text, capacity: count, waiting: count }),

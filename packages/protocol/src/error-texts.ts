@@ -13,6 +13,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "The agent's program ended before its turn did.",
     remedy: "Read `details.stderr`. Prompt again: the session starts it anew.",
   },
+  AGENT_NOT_INSTALLED: {
+    when: "The agent's program is neither in the VM nor in the store of the host.",
+    remedy: "Type what `details.install` says.",
+  },
   ALREADY_EXISTS: {
     when: "The id or name is taken by something else than what was asked for.",
     remedy: "Choose another id or name, or attach to what is there.",
@@ -90,6 +94,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "The model's provider needs a key and none was given.",
     remedy: "Set one of `details.variables` where the client runs, or pass `provider.apiKey`.",
   },
+  MODEL_SWITCH_FAILED: {
+    when: "The agent did not confirm that it uses the other model.",
+    remedy: "Look at the model's name. The session goes on with the model that it had.",
+  },
   MOUNT_REFUSED: {
     when: "A mount of the VM can't be had as it was asked for.",
     remedy:
@@ -102,6 +110,14 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   PACKAGE_MISSING: {
     when: "An optional package is not installed.",
     remedy: "Type the line in `details.install`.",
+  },
+  PORT_CLOSED: {
+    when: "Nothing in the VM listens at that port or path.",
+    remedy: "Start the server first, on 127.0.0.1 or ::1. Try again where it is still starting.",
+  },
+  PORT_IN_USE: {
+    when: "Something listens at that port or path already.",
+    remedy: "Choose another one, or 0 for any that is free.",
   },
   POOL_EXHAUSTED: {
     when: "A bound of the sidecar is reached, and the wait for a place was too long.",

@@ -2,6 +2,10 @@ import type { ErrorCode, ErrorDetails } from "../src/error-codes.ts";
 
 /** Details of every code. */
 export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
+  AGENT_NOT_INSTALLED: { agent: "claude-code", install: "agentos agents install claude-code" },
+  MODEL_SWITCH_FAILED: { model: "m-2", reason: "unknown model" },
+  PORT_CLOSED: { vmId: "vm_1", port: "3000" },
+  PORT_IN_USE: { port: "3000" },
   ALREADY_EXISTS: { kind: "vm", id: "x" },
   ARGUMENTS_TOO_LONG: { limit: 1, actual: 2 },
   CANCELLED: { operation: "exec" },

@@ -1,4 +1,11 @@
-import type { RuntimeEvent, RuntimeHost, RuntimeState, SessionVm } from "@agentos/core";
+import type {
+  AgentEndpoint,
+  RuntimeEvent,
+  RuntimeHost,
+  RuntimeState,
+  SessionVm,
+  ToolDoor,
+} from "@agentos/core";
 import {
   AgentOsError,
   type ContentPart,
@@ -112,6 +119,14 @@ export class TestHost implements RuntimeHost {
 
   recordSession(agentSessionId: string): void {
     if (!this.sessionIds.includes(agentSessionId)) this.sessionIds.push(agentSessionId);
+  }
+
+  endpoint(): Promise<AgentEndpoint> {
+    return Promise.reject(new Error("this test's host has no gateway"));
+  }
+
+  toolDoor(): Promise<ToolDoor> {
+    return Promise.reject(new Error("this test's host has no tool door"));
   }
 }
 

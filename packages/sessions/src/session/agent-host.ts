@@ -1,11 +1,20 @@
 import type {
+  AgentEndpoint,
   RuntimeEvent,
   RuntimeHost,
   RuntimeState,
   SessionVm,
+  ToolDoor,
   ToolVerdict,
 } from "@agentos/core";
-import type { Question, RequestAnswer, ToolCall, ToolResult, Usage } from "@agentos/protocol";
+import {
+  AgentOsError,
+  type Question,
+  type RequestAnswer,
+  type ToolCall,
+  type ToolResult,
+  type Usage,
+} from "@agentos/protocol";
 
 import type { ToolDesk, ToolTurn } from "../tool-desk.ts";
 import { asAgentOsError, cancelled } from "./deadline.ts";
@@ -145,6 +154,14 @@ export class AgentHost implements RuntimeHost {
     record.write({ entries: [{ turnId, happening }], change: { agentSessionId } });
   }
 
+  endpoint(): Promise<AgentEndpoint> {
+    return Promise.reject(unsupported("a model for agents in a VM"));
+  }
+
+  toolDoor(): Promise<ToolDoor> {
+    return Promise.reject(unsupported("tools for agents in a VM"));
+  }
+
   /** As much of a call's output as may be told. */
   #shown(event: ToolOutputEvent): ToolOutputEvent {
     const { callId, delta } = event;
@@ -191,4 +208,8 @@ function failedResult(call: ToolCall, error: unknown, durationMs: number): ToolR
   const { callId, name } = call;
   const content = [{ type: "text" as const, text: message }];
   return { callId, name, outcome, content, truncated: false, durationMs };
+}
+
+function unsupported(what: string): AgentOsError<"UNSUPPORTED"> {
+  return new AgentOsError("UNSUPPORTED", `this sidecar has no ${what}`, { what });
 }
