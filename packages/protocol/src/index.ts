@@ -1,4 +1,6 @@
 export { AgentOsError, isAgentOsError } from "./agent-os-error.ts";
+export { ByteReader, type FrameTarget, type TakeBytes } from "./byte-reader.ts";
+export { ByteWriter } from "./byte-writer.ts";
 export { DEFAULTS } from "./defaults.ts";
 export { Envelope } from "./envelope.ts";
 export { decodeDirectoryEntries, type DirectoryEntry } from "./directory-entries.ts";

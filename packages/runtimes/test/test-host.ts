@@ -15,7 +15,7 @@ import {
   type ToolResult,
   type Usage,
 } from "@agentos/protocol";
-import { FakeDriver, type FakeVm } from "@agentos/testing";
+import { FakeDriver, type FakeProgram, type FakeVm } from "@agentos/testing";
 
 /** What a test's tool does with a call. It throws to fail it. */
 type TestTool = (
@@ -27,6 +27,8 @@ export interface TestHostOptions {
   readonly tools?: Readonly<Record<string, TestTool>>;
   /** Entries of an earlier life. */
   readonly state?: readonly Json[];
+  /** Programs of its VM. */
+  readonly programs?: Readonly<Record<string, FakeProgram>>;
   /** Model calls after which there is no room. */
   readonly maxCalls?: number;
 }
@@ -50,7 +52,7 @@ export class TestHost implements RuntimeHost {
   }
 
   static async start(options: TestHostOptions = {}): Promise<TestHost> {
-    const driver = new FakeDriver();
+    const driver = new FakeDriver({ programs: options.programs ?? {} });
     const parts = { image: "host", mounts: [], limits: {}, requiredLimits: [] };
     const request = { vmId: "vm-1", ...parts, network: { egress: "none" as const } };
     await driver.create(request, { signal: new AbortController().signal });

@@ -4,10 +4,7 @@ import type { ReadBuffer } from "@modelcontextprotocol/sdk/shared/stdio.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import type { Clock, SessionVm, VmProcess, VmProcessExit } from "@agentos/core";
-import { AgentOsError, DEFAULTS } from "@agentos/protocol";
-
-import { ByteReader } from "../vm/byte-reader.ts";
-import { ProcessInput } from "../vm/process-input.ts";
+import { AgentOsError, ByteReader, ByteWriter, DEFAULTS } from "@agentos/protocol";
 
 /** From closing a server's input to ending it. */
 const GRACE_MS = 500;
@@ -34,7 +31,7 @@ export class VmTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #options: VmTransportOptions;
-  readonly #input = new ProcessInput();
+  readonly #input = new ByteWriter();
   readonly #ended = Promise.withResolvers<void>();
   #process: VmProcess | undefined;
   #stderr = "";

@@ -1,7 +1,5 @@
 import type { VmFiles } from "@agentos/core";
-import { decodeDirectoryEntries, type DirectoryEntry } from "@agentos/protocol";
-
-import { ByteReader } from "./byte-reader.ts";
+import { ByteReader, decodeDirectoryEntries, type DirectoryEntry } from "@agentos/protocol";
 
 /** What a directory of a VM holds, sorted by name. Rejects with `FILE_SYSTEM`. */
 export async function readDirectory(files: VmFiles, path: string): Promise<DirectoryEntry[]> {

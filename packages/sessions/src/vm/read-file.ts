@@ -1,7 +1,5 @@
 import type { VmFiles } from "@agentos/core";
-import { type FileStat, DEFAULTS } from "@agentos/protocol";
-
-import { ByteReader } from "./byte-reader.ts";
+import { ByteReader, DEFAULTS, type FileStat } from "@agentos/protocol";
 
 /** The first `maxBytes` of a file in a VM, and its facts. Rejects with `FILE_SYSTEM`. */
 export async function readFile(

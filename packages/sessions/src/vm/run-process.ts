@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { Clock, SessionVm, VmProcess, VmProcessExit } from "@agentos/core";
-import { AgentOsError, DEFAULTS } from "@agentos/protocol";
-
-import { ByteReader, type TakeBytes } from "./byte-reader.ts";
+import { AgentOsError, ByteReader, DEFAULTS, type TakeBytes } from "@agentos/protocol";
 
 /** From asking a cancelled process to end to killing it. */
 const TERMINATE_MS = 2_000;

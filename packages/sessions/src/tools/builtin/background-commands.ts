@@ -2,10 +2,9 @@ import { randomUUID } from "node:crypto";
 import { StringDecoder } from "node:string_decoder";
 
 import type { SessionVm, VmProcess } from "@agentos/core";
-import { AgentOsError, DEFAULTS } from "@agentos/protocol";
+import { AgentOsError, ByteReader, DEFAULTS } from "@agentos/protocol";
 import * as z from "zod";
 
-import { ByteReader } from "../../vm/byte-reader.ts";
 import { builtinTool } from "../builtin-tool.ts";
 import type { Tool } from "../tool.ts";
 

@@ -1,18 +1,22 @@
-import type { FrameSink, FrameSource } from "@agentos/core";
-import { CHANNEL, decodeFrame, encodeAck, FRAME_KIND } from "@agentos/protocol";
+import { CHANNEL, decodeFrame, encodeAck, FRAME_KIND } from "./stream-frame.ts";
 
 /** What is made of the bytes of one channel, in order. */
 export type TakeBytes = (bytes: Uint8Array, channel: "stdout" | "stderr") => void;
 
-/** Takes a stream's frames, hands their bytes on and acknowledges them at once: nothing piles up in the VM or here. */
-export class ByteReader implements FrameSink {
+/** Where a stream's frames for the VM go. */
+export interface FrameTarget {
+  send(frame: Uint8Array): void;
+}
+
+/** The reading end of a process or file of a VM: hands bytes on and acknowledges them at once, so that nothing piles up in the VM or here. */
+export class ByteReader {
   readonly #take: TakeBytes;
   readonly #isFile: boolean;
   readonly #received = { stdout: 0, stderr: 0 };
   readonly #ended = Promise.withResolvers<void>();
   readonly #waiting: Uint8Array[] = [];
   #totals: { stdout: number; stderr: number } | undefined;
-  #source: FrameSource | undefined;
+  #target: FrameTarget | undefined;
 
   constructor(take: TakeBytes, kind: "file" | "process") {
     this.#take = take;
@@ -27,8 +31,8 @@ export class ByteReader implements FrameSink {
   }
 
   /** Where acknowledgements go; frames that came before it wait for it. */
-  attach(source: FrameSource): void {
-    this.#source = source;
+  attach(target: FrameTarget): void {
+    this.#target = target;
     for (const frame of this.#waiting.splice(0)) this.frame(frame);
   }
 
@@ -39,7 +43,7 @@ export class ByteReader implements FrameSink {
   }
 
   frame(bytes: Uint8Array): void {
-    if (this.#source === undefined) {
+    if (this.#target === undefined) {
       this.#waiting.push(bytes);
       return;
     }
@@ -58,7 +62,7 @@ export class ByteReader implements FrameSink {
     const fresh = payload.subarray(Math.max(0, this.#received[channel] - offset));
     this.#received[channel] = Math.max(this.#received[channel], offset + payload.byteLength);
     if (fresh.byteLength > 0) this.#take(fresh, channel);
-    this.#source?.send(encodeAck(0, CHANNEL[channel], this.#received[channel]));
+    this.#target?.send(encodeAck(0, CHANNEL[channel], this.#received[channel]));
     this.#check();
   }
 
@@ -69,7 +73,7 @@ export class ByteReader implements FrameSink {
 
   #end(payload: Uint8Array, total: number): void {
     const channel = payload[0] ?? CHANNEL.stdout;
-    this.#source?.send(encodeAck(0, channel, total));
+    this.#target?.send(encodeAck(0, channel, total));
     // A file has one channel; a process says its totals when it exits.
     if (this.#isFile) this.#ended.resolve();
   }

@@ -1,0 +1,241 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { SessionVm, VmProcess, VmProcessExit } from "@agentos/core";
+import {
+  AgentOsError,
+  ByteReader,
+  ByteWriter,
+  DEFAULTS,
+  isAgentOsError,
+  type Json,
+  type Signal,
+} from "@agentos/protocol";
+
+import { type AgentLine, parseLine } from "./agent-line.ts";
+import { agentProcesses, endAgentTree, SESSION_VARIABLE } from "./agent-tree.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import { LineTail } from "./line-tail.ts";
+
+/** What an ended program's last bytes may take, where something else holds its stdout open. */
+const DRAIN_MS = 1_000;
+/** Most that each step of an orderly end takes; the killing and the look come within the last. */
+const STEP_MS = 2_000;
+
+export interface AgentProcessOptions {
+  /** In messages: `gemini-cli`. */
+  readonly agent: string;
+  readonly vm: SessionVm;
+  readonly sessionId: string;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Beside the VM's own environment, which nothing of the host is in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Default `pipe`. */
+  readonly stdin?: "none" | "pipe";
+  /** The line that installs it: where its program is not there, the error says so. */
+  readonly install?: string | undefined;
+  /** Every line of stdout, in order. It is acknowledged when this returns, and the next one waits. */
+  readonly onLine?: (line: AgentLine) => void;
+  /** In place of `onLine`: stdout as it comes. */
+  readonly onBytes?: (bytes: Uint8Array) => void;
+  /** From asking it to end to `DEADLINE_EXCEEDED`. Default `DEFAULTS.agentShutdownMs`. */
+  readonly shutdownMs?: number | undefined;
+}
+
+/** How an agent's program ended. */
+export interface AgentExit {
+  /** Both null: nobody saw it, the VM went first. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The last lines. */
+  readonly stderr: readonly string[];
+}
+
+/**
+ * An agent's program in a VM. Disposing ends it in order: its stdin is closed, then SIGTERM, then SIGKILL,
+ * and it resolves once no process of the agent is left, wherever it hid; else it rejects with `DEADLINE_EXCEEDED`.
+ */
+export class AgentProcess implements AsyncDisposable {
+  readonly #options: AgentProcessOptions;
+  readonly #input = new ByteWriter();
+  readonly #stderr = new LineTail();
+  readonly #lines: LineSplitter;
+  readonly #reader: ByteReader;
+  readonly #exit = Promise.withResolvers<AgentExit>();
+  #process: VmProcess | undefined;
+  #ending: Promise<void> | undefined;
+
+  private constructor(options: AgentProcessOptions) {
+    this.#options = options;
+    this.#lines = new LineSplitter((line) => options.onLine?.(parseLine(line)));
+    this.#reader = new ByteReader((bytes, channel) => {
+      if (channel === "stderr") this.#stderr.add(bytes);
+      else if (options.onBytes !== undefined) options.onBytes(bytes);
+      else this.#lines.add(bytes);
+    }, "process");
+  }
+
+  /**
+   * What an earlier life of the session left running is ended first: an agent never has two trees.
+   * Rejects with `AGENT_NOT_INSTALLED`, or as starting a process does; nothing is left then.
+   */
+  static async start(
+    options: AgentProcessOptions,
+    { signal }: { signal: AbortSignal },
+  ): Promise<AgentProcess> {
+    const shutdownMs = options.shutdownMs ?? DEFAULTS.agentShutdownMs;
+    await endAgentTree(options.vm.handle(), options.sessionId, { withinMs: shutdownMs });
+    signal.throwIfAborted();
+    const agent = new AgentProcess(options);
+    await agent.#start();
+    if (!signal.aborted) return agent;
+    await agent[Symbol.asyncDispose]();
+    throw signal.reason;
+  }
+
+  /** Resolves, never rejects, once the program is gone and its last line was told. */
+  get exit(): Promise<AgentExit> {
+    return this.#exit.promise;
+  }
+
+  /** The same as the error that a turn ends with. */
+  get exited(): Promise<AgentOsError<"AGENT_EXITED">> {
+    return this.exit.then((exit) => exitError(this.#options.agent, exit));
+  }
+
+  /** The last lines of stderr so far. */
+  get stderr(): readonly string[] {
+    return this.#stderr.lines;
+  }
+
+  /** One line of JSON on stdin. */
+  async send(value: Json): Promise<void> {
+    await this.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Resolves once the VM has it, or the program is gone; rejects with `POOL_EXHAUSTED` where the program reads nothing of far too much. */
+  async write(text: string): Promise<void> {
+    this.#input.write(Buffer.from(text));
+    await this.#input.drained;
+  }
+
+  endInput(): void {
+    this.#input.end();
+  }
+
+  /** To the program and all of its session. */
+  signal(signal: Signal): void {
+    this.#process?.signal(signal, "session");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending ??= this.#end();
+    await this.#ending;
+  }
+
+  async #start(): Promise<void> {
+    const { agent, vm, sessionId, argv, cwd, env, stdin = "pipe", install } = this.#options;
+    const started = vm.handle().startProcess(
+      {
+        processId: `agent-${randomUUID()}`,
+        argv,
+        cwd,
+        env: {
+          ...BASE_ENVIRONMENT,
+          ...vm.environment,
+          TERM: "dumb",
+          ...env,
+          [SESSION_VARIABLE]: sessionId,
+        },
+        stdin,
+        output: "piped",
+        windowBytes: DEFAULTS.streamWindowBytes,
+      },
+      {
+        frame: (bytes) => this.#input.frame(bytes) || this.#reader.frame(bytes),
+        closed: (reason) => this.#reader.closed(reason),
+      },
+    );
+    const process = await started.catch((error: unknown) => {
+      if (install === undefined || !isAgentOsError(error, "COMMAND_NOT_FOUND")) throw error;
+      throw notInstalled(agent, install);
+    });
+    this.#process = process;
+    void this.#watch(process);
+    this.#input.attach(process);
+    this.#reader.attach(process);
+  }
+
+  async #watch(process: VmProcess): Promise<void> {
+    let exit: VmProcessExit | undefined;
+    try {
+      exit = await process.exited;
+      this.#reader.until({ stdout: exit.stdoutBytes, stderr: exit.stderrBytes });
+      // What it left in the background may hold stdout open: that is not waited for.
+      await Promise.race([this.#reader.ended.catch(() => undefined), sleep(DRAIN_MS)]);
+    } catch {
+      // It went with its VM.
+    }
+    this.#input.close();
+    this.#lines.end();
+    const { exitCode = null, signal = null } = exit ?? {};
+    this.#exit.resolve({ exitCode, signal, stderr: this.#stderr.lines });
+  }
+
+  async #end(): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    try {
+      await this.#endTree(process);
+    } catch (error) {
+      // With its VM, everything of it is gone.
+      if (isAgentOsError(error, "VM_ENDED")) return;
+      // Another holder's VM is no longer ours to look into: what is known of the agent is killed.
+      if (!isAgentOsError(error, "FENCED")) throw error;
+      process.signal("SIGKILL", "session");
+    } finally {
+      process.close();
+    }
+  }
+
+  async #endTree(process: VmProcess): Promise<void> {
+    const { vm, sessionId, shutdownMs = DEFAULTS.agentShutdownMs } = this.#options;
+    const stepMs = Math.min(STEP_MS, shutdownMs / 4);
+    // While its parents live: afterwards nothing tells of one that cleared its environment.
+    const known = await agentProcesses(vm.handle(), sessionId);
+    this.#input.end();
+    if (!(await this.#isGone(stepMs))) {
+      process.signal("SIGTERM", "session");
+      await this.#isGone(stepMs);
+    }
+    process.signal("SIGKILL", "session");
+    await endAgentTree(vm.handle(), sessionId, { withinMs: stepMs, known });
+    await this.#isGone(stepMs);
+  }
+
+  async #isGone(withinMs: number): Promise<boolean> {
+    const timer = new AbortController();
+    const late = sleep(withinMs, false, { signal: timer.signal }).catch(() => false);
+    const isGone = await Promise.race([this.exit.then(() => true), late]);
+    timer.abort();
+    return isGone;
+  }
+}
+
+/** Unless the VM says otherwise. */
+const BASE_ENVIRONMENT = { LANG: "C.UTF-8", NO_COLOR: "1" };
+
+/** The end of an agent that nobody asked for. */
+function exitError(agent: string, exit: AgentExit): AgentOsError<"AGENT_EXITED"> {
+  const { exitCode, signal, stderr } = exit;
+  const how = signal ?? (exitCode === null ? "its VM is gone" : `exit code ${exitCode}`);
+  const last = stderr.findLast((line) => line.trim() !== "");
+  const message = `the agent ${agent} is gone: ${how}${last === undefined ? "" : `: ${last}`}`;
+  return new AgentOsError("AGENT_EXITED", message, { exitCode, signal, stderr: [...stderr] });
+}
+
+function notInstalled(agent: string, install: string): AgentOsError<"AGENT_NOT_INSTALLED"> {
+  const message = `the agent ${agent} is not installed in this VM: ${install}`;
+  return new AgentOsError("AGENT_NOT_INSTALLED", message, { agent, install });
+}

@@ -1,0 +1,150 @@
+import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
+
+/** Requests of ours that wait for their answers. */
+const MAX_WAITING = 256;
+
+/** What the other end answered a request of ours with, where it refused it. */
+export class LinePeerError extends Error {
+  readonly code: number;
+  readonly data: Json | undefined;
+
+  constructor(code: number, message: string, data: Json | undefined) {
+    super(message);
+    this.name = "LinePeerError";
+    this.code = code;
+    this.data = data;
+  }
+}
+
+export interface LinePeerOptions {
+  readonly send: (message: JsonObject) => Promise<void>;
+  /** What the other end asks. Its result, or what it throws, is answered; a `LinePeerError` as it is. */
+  readonly onRequest: (method: string, params: Json, signal: AbortSignal) => Promise<Json>;
+  readonly onNotification: (method: string, params: Json) => void;
+  /** Codex leaves the member `jsonrpc` out. Default true. */
+  readonly hasVersion?: boolean;
+}
+
+export interface RequestChoice {
+  readonly signal?: AbortSignal;
+  /** Default: none. */
+  readonly timeoutMs?: number;
+}
+
+/** JSON-RPC in lines, both ways: requests, answers and notifications are matched, and everything else is let through. */
+export class LinePeer {
+  readonly #options: LinePeerOptions;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Json>>();
+  readonly #closed = new AbortController();
+  #nextId = 1;
+  #failure: AgentOsError | undefined;
+
+  constructor(options: LinePeerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with `LinePeerError`, `DEADLINE_EXCEEDED`, the signal's reason, or why the other end is gone. */
+  async request(
+    method: string,
+    params: Json,
+    { signal, timeoutMs }: RequestChoice = {},
+  ): Promise<Json> {
+    signal?.throwIfAborted();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#waiting.size >= MAX_WAITING) throw tooMany(this.#waiting.size);
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<Json>();
+    this.#waiting.set(id, answer);
+    const abort = (): void => answer.reject(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => answer.reject(tooLate(method, timeoutMs)), timeoutMs);
+    // Its failure is the answer's: a program that is gone tells so by itself.
+    this.#send({ id, method, params }).catch((error: unknown) => answer.reject(error));
+    try {
+      return await answer.promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      this.#waiting.delete(id);
+    }
+  }
+
+  async notify(method: string, params: Json): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    await this.#send({ method, params });
+  }
+
+  /** A message of the other end. False: it is none of this protocol. */
+  receive(message: Json): boolean {
+    if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
+    const { id, method, params = null } = message;
+    if (typeof method === "string") {
+      if (id === undefined || id === null) this.#options.onNotification(method, params);
+      else void this.#answer(id, method, params);
+      return true;
+    }
+    if (typeof id !== "number" && typeof id !== "string") return false;
+    if (message["result"] === undefined && message["error"] === undefined) return false;
+    const waiting = this.#waiting.get(Number(id));
+    // An answer that came too late has nobody to tell.
+    if (waiting === undefined) return true;
+    if (message["error"] === undefined) waiting.resolve(message["result"] ?? null);
+    else waiting.reject(readError(message["error"]));
+    return true;
+  }
+
+  /** The other end is gone: what waits is told why. */
+  close(failure: AgentOsError): void {
+    this.#failure ??= failure;
+    this.#closed.abort(failure);
+    for (const answer of this.#waiting.values()) answer.reject(failure);
+  }
+
+  async #answer(id: Json, method: string, params: Json): Promise<void> {
+    const { signal } = this.#closed;
+    const answer = await this.#options.onRequest(method, params, signal).then(
+      (result) => ({ result }),
+      (error: unknown) => ({ error: encodeFailure(error) }),
+    );
+    // Whoever asked may be gone.
+    await this.#send({ id, ...answer }).catch(() => undefined);
+  }
+
+  async #send(message: JsonObject): Promise<void> {
+    const { hasVersion = true } = this.#options;
+    await this.#options.send(hasVersion ? { jsonrpc: "2.0", ...message } : message);
+  }
+}
+
+const INTERNAL_ERROR = -32_603;
+
+function encodeFailure(error: unknown): JsonObject {
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: error instanceof LinePeerError ? error.code : INTERNAL_ERROR, message };
+}
+
+function readError(error: Json): LinePeerError {
+  const { code, message, data } =
+    typeof error === "object" && error !== null && !Array.isArray(error)
+      ? error
+      : { code: INTERNAL_ERROR, message: JSON.stringify(error), data: undefined };
+  return new LinePeerError(
+    typeof code === "number" ? code : INTERNAL_ERROR,
+    typeof message === "string" ? message : JSON.stringify(error),
+    data,
+  );
+}
+
+function tooLate(operation: string, deadlineMs: number): AgentOsError<"DEADLINE_EXCEEDED"> {
+  const message = `${operation}: no answer of the agent within ${deadlineMs} ms`;
+  return new AgentOsError("DEADLINE_EXCEEDED", message, { operation, deadlineMs });
+}
+
+function tooMany(waiting: number): AgentOsError<"POOL_EXHAUSTED"> {
+  const message = `the agent owes ${waiting} answers already`;
+  const details = { limit: "agentRequests", capacity: MAX_WAITING, waiting };
+  return new AgentOsError("POOL_EXHAUSTED", message, details);
+}
