@@ -16,6 +16,7 @@ import type {
 
 import type { AgentEndpoint } from "./model-gateway.ts";
 import type { SessionVm } from "./session-vm.ts";
+import type { ToolDoor } from "./tool-door.ts";
 
 /** What a kind of agent can do. What it can't is refused when the session is opened, never ignored. */
 export interface RuntimeCapabilities {
@@ -101,6 +102,8 @@ export interface RuntimeHost {
   /** One model call is over. Throws `BUDGET_EXHAUSTED` where the next would be too much. */
   modelCalled(used: {
     usage: Usage;
+    /** As the provider names it. */
+    model?: string | undefined;
     hasToolCalls: boolean;
     /** Another call follows, though no tool was asked for. */
     goesOn?: boolean;
@@ -110,20 +113,10 @@ export interface RuntimeHost {
   recordSession(agentSessionId: string): void;
   readonly state: RuntimeState;
   readonly vm: SessionVm;
-  /** Opens the session's way to its model, once; it ends with the session. What passes is counted as by `modelCalled`. */
+  /** The session's way to its model, opened by the first call; it ends with the session. What passes is counted: not by `modelCalled` again. */
   endpoint(options: { signal: AbortSignal }): Promise<AgentEndpoint>;
-  /** How a program in the VM reaches the session's host and MCP tools. */
+  /** How a program in the VM reaches the session's host and MCP tools. Opened by the first call; it ends with the session. */
   toolDoor(options: { signal: AbortSignal }): Promise<ToolDoor>;
-}
-
-/** The session's tools, for agents that run in the VM. */
-export interface ToolDoor {
-  /** Speaks MCP on stdin and stdout. */
-  readonly mcp: { readonly command: string; readonly args: readonly string[] };
-  /** Has to be in the environment of either. */
-  readonly env: Readonly<Record<string, string>>;
-  /** What a person or an agent types in a shell of the VM: `agentos-tool`. */
-  readonly command: string;
 }
 
 export interface RuntimeTurn {

@@ -8,7 +8,6 @@ export type {
   RuntimeState,
   RuntimeTurn,
   RuntimeTurnResult,
-  ToolDoor,
   ToolVerdict,
 } from "./agent-runtime.ts";
 export type { ClientCallbacks } from "./client-callbacks.ts";
@@ -21,7 +20,9 @@ export type {
   ModelGateway,
   ModelProvider,
   ModelRoute,
+  RateLimitWindow,
 } from "./model-gateway.ts";
+export type { ToolDoor, ToolDoors, ToolRoute } from "./tool-door.ts";
 export type {
   AdoptedProcess,
   AdoptedVm,

@@ -13,14 +13,24 @@ export interface ModelProvider {
   readonly apiKey?: string | undefined;
 }
 
+/** What a provider said of one of its limits on the key. Times are ISO 8601. */
+export interface RateLimitWindow {
+  /** The provider's own word: `requests`, `tokens`, `unified-5h`. */
+  readonly name: string;
+  readonly limit: number | null;
+  readonly remaining: number | null;
+  readonly resetAt: string | null;
+}
+
 /** One call of a model, as the gateway saw it pass. */
 export interface ModelCall {
+  /** As the provider names it; `null` where it did not. */
   readonly model: string | null;
   readonly usage: Usage;
   readonly hasToolCalls: boolean;
+  /** 0: there was no answer. */
   readonly httpStatus: number;
-  /** Of a provider that said no more calls until then. */
-  readonly resetAt?: string | undefined;
+  /** Undefined: it went well. `RATE_LIMITED`, `PROVIDER_REFUSED`, `PROVIDER_FAILED`, or `CANCELLED` by the agent. */
   readonly error?: AgentOsError | undefined;
 }
 
@@ -29,21 +39,29 @@ export interface ModelRoute {
   readonly sessionId: string;
   readonly vm: SessionVm;
   readonly provider: ModelProvider;
-  /** Asked before each call: an error refuses it, and is what the agent is told. */
+  /** Asked before each call: an error refuses it, and is what the agent is told. Otherwise exactly one `called` follows. */
   mayCall(): AgentOsError | undefined;
+  /** Something of an answer has passed: the agent waits for good reason. At most once in a second. */
+  heard(): void;
+  /** Told before the agent can have seen the answer's end. Never throws. */
   called(call: ModelCall): void;
 }
 
 /** How an agent in a VM reaches its model. */
 export interface AgentEndpoint extends AsyncDisposable {
-  /** As a program in the VM sees it, without a path: `http://127.0.0.1:PORT`. */
+  readonly api: ModelApi;
+  /** As a program in the VM sees it, without a path: `http://127.0.0.1:PORT`. The same in every life of the sidecar. */
   readonly baseUrl: string;
   /** What the agent is given as its key. It names the session to the gateway, and is worth nothing elsewhere. */
   readonly token: string;
+  /** How the last model call failed, whatever the agent says of it: one that was refused here, too. Undefined: it did not. */
+  readonly failure: AgentOsError | undefined;
+  /** As the provider said them last. */
+  readonly rateLimits: readonly RateLimitWindow[];
 }
 
 /** The sidecar's model proxy: puts the key on, counts, caps. */
 export interface ModelGateway {
-  /** Rejects with `MISSING_KEY`, or `UNSUPPORTED` where the VM's driver has no network. */
+  /** Rejects with `MISSING_KEY`, `INVALID_ARGUMENT`, or `UNSUPPORTED` where the VM's driver has no network. */
   open(route: ModelRoute, options: { signal: AbortSignal }): Promise<AgentEndpoint>;
 }

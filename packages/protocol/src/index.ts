@@ -134,5 +134,5 @@ export {
 export { Step } from "./session/step.ts";
 export { ToolCall, ToolInfo, ToolName, ToolResult, ToolSource } from "./session/tool.ts";
 export { BudgetName, StopReason, TurnResult } from "./session/turn.ts";
-export { SessionUsage, Usage } from "./session/usage.ts";
+export { ModelUse, SessionUsage, Usage } from "./session/usage.ts";
 export { type Corkable, WriteBatch } from "./write-batch.ts";

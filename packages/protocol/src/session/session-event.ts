@@ -8,7 +8,7 @@ import { PendingRequest, RequestOutcome } from "./request.ts";
 import { Step } from "./step.ts";
 import { ToolCall, ToolResult } from "./tool.ts";
 import { TurnResult } from "./turn.ts";
-import { SessionUsage } from "./usage.ts";
+import { ModelUse, SessionUsage } from "./usage.ts";
 
 export const SessionState = z.enum([
   "starting",
@@ -37,7 +37,8 @@ export const SessionHappening = z.discriminatedUnion("type", [
   z.object({ type: z.literal("request"), request: PendingRequest }),
   z.object({ type: z.literal("request_resolved"), requestId: Id, outcome: RequestOutcome }),
   z.object({ type: z.literal("state"), state: SessionState, reason: z.string().optional() }),
-  z.object({ type: z.literal("usage"), usage: SessionUsage }),
+  /** A model call is over: the sums with it, and what it used by itself. */
+  z.object({ type: z.literal("usage"), usage: SessionUsage, call: ModelUse.optional() }),
   z.object({ type: z.literal("compaction"), summary: z.string().optional() }),
   z.object({
     type: z.literal("rate_limit"),

@@ -20,5 +20,15 @@ export const SessionUsage = z.object({
   total: Usage,
   /** By agent: `main`, and each subagent by its session's id. */
   byAgent: z.record(z.string(), Usage),
+  /** By model, as its provider names it. */
+  byModel: z.record(z.string(), Usage).optional(),
 });
 export type SessionUsage = z.infer<typeof SessionUsage>;
+
+/** One call of a model. */
+export const ModelUse = z.object({
+  /** As its provider names it; `null` where it did not. */
+  model: z.string().nullable(),
+  usage: Usage,
+});
+export type ModelUse = z.infer<typeof ModelUse>;

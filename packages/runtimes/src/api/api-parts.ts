@@ -76,5 +76,5 @@ export function countStep(
   const isPriced = access.provider !== "openai-compatible";
   const costUsd = isPriced ? costOf(prices, access.model, tokens) : null;
   const usage: Usage = { ...tokens, costUsd };
-  host.modelCalled({ usage, hasToolCalls: calls.length > 0, goesOn });
+  host.modelCalled({ usage, model: access.model, hasToolCalls: calls.length > 0, goesOn });
 }

@@ -7,20 +7,14 @@ import type {
   ToolDoor,
   ToolVerdict,
 } from "@agentos/core";
-import {
-  AgentOsError,
-  type Question,
-  type RequestAnswer,
-  type ToolCall,
-  type ToolResult,
-  type Usage,
-} from "@agentos/protocol";
+import type { Question, RequestAnswer, ToolCall, ToolResult } from "@agentos/protocol";
 
 import type { ToolDesk, ToolTurn } from "../tool-desk.ts";
 import { asAgentOsError, cancelled } from "./deadline.ts";
 import { bounded, boundedCall, pieces } from "./event-bounds.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
-import type { SessionParts } from "./session-parts.ts";
+import type { SessionDoors } from "./session-doors.ts";
+import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { TurnRun } from "./turn-run.ts";
 
 type ToolOutputEvent = Extract<RuntimeEvent, { type: "tool_output" }>;
@@ -28,6 +22,7 @@ type ToolOutputEvent = Extract<RuntimeEvent, { type: "tool_output" }>;
 export interface AgentHostOptions {
   readonly parts: SessionParts;
   readonly desk: ToolDesk;
+  readonly doors: SessionDoors;
   /** The turn that runs now. */
   readonly run: () => TurnRun | undefined;
 }
@@ -138,7 +133,7 @@ export class AgentHost implements RuntimeHost {
     }
   }
 
-  modelCalled(used: { usage: Usage; hasToolCalls: boolean; agent?: string }): void {
+  modelCalled(used: CountedCall): void {
     const run = this.#run();
     // Not only while it goes on: what a cancelled call used was used.
     if (run === undefined) throw cancelled("a model call");
@@ -154,12 +149,12 @@ export class AgentHost implements RuntimeHost {
     record.write({ entries: [{ turnId, happening }], change: { agentSessionId } });
   }
 
-  endpoint(): Promise<AgentEndpoint> {
-    return Promise.reject(unsupported("a model for agents in a VM"));
+  async endpoint({ signal }: { signal: AbortSignal }): Promise<AgentEndpoint> {
+    return await this.#options.doors.endpoint(signal);
   }
 
-  toolDoor(): Promise<ToolDoor> {
-    return Promise.reject(unsupported("tools for agents in a VM"));
+  async toolDoor({ signal }: { signal: AbortSignal }): Promise<ToolDoor> {
+    return await this.#options.doors.tools(this.#options.desk.tools, signal);
   }
 
   /** As much of a call's output as may be told. */
@@ -208,8 +203,4 @@ function failedResult(call: ToolCall, error: unknown, durationMs: number): ToolR
   const { callId, name } = call;
   const content = [{ type: "text" as const, text: message }];
   return { callId, name, outcome, content, truncated: false, durationMs };
-}
-
-function unsupported(what: string): AgentOsError<"UNSUPPORTED"> {
-  return new AgentOsError("UNSUPPORTED", `this sidecar has no ${what}`, { what });
 }

@@ -10,6 +10,7 @@ import {
 import type { ToolDesk } from "../tool-desk.ts";
 import { AgentHost } from "./agent-host.ts";
 import { asAgentOsError, deadlineExceeded, errorFacts, within } from "./deadline.ts";
+import { SessionDoors } from "./session-doors.ts";
 import { DEFAULT_CWD, type SessionParts } from "./session-parts.ts";
 import { announcements } from "./announcements.ts";
 import type { TurnRun } from "./turn-run.ts";
@@ -27,6 +28,7 @@ export interface OpenAgent {
 export class AgentLink {
   readonly #parts: SessionParts;
   readonly #run: () => TurnRun | undefined;
+  readonly #doors: SessionDoors;
   #desk: ToolDesk | undefined;
   #agent: OpenAgent | undefined;
   #isFreshUsed = false;
@@ -38,6 +40,7 @@ export class AgentLink {
   constructor(parts: SessionParts, run: () => TurnRun | undefined) {
     this.#parts = parts;
     this.#run = run;
+    this.#doors = new SessionDoors(parts, { run, agent: () => this.#agent?.host });
   }
 
   /** What the agent may call; empty until it was opened. */
@@ -102,10 +105,9 @@ export class AgentLink {
     await this.#ending;
     const desk = this.#desk;
     this.#desk = undefined;
-    if (desk !== undefined) {
-      this.#end(desk);
-      await this.#ending;
-    }
+    this.#end(this.#doors);
+    if (desk !== undefined) this.#end(desk);
+    await this.#ending;
     if (this.#endFailure !== undefined) throw this.#endFailure;
   }
 
@@ -145,7 +147,7 @@ export class AgentLink {
     const { runtime, record, spec } = this.#parts;
     const desk = await this.#openDesk(signal);
     const cwd = spec.cwd ?? DEFAULT_CWD;
-    const host = new AgentHost({ parts: this.#parts, desk, run: this.#run });
+    const host = new AgentHost({ parts: this.#parts, desk, doors: this.#doors, run: this.#run });
     const request = {
       sessionId: record.sessionId,
       spec,

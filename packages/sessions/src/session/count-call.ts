@@ -1,26 +1,16 @@
-import type { Usage } from "@agentos/protocol";
-
 import { assertRoomForTool } from "./budget-guard.ts";
-import type { SessionParts } from "./session-parts.ts";
+import type { CountedCall, SessionParts } from "./session-parts.ts";
 import { MAIN_AGENT, withCall } from "./usage-sum.ts";
-
-export interface ModelCall {
-  readonly usage: Usage;
-  readonly hasToolCalls: boolean;
-  /** Another call follows all the same. */
-  readonly goesOn?: boolean | undefined;
-  /** The subagent's session; undefined: the main agent. */
-  readonly agent?: string | undefined;
-}
 
 /** Writes what a model call used. Throws `BUDGET_EXHAUSTED`, of this session or one above, where no other may follow. */
 export function countCall(
   { record, spec, parent }: SessionParts,
-  call: ModelCall,
+  call: CountedCall,
   turn: { turnId: string; wallMs: number } | undefined,
 ): void {
   const { usage: before, spent: spentBefore } = record.now;
-  const counted = withCall(before, call.usage, call.agent ?? MAIN_AGENT);
+  const { agent = MAIN_AGENT, model } = call;
+  const counted = withCall(before, call.usage, { agent, model });
   // Between two turns it is no turn's.
   const usage = turn === undefined ? { ...counted, turn: before.turn } : counted;
   const spent = {
@@ -28,9 +18,10 @@ export function countCall(
     toolTurns: spentBefore.toolTurns + (call.hasToolCalls ? 1 : 0),
     wallMs: turn?.wallMs ?? spentBefore.wallMs,
   };
-  const happening = { type: "usage" as const, usage };
+  const use = { model: model ?? null, usage: call.usage };
+  const happening = { type: "usage" as const, usage, call: use };
   record.write({
-    entries: [{ turnId: turn?.turnId ?? null, happening }],
+    entries: [{ turnId: turn?.turnId ?? null, agent: call.agent, happening }],
     change: { usage, spent },
   });
   parent?.modelCalled(call);

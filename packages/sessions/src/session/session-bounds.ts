@@ -38,6 +38,15 @@ export const SESSION_BOUNDS = {
   /** Between our own tries after a provider's failure: doubled each time. */
   retryMs: 500,
   longestRetryMs: 30_000,
+  /** Models whose use is told apart; the rest is summed up. */
+  modelsPerSession: 64,
+  modelNameChars: 256,
+  /** Model calls under way at the same time, through the gateway. */
+  modelCallsAtOnce: 16,
+  /** Calls that ended before their provider told what they used; with a budget of tokens or money no more may follow. */
+  untoldCalls: 8,
+  /** A reset that is farther away is none that an agent waits for. */
+  softRateLimitMs: 20_000,
   /** Resets that one turn waits for. */
   rateLimitTries: 100,
 } as const;

@@ -1,4 +1,12 @@
-import type { AgentRuntime, ClientCallbacks, Clock, SessionStore, SessionVms } from "@agentos/core";
+import type {
+  AgentRuntime,
+  ClientCallbacks,
+  Clock,
+  ModelGateway,
+  SessionStore,
+  SessionVms,
+  ToolDoors,
+} from "@agentos/core";
 import type { SessionSpec, Usage } from "@agentos/protocol";
 
 import type { HookRunner, OpenHooks } from "../hook-runner.ts";
@@ -24,6 +32,10 @@ export interface SessionHostOptions {
   readonly callbacks: (user: string) => ClientCallbacks;
   readonly openTools: OpenToolDesk;
   readonly openHooks: OpenHooks;
+  /** How agents in VMs reach their models. Undefined: they can't. */
+  readonly gateway?: ModelGateway | undefined;
+  /** The same for their tools. */
+  readonly toolDoors?: ToolDoors | undefined;
   readonly clock: Clock;
   readonly log: SessionLog;
   /** Default `DEFAULTS.sessionsPerSidecar`. */
@@ -32,10 +44,22 @@ export interface SessionHostOptions {
   readonly onChange?: (() => void) | undefined;
 }
 
+/** One model call of a session, or of one below it. */
+export interface CountedCall {
+  readonly usage: Usage;
+  /** As its provider names it. */
+  readonly model?: string | undefined;
+  readonly hasToolCalls: boolean;
+  /** Another call follows all the same. */
+  readonly goesOn?: boolean | undefined;
+  /** The subagent's session; undefined: the main agent. */
+  readonly agent?: string | undefined;
+}
+
 /** A session above a subagent's. */
 export interface ParentSession {
   /** What the subagent used counts for it too. Throws `BUDGET_EXHAUSTED`. */
-  modelCalled(used: { usage: Usage; hasToolCalls: boolean }): void;
+  modelCalled(used: CountedCall): void;
   /** Of a subagent that a tool started: its events are told in the parent's turn, its requests asked there. */
   readonly within: { readonly requests: RequestBook; tell(entry: Entry): void } | undefined;
 }

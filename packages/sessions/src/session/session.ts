@@ -13,12 +13,12 @@ import {
 
 import { AgentLink } from "./agent-link.ts";
 import { assertPrompt } from "./assert-prompt.ts";
-import { countCall, type ModelCall } from "./count-call.ts";
+import { countCall } from "./count-call.ts";
 import { asAgentOsError, nothing, within } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { sessionBusy, sessionClosed } from "./session-errors.ts";
-import type { SessionParts } from "./session-parts.ts";
+import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { SessionView } from "./session-view.ts";
 import { Triggers } from "./triggers.ts";
@@ -237,7 +237,7 @@ export class Session {
   }
 
   /** A subagent used something. Throws `BUDGET_EXHAUSTED`. */
-  modelCalledBelow(call: ModelCall, agent: string): void {
+  modelCalledBelow(call: CountedCall, agent: string): void {
     const run = this.#run?.turn;
     if (run === undefined) countCall(this.#parts, { ...call, agent }, undefined);
     else run.modelCalled({ ...call, agent });

@@ -11,7 +11,7 @@ import {
 import { ActivityWatch } from "./activity-watch.ts";
 import type { AgentLink } from "./agent-link.ts";
 import { assertRoom, exhausted } from "./budget-guard.ts";
-import { countCall, type ModelCall } from "./count-call.ts";
+import { countCall } from "./count-call.ts";
 import {
   asAgentOsError,
   cancelled,
@@ -22,7 +22,7 @@ import {
 } from "./deadline.ts";
 import { boundedOutput, boundedText, sizeOf } from "./event-bounds.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
-import type { SessionParts } from "./session-parts.ts";
+import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
 import type { Entry } from "./step-builder.ts";
 import { budgetEnd, endOfError, type TurnEnd } from "./turn-end.ts";
@@ -64,7 +64,7 @@ export class TurnRun {
     });
     const limitMs = spec.budget?.wallMs;
     this.#wall = new WallTime(clock, record.now.spent.wallMs, limitMs, () => {
-      if (limitMs !== undefined) this.#exhausted(exhausted("wallMs", limitMs, limitMs));
+      if (limitMs !== undefined) this.overBudget(exhausted("wallMs", limitMs, limitMs));
     });
     this.#startTime = this.pauseForPeople();
   }
@@ -167,13 +167,18 @@ export class TurnRun {
   }
 
   /** Throws `BUDGET_EXHAUSTED` where the model may not be called again, and ends the turn. */
-  modelCalled(call: ModelCall): void {
+  modelCalled(call: CountedCall): void {
     try {
       countCall(this.#parts, call, { turnId: this.turn.turnId, wallMs: this.#wall.ms });
     } catch (error) {
-      if (isAgentOsError(error, "BUDGET_EXHAUSTED")) this.#exhausted(error);
+      if (isAgentOsError(error, "BUDGET_EXHAUSTED")) this.overBudget(error);
       throw error;
     }
+  }
+
+  /** Ends the turn, for its model may not be called again. */
+  overBudget(error: AgentOsError<"BUDGET_EXHAUSTED">): void {
+    this.stop(budgetEnd(error));
   }
 
   /** Throws `BUDGET_EXHAUSTED`. */
@@ -296,10 +301,6 @@ export class TurnRun {
 
   #failed(error: AgentOsError): void {
     this.stop({ stopReason: "error", text: "", error });
-  }
-
-  #exhausted(error: AgentOsError<"BUDGET_EXHAUSTED">): void {
-    this.stop(budgetEnd(error));
   }
 }
 

@@ -14,7 +14,7 @@ describe("queries", () => {
       compactions: [],
       lastResponse: null,
       pending: [],
-      usage: { turn: null, total: { totalTokens: null, costUsd: null }, byAgent: {} },
+      usage: { turn: null, total: { totalTokens: null, costUsd: null }, byAgent: {}, byModel: {} },
     });
     const { sessionId } = at.session;
     await expect(at.client.peer.request("session.history", { sessionId })).resolves.toEqual({
