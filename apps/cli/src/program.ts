@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { CommandContext } from "./command-context.ts";
+import { defineAgentsCommands } from "./definitions/agents.ts";
 import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
 import { defineSessionCommands } from "./definitions/session.ts";
@@ -48,6 +49,7 @@ function createProgram(context: CommandContext): Command {
   defineTerminalCommands(program, context);
   defineCopyCommand(program, context);
   defineSessionCommands(program, context);
+  defineAgentsCommands(program, context);
   for (const command of [program, ...commandsBelow(program)]) addGlobals(command);
   return program;
 }

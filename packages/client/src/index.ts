@@ -2,6 +2,7 @@
 import "./require-node.ts";
 
 export { AgentOs } from "./agent-os.ts";
+export { type AgentListing, AgentStore, type AgentStoreOptions } from "./agents/agent-store.ts";
 export type {
   CopyOptions,
   MkdirOptions,

@@ -20,6 +20,10 @@ export const ERROR_CODES = {
     retryable: false,
     details: z.object({ agent: text, install: text }),
   },
+  AGENT_VERSION: {
+    retryable: false,
+    details: z.object({ agent: text, version: text, expected: text, install: text }),
+  },
   ALREADY_EXISTS: { retryable: false, details: z.object({ kind: text, id: text }) },
   ARGUMENTS_TOO_LONG: { retryable: false, details: z.object({ limit: count, actual: count }) },
   BUDGET_EXHAUSTED: {
@@ -65,6 +69,7 @@ export const ERROR_CODES = {
   FORBIDDEN: { retryable: false, details: z.object({ operation: text, user: text }) },
   FRAME_TOO_LARGE: { retryable: false, details: z.object({ limit: count, actual: count }) },
   IMAGE_NOT_FOUND: { retryable: false, details: z.object({ image: text, known: z.array(text) }) },
+  INSTALL_FAILED: { retryable: true, details: z.object({ package: text, reason: text }) },
   INTERNAL: { retryable: false, details: z.object({ reason: text.optional() }) },
   INVALID_ARGUMENT: {
     retryable: false,

@@ -17,6 +17,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "The agent's program is neither in the VM nor in the store of the host.",
     remedy: "Type what `details.install` says.",
   },
+  AGENT_VERSION: {
+    when: "The agent's program has a version that its runtime was not made for, or can't tell which.",
+    remedy: "Type what `details.install` says, or name another version with `agentVersion`.",
+  },
   ALREADY_EXISTS: {
     when: "The id or name is taken by something else than what was asked for.",
     remedy: "Choose another id or name, or attach to what is there.",
@@ -81,6 +85,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   IMAGE_NOT_FOUND: {
     when: "The driver has no image of that name.",
     remedy: "Take one of `details.known`.",
+  },
+  INSTALL_FAILED: {
+    when: "npm could not install the agent's package, or what it installed has another hash than this build expects.",
+    remedy: "Read `details.reason`. npm's own settings say which registry and proxy are used.",
   },
   INTERNAL: {
     when: "A fault of AgentOS itself, or an error that only a newer version knows.",

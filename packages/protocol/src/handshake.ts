@@ -25,6 +25,8 @@ export const StartRequest = z.object({
   stateDirectory: z.string().startsWith("/"),
   /** Sockets and other things of this life; short, for a unix socket's path has 107 bytes. */
   runtimeDirectory: z.string().startsWith("/"),
+  /** The store of agents' programs, which every VM sees read-only. Absent: none. */
+  agentsDirectory: z.string().startsWith("/").optional(),
   /** A shared sidecar's pool. Absent: explicit, ends when stdin closes. */
   pool: z.string().max(256).optional(),
   listen: ListenAddress.optional(),

@@ -1,6 +1,16 @@
 export { AgentOsError, isAgentOsError } from "./agent-os-error.ts";
 export { ByteReader, type FrameTarget, type TakeBytes } from "./byte-reader.ts";
 export { ByteWriter } from "./byte-writer.ts";
+export {
+  AGENT_MANIFEST,
+  AGENT_PROGRAMS,
+  AgentManifest,
+  type AgentProgram,
+  type AgentProgramName,
+  AGENTS_DIRECTORY,
+  installLine,
+  isAgentProgram,
+} from "./agent-programs.ts";
 export { DEFAULTS } from "./defaults.ts";
 export { Envelope } from "./envelope.ts";
 export { decodeDirectoryEntries, type DirectoryEntry } from "./directory-entries.ts";

@@ -3,6 +3,13 @@ import type { ErrorCode, ErrorDetails } from "../src/error-codes.ts";
 /** Details of every code. */
 export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
   AGENT_NOT_INSTALLED: { agent: "claude-code", install: "agentos agents install claude-code" },
+  AGENT_VERSION: {
+    agent: "claude-code",
+    version: "1.0.0",
+    expected: ">=2.1",
+    install: "agentos agents install claude-code",
+  },
+  INSTALL_FAILED: { package: "p@1", reason: "r" },
   MODEL_SWITCH_FAILED: { model: "m-2", reason: "unknown model" },
   PORT_CLOSED: { vmId: "vm_1", port: "3000" },
   PORT_IN_USE: { port: "3000" },

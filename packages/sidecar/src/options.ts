@@ -10,6 +10,8 @@ export interface DriverContext {
   /** An own directory (0700) for sockets and other things of this life. */
   runtimeDirectory: string;
   stateDirectory: string;
+  /** The store of agents' programs, for VMs to see. */
+  agentsDirectory: string | undefined;
   warmPoolSize: number;
   /** How long a VM waits for the next sidecar where this one is lost. 0: there is none for it. */
   adoptGraceMs: number;
@@ -22,6 +24,8 @@ export interface SidecarOptions {
   sidecarId: string;
   stateDirectory: string;
   runtimeDirectory: string;
+  /** The store of agents' programs. Default: none. */
+  agentsDirectory?: string | undefined;
   /** A shared sidecar's pool; absent: an explicit one, which never ends for idleness. */
   pool?: string | undefined;
   /** Default: a unix socket in the runtime directory. */

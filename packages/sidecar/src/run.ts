@@ -66,6 +66,7 @@ async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<voi
 
 async function makeDrivers({
   runtimeDirectory,
+  agentsDirectory,
   epoch,
   adoptGraceMs,
   linkKey,
@@ -73,7 +74,14 @@ async function makeDrivers({
 }: DriverContext): Promise<readonly VmDriver[]> {
   // Loaded when it is needed: by the first create, or by VMs of an earlier life.
   const { LinuxDriver, VirtualDriver } = await import("@agentos/vm");
-  const options = { runDirectory: runtimeDirectory, epoch, adoptGraceMs, linkKey, warmPoolSize };
+  const options = {
+    runDirectory: runtimeDirectory,
+    agentsDirectory,
+    epoch,
+    adoptGraceMs,
+    linkKey,
+    warmPoolSize,
+  };
   return [new LinuxDriver(options), new VirtualDriver()];
 }
 

@@ -15,7 +15,7 @@ import type { SidecarControl, SidecarParts } from "./handlers/handler-context.ts
 import { IdleExit } from "./idle-exit.ts";
 import { type ApiKey, ApiKeys } from "./keys/api-keys.ts";
 import { errorFacts } from "./log.ts";
-import { capacityOf, type SidecarOptions } from "./options.ts";
+import { capacityOf, type DriverContext, type SidecarOptions } from "./options.ts";
 import { Connection } from "./server/connection.ts";
 import { BoundCallbacks } from "./sessions/bound-callbacks.ts";
 import { WebSocketServer } from "./server/websocket-server.ts";
@@ -68,18 +68,9 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     const clock = options.clock ?? new SystemClock();
     this.#clock = clock;
     this.#keys = new ApiKeys(clock);
-    const { sidecarId, stateDirectory, warmPoolSize = DEFAULTS.warmPoolSize } = options;
-    const { epoch, vmDirectory, key: linkKey, store } = home;
-    const context = {
-      sidecarId,
-      epoch,
-      stateDirectory,
-      warmPoolSize,
-      runtimeDirectory: vmDirectory,
-      // Nobody succeeds an explicit one: its VMs end with it.
-      adoptGraceMs: options.pool === undefined ? 0 : DEFAULTS.adoptGraceMs,
-      linkKey,
-    };
+    const { sidecarId } = options;
+    const { epoch, store } = home;
+    const context = driverContext(options, home);
     this.#drivers = new DriverSet(() => options.drivers(context));
     this.#host = new VmHost({
       sidecarId,
@@ -275,4 +266,22 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     await this.#host.close(reason);
     await this.#drivers[Symbol.asyncDispose]();
   }
+}
+
+function driverContext(options: SidecarOptions, home: SidecarHome): DriverContext {
+  const { sidecarId, stateDirectory, agentsDirectory, pool } = options;
+  const { warmPoolSize = DEFAULTS.warmPoolSize } = options;
+  const { epoch, vmDirectory: runtimeDirectory, key: linkKey } = home;
+  // Nobody succeeds an explicit one: its VMs end with it.
+  const adoptGraceMs = pool === undefined ? 0 : DEFAULTS.adoptGraceMs;
+  return {
+    sidecarId,
+    epoch,
+    stateDirectory,
+    agentsDirectory,
+    warmPoolSize,
+    runtimeDirectory,
+    adoptGraceMs,
+    linkKey,
+  };
 }

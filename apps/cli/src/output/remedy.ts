@@ -1,6 +1,7 @@
 import { type AgentOsError, type ErrorCode, isAgentOsError } from "@agentos/client";
 
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  AGENT_EXITED: "Read what the agent wrote last, above; then prompt again.",
   ALREADY_EXISTS: "Choose another name, or see what has it with: agentos ps",
   ARGUMENTS_TOO_LONG: "Pass long input on standard input or in a file.",
   CANCELLED: "Nothing is left running; repeat the command when you want it.",
@@ -11,6 +12,8 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
     "Repeat the command; if it happens again, look at the sidecar's log (docs/operations.md says where).",
   FENCED: "Another program took this VM over; see who holds what with: agentos ps",
   INVALID_ARGUMENT: "See the command's options with --help.",
+  INSTALL_FAILED: "Look at the version's name and at npm's settings: npm config list",
+  MODEL_SWITCH_FAILED: "Look at the model's name; the session goes on with the one that it had.",
   MOUNT_REFUSED: "Leave out --mount to copy the directory in, or add --read-only.",
   MISSING_KEY: "Set the variable where you call agentos, or name another with --key-variable.",
   NOT_FOUND: "See what there is with: agentos ps",
@@ -38,6 +41,8 @@ export function remedyOf(error: AgentOsError): string {
   }
   if (isAgentOsError(error, "SIDECAR_NOT_FOUND")) return error.details.install;
   if (isAgentOsError(error, "PACKAGE_MISSING")) return error.details.install;
+  if (isAgentOsError(error, "AGENT_NOT_INSTALLED")) return error.details.install;
+  if (isAgentOsError(error, "AGENT_VERSION")) return error.details.install;
   if (isAgentOsError(error, "UNSUPPORTED") && error.details.instead !== undefined) {
     return error.details.instead;
   }

@@ -1,5 +1,6 @@
 import { type StartRequest, SUPPORTED_VERSIONS } from "@agentos/protocol";
 
+import { agentsDirectory } from "../agents/agent-store.ts";
 import { clientName } from "../connection/client-name.ts";
 import type { SidecarConfiguration } from "./sidecar-configuration.ts";
 
@@ -14,6 +15,7 @@ export function startRequest(
     protocol: SUPPORTED_VERSIONS,
     client: clientName(),
     ...identity,
+    agentsDirectory: agentsDirectory(configuration.stateDirectory),
     ...(idleMs === undefined ? {} : { idleMs }),
     ...(leaseGraceMs === undefined ? {} : { leaseGraceMs }),
     ...(maxVms === undefined ? {} : { maxVms }),

@@ -20,6 +20,8 @@ export interface LinuxDriverOptions {
   vmdPath?: string;
   /** The Node that VMs find first on PATH. Default: this process's. */
   nodePath?: string;
+  /** The store of agents' programs, made where it is missing; VMs see it read-only. Default: none. */
+  agentsDirectory?: string | undefined;
   /** Where root's sidecars see one another's host ids. Default /run/agentos-ids. */
   identityDirectory?: string;
 }

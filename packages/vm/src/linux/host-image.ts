@@ -1,5 +1,7 @@
-import { access, lstat, readFile, readlink, stat } from "node:fs/promises";
+import { access, chmod, lstat, mkdir, readFile, readlink, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+
+import { AGENTS_DIRECTORY } from "@agentos/protocol";
 
 import { type FieldWriter, u32 } from "../link/fields.ts";
 import { FIELD } from "../link/link-kinds.ts";
@@ -46,12 +48,19 @@ export interface HostImage {
   writeTo(fields: FieldWriter): void;
 }
 
-/** Looks at the host once. `nodePath` is the Node that the VM finds first. */
-export async function readHostImage(nodePath: string): Promise<HostImage> {
-  const [directories, shared, node, time, release, shell] = await Promise.all([
+export interface HostImageOptions {
+  /** The Node that the VM finds first. */
+  readonly nodePath: string;
+  readonly agentsDirectory: string | undefined;
+}
+
+/** Looks at the host once. */
+export async function readHostImage(options: HostImageOptions): Promise<HostImage> {
+  const [directories, shared, node, agents, time, release, shell] = await Promise.all([
     systemDirectories(),
     existing(SHARED_ETC),
-    nodeEntries(nodePath),
+    nodeEntries(options.nodePath),
+    agentsEntry(options.agentsDirectory),
     localTime(),
     readFile("/etc/os-release", "utf8").catch(() => undefined),
     findShell(),
@@ -61,6 +70,7 @@ export async function readHostImage(nodePath: string): Promise<HostImage> {
     ...directories.system,
     ...shared,
     ...node.system,
+    ...agents,
     ...time.system,
   ];
   const links = [...directories.links, ...node.links, ...time.links];
@@ -136,6 +146,19 @@ async function nodeEntries(nodePath: string): Promise<{ system: Pair[]; links: P
     target: `${AGENTOS}/bin/${name}`,
   }));
   return { system, links };
+}
+
+/** The directory itself: what is installed later is seen too. */
+async function agentsEntry(directory: string | undefined): Promise<Pair[]> {
+  if (directory === undefined) return [];
+  await mkdir(directory).then(
+    // Whatever the umask is: VMs of root are other users.
+    () => chmod(directory, 0o755),
+    (error: unknown) => {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    },
+  );
+  return [{ source: directory, target: AGENTS_DIRECTORY }];
 }
 
 async function findShell(): Promise<string> {

@@ -281,7 +281,8 @@ export class LinuxDriver implements VmDriver {
   }
 
   async #readImage(): Promise<Image> {
-    const image = await readHostImage(this.#options.nodePath ?? process.execPath);
+    const { nodePath = process.execPath, agentsDirectory } = this.#options;
+    const image = await readHostImage({ nodePath, agentsDirectory });
     return { environment: image.environment, encoded: encodeImage(image) };
   }
 
