@@ -133,6 +133,8 @@ static bool handle_event(const struct epoll_event *event) {
       process->in.writable = true;
       terminal_flush(process);
       return false;
+    case WATCH_CONNECTION: connection_event(index, event->events); return false;
+    case WATCH_DOOR: door_event(index); return false;
     case WATCH_IN:
       process = process_at(index);
       if (process == NULL || process->in.fd < 0) return false;
@@ -152,6 +154,7 @@ static void run_timers(void) {
   }
   processes_timers(now_us);
   adopt_timers(now_us);
+  doors_timers(now_us);
 }
 
 static int wait_ms(bool more) {

@@ -10,6 +10,7 @@
 #define PROCESSES_MAX 1024u
 #define READERS_MAX 256u
 #define FILES_MAX 256u
+#define CONNECTIONS_MAX 1024u
 #define WINDOW_MIN_BYTES (4u * 1024u)
 #define WINDOW_MAX_BYTES (1024u * 1024u)
 #define WINDOW_DEFAULT_BYTES (256u * 1024u)
@@ -22,7 +23,8 @@
 /* ---- agent.c: loop, time, epoll ---- */
 
 enum watched {
-  WATCH_LINK, WATCH_LISTEN, WATCH_HELLO, WATCH_SIGNAL, WATCH_OUT, WATCH_ERR, WATCH_IN, WATCH_TERMINAL
+  WATCH_LINK, WATCH_LISTEN, WATCH_HELLO, WATCH_SIGNAL, WATCH_OUT, WATCH_ERR, WATCH_IN, WATCH_TERMINAL,
+  WATCH_CONNECTION, WATCH_DOOR
 };
 
 /* Monotonic microseconds, read once per turn of the loop. */
@@ -77,7 +79,7 @@ uint8_t *link_stage(void);
 extern const char LINK_STAGE[1];
 
 /* Whoever may have something to send, served in turns. */
-enum sender_kind { SENDER_PROCESS, SENDER_READER, SENDER_FILE };
+enum sender_kind { SENDER_PROCESS, SENDER_READER, SENDER_FILE, SENDER_CONNECTION };
 struct sender {
   struct sender *next, *previous; /* NULL: not waiting */
   enum sender_kind kind;
@@ -269,6 +271,62 @@ bool file_job_reap(pid_t pid, int status);
 
 int tree_remove(const char *path);
 int tree_copy(const char *from, const char *to, uint32_t flags);
+
+/* ---- connection.c, connection-io.c ---- */
+
+struct door;
+
+enum connection_state { CONNECTION_NONE, CONNECTION_CONNECTING, CONNECTION_WAITING, CONNECTION_OPEN };
+
+struct connection {
+  enum connection_state state;
+  uint32_t stream; /* 0: waits at a door to be taken */
+  uint32_t token;
+  uint32_t window;
+  uint16_t port; /* 0: a path's, or a door's */
+  int fd;
+  bool tried_6, settled, answer_due;
+  bool readable, ended; /* ended: END was sent */
+  bool shut; /* the program was told the end of what comes */
+  int broken_by; /* why it takes no more */
+  uint64_t sent, acked;
+  struct input in; /* its fd is not used */
+  struct door *door; /* while it waits */
+  struct sender sender;
+};
+
+struct connection *connection_find(uint32_t stream);
+/* NULL: none is free. */
+struct connection *connection_take_slot(void);
+struct connection *connection_of_token(uint32_t token);
+int connection_watch(struct connection *connection);
+void connection_close(struct connection *connection);
+bool connection_open(uint32_t stream, const uint8_t *payload, size_t length);
+bool connection_take(uint32_t stream, const uint8_t *payload, size_t length);
+void connection_event(uint32_t index, uint32_t events);
+void connection_fail(struct connection *connection, int error, const char *step);
+/* The kernel has decided about an attempt to connect. */
+void connection_settled(struct connection *connection);
+bool connection_send(struct connection *connection);
+void connection_flush(struct connection *connection);
+void connection_ack(struct connection *connection, uint64_t offset);
+void connection_input(struct connection *connection, uint64_t offset, const uint8_t *bytes, size_t length);
+void connection_input_eof(struct connection *connection, uint64_t offset);
+void connections_of_door(const struct door *door);
+bool connections_have_room(void);
+void connections_detach(void);
+
+/* ---- door.c ---- */
+
+bool door_open(uint32_t stream, const uint8_t *payload, size_t length);
+bool door_refuse(const uint8_t *payload, size_t length);
+bool door_is(uint32_t stream);
+void door_release(uint32_t stream);
+void door_event(uint32_t index);
+/* One that waited at its door does no more. */
+void door_left(struct connection *connection);
+void doors_timers(int64_t now);
+void doors_detach(void);
 
 /* ---- process-list.c ---- */
 

@@ -8,6 +8,7 @@ bool dispatch_known(uint8_t kind) {
     case K_CONFIG: case K_PREPARE: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
     case K_RELEASE: case K_TABLE: case K_PING: case K_PROCESSES: case K_SHUTDOWN: case K_RESUME:
     case K_READ_LOG: case K_FILE: case K_RESIZE: case K_ATTACH:
+    case K_CONNECT: case K_LISTEN: case K_TAKE: case K_REFUSE:
       return true;
     default:
       return false;
@@ -26,17 +27,21 @@ static void data_in(const struct frame *frame, const uint8_t *payload) {
   struct process *process = process_find(frame->stream);
   struct file_stream *file = process ? NULL : file_find(frame->stream);
   struct reader *reader = process || file ? NULL : reader_find(frame->stream);
+  struct connection *connection = process || file || reader ? NULL : connection_find(frame->stream);
   if (process) process_stdin(process, frame->offset, payload, frame->length);
   else if (file) file_write(file, frame->offset, payload, frame->length);
   else if (reader) terminal_input(reader, frame->offset, payload, frame->length);
+  else if (connection) connection_input(connection, frame->offset, payload, frame->length);
 }
 
 static bool eof_in(const struct frame *frame) {
   if (frame->length != 0) return false;
   struct process *process = process_find(frame->stream);
   struct file_stream *file = process ? NULL : file_find(frame->stream);
+  struct connection *connection = process || file ? NULL : connection_find(frame->stream);
   if (process) process_stdin_eof(process, frame->offset);
   else if (file) file_write_eof(file, frame->offset);
+  else if (connection) connection_input_eof(connection, frame->offset);
   return true;
 }
 
@@ -44,8 +49,10 @@ static bool ack(const struct frame *frame, const uint8_t *payload) {
   if (frame->length != 1 || (payload[0] != CHANNEL_STDOUT && payload[0] != CHANNEL_STDERR)) return false;
   struct process *process = process_find(frame->stream);
   struct file_stream *file = process ? NULL : file_find(frame->stream);
+  struct connection *connection = process || file ? NULL : connection_find(frame->stream);
   if (process) process_ack(process, payload[0], frame->offset);
   else if (file) file_ack(file, frame->offset);
+  else if (connection) connection_ack(connection, frame->offset);
   else reader_ack(frame->stream, payload[0], frame->offset);
   return true;
 }
@@ -68,8 +75,11 @@ static bool release(const struct frame *frame) {
   if (frame->length != 0) return false;
   struct process *process = process_find(frame->stream);
   struct file_stream *file = process ? NULL : file_find(frame->stream);
+  struct connection *connection = process || file ? NULL : connection_find(frame->stream);
   if (process) process_release(process);
   else if (file) file_close(file);
+  else if (connection) connection_close(connection);
+  else if (door_is(frame->stream)) door_release(frame->stream);
   else reader_release(frame->stream);
   return true;
 }
@@ -92,7 +102,9 @@ static bool resize(const struct frame *frame, const uint8_t *payload) {
 }
 
 static bool is_free(uint32_t stream) {
-  if (stream != 0 && !process_find(stream) && !file_find(stream) && !reader_find(stream)) return true;
+  if (stream != 0 && !process_find(stream) && !file_find(stream) && !reader_find(stream) &&
+      !connection_find(stream) && !door_is(stream))
+    return true;
   link_fail(stream, stream == 0 ? EINVAL : EEXIST, "stream");
   return false;
 }
@@ -102,6 +114,9 @@ static bool dispatch_opening(const struct frame *frame, uint8_t *payload) {
   if (frame->kind == K_EXEC) return process_exec(frame->stream, payload, frame->length);
   if (frame->kind == K_FILE) return file_dispatch(frame->stream, payload, frame->length);
   if (frame->kind == K_ATTACH) return terminal_attach(frame->stream, payload, frame->length);
+  if (frame->kind == K_CONNECT) return connection_open(frame->stream, payload, frame->length);
+  if (frame->kind == K_LISTEN) return door_open(frame->stream, payload, frame->length);
+  if (frame->kind == K_TAKE) return connection_take(frame->stream, payload, frame->length);
   return reader_open(frame->stream, payload, frame->length);
 }
 
@@ -120,7 +135,9 @@ bool dispatch(const struct frame *frame, uint8_t *payload) {
     return true;
   }
   switch (frame->kind) {
-    case K_EXEC: case K_FILE: case K_READ_LOG: case K_ATTACH: return dispatch_opening(frame, payload);
+    case K_EXEC: case K_FILE: case K_READ_LOG: case K_ATTACH: case K_CONNECT: case K_LISTEN: case K_TAKE:
+      return dispatch_opening(frame, payload);
+    case K_REFUSE: return door_refuse(payload, frame->length);
     case K_DATA_IN: data_in(frame, payload); return true;
     case K_EOF_IN: return eof_in(frame);
     case K_ACK: return ack(frame, payload);

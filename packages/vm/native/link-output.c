@@ -192,6 +192,7 @@ static bool sender_run(struct sender *sender) {
     case SENDER_PROCESS: return process_send(container_of(sender, struct process, sender));
     case SENDER_READER: return reader_send(sender);
     case SENDER_FILE: return file_send(container_of(sender, struct file_stream, sender));
+    case SENDER_CONNECTION: return connection_send(container_of(sender, struct connection, sender));
   }
   return false;
 }

@@ -52,6 +52,8 @@ void link_drop(void) {
   forget_frames();
   readers_detach();
   files_detach();
+  doors_detach();
+  connections_detach();
   processes_detach();
   agent_detached();
 }

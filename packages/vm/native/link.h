@@ -26,6 +26,10 @@ enum frame_kind {
   K_FILE = 0x20,
   K_RESIZE = 0x30,
   K_ATTACH = 0x31,
+  K_CONNECT = 0x40,
+  K_LISTEN = 0x41,
+  K_TAKE = 0x42,
+  K_REFUSE = 0x43,
   /* from PID 1 and the spawner */
   K_LAUNCHED = 0x80,
   K_READY = 0x81,
@@ -45,6 +49,9 @@ enum frame_kind {
   K_PROCESS_LIST = 0x99,
   K_FILE_RESULT = 0xa0,
   K_ATTACHED = 0xb0,
+  K_CONNECTED = 0xc0,
+  K_LISTENING = 0xc1,
+  K_INCOMING = 0xc2,
 };
 
 enum field_tag {

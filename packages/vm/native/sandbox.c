@@ -15,6 +15,8 @@ struct build {
   int root, mount_fd;
 };
 
+enum { DOORS_BYTES = 64 * 1024, DOORS_INODES = 128 };
+
 /* Of the disk until its size is known: room for its directories. */
 enum { UNSIZED_BYTES = 1024 * 1024, UNSIZED_INODES = 64 };
 
@@ -138,6 +140,25 @@ static int add_disk(struct build *build) {
   return 0;
 }
 
+static int doors_fd = -1;
+
+int sandbox_doors(void) { return doors_fd; }
+
+/* A directory that its users see read-only, through a mount of their own: PID 1 alone can write it,
+ * through one that has no place. */
+static int add_doors(struct build *build) {
+  int tree = new_tmpfs(DOORS_BYTES, DOORS_INODES, "755");
+  int place = place_directory(build->root, DOORS_PATH);
+  /* Older kernels clone a tree only while it is attached somewhere. */
+  if (tree < 0 || place < 0 || move_mount_to(tree, place) != 0) return fail("doors", NULL);
+  close(place);
+  doors_fd = open_tree_at(tree, "", TREE_EMPTY_PATH);
+  struct mount_attributes read_only = {.set = ATTR_RDONLY};
+  if (doors_fd < 0 || set_mount_attributes(tree, 0, &read_only) != 0) return fail("doors", NULL);
+  close(tree);
+  return 0;
+}
+
 static int size_disk(struct build *build) {
   const struct config *config = build->config;
   if (resize_tmpfs(build->root, "workspace", config->disk_bytes, config->disk_inodes) != 0)
@@ -197,6 +218,7 @@ static int build_image(void) {
     error = begin_root(&build);
     if (error == 0) error = add_devices(&build);
     if (error == 0) error = add_disk(&build);
+    if (error == 0) error = add_doors(&build);
   }
   if (error == 0) error = config_each(&config, F_SYSTEM, add_system, &build);
   if (error == 0) error = config_each(&config, F_LINK, add_link, &build);

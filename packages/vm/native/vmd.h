@@ -7,11 +7,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LINK_VERSION 1u
+#define LINK_VERSION 2u
 #define FRAME_HEADER_BYTES 17u
 #define FRAME_MAX_PAYLOAD (1024u * 1024u)
 #define SECRET_BYTES 32u
 #define ID_MAX_BYTES 64u
+#define SOCKET_PATH_BYTES 108u
+/* Where the VM's programs find the doors at a path; read-only for them. */
+#define DOORS_PATH "/run/agentos"
 
 /* link.h has the frame kinds and field tags, frame.c the encoding. */
 
@@ -38,6 +41,9 @@ int sandbox_enter(const uint8_t *config, size_t length, int mount_fd, const char
  * waits. The CONFIG that follows says the rest.
  */
 int sandbox_prepare(const uint8_t *config, size_t length, int mount_fd, const char **step);
+
+/* The same directory, to be written: of PID 1 alone. -1: there is none. */
+int sandbox_doors(void);
 
 /*
  * PID 1's main loop from CREATE on: waits for CONFIG on `link`, calls sandbox_enter, then serves

@@ -37,7 +37,7 @@ const entry = (stream: number, id: string): Uint8Array =>
     Buffer.concat([Uint8Array.of(0, 1), u32(42), ...[1, 2, 3, 4, 5].map(u64), Buffer.from(id)]),
   );
 
-const ready = encodeFrame(LINK_KIND.ready, 0, 0, u32(1));
+const ready = encodeFrame(LINK_KIND.ready, 0, 0, u32(2));
 const end = encodeFrame(LINK_KIND.end, 0, 0);
 
 async function attach(signal = AbortSignal.timeout(10_000)): Promise<Attached> {

@@ -14,6 +14,7 @@ export class CollectingSink implements FrameSink {
   readonly #totals: Array<number | undefined> = [undefined, undefined];
   readonly #complete = Promise.withResolvers<void>();
   readonly #acked: Array<() => void> = [];
+  readonly #heard: Array<() => void> = [];
   #source: FrameSource | undefined;
   #taken = 0;
   #isBroken = false;
@@ -64,6 +65,16 @@ export class CollectingSink implements FrameSink {
     await this.#complete.promise;
   }
 
+  /** Waits until stdout holds the text. */
+  async said(text: string): Promise<void> {
+    while (!this.text().includes(text)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#heard.push(resolve);
+      // oxlint-disable-next-line no-await-in-loop -- each piece may be the one
+      await promise;
+    }
+  }
+
   text(channel: "stdout" | "stderr" = "stdout"): string {
     return Buffer.concat(this[channel]).toString();
   }
@@ -97,6 +108,7 @@ export class CollectingSink implements FrameSink {
     // A copy: a view would keep its whole chunk alive.
     this[at === 0 ? "stdout" : "stderr"].push(Uint8Array.from(payload));
     const channel = at === 0 ? CHANNEL.stdout : CHANNEL.stderr;
+    for (const wake of this.#heard.splice(0)) wake();
     const ack = encodeAck(0, channel, next);
     if (this.#source === undefined) this.#backlog.push(ack);
     else this.#source.send(ack);

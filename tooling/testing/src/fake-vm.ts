@@ -22,6 +22,7 @@ import {
 import type { Losable } from "./fake-file-streams.ts";
 import { FakeFiles } from "./fake-files.ts";
 import { FakeLogReader } from "./fake-log-reader.ts";
+import { FakeNetwork } from "./fake-network.ts";
 import { FakeProcess } from "./fake-process.ts";
 import type { FakeProgram } from "./fake-program.ts";
 import { fileError } from "./file-error.ts";
@@ -45,6 +46,7 @@ export class FakeVm implements VmHandle {
   readonly limits: Readonly<Record<LimitName, { value: number | null; enforcement: Enforcement }>>;
   readonly environment = { PATH: "/bin", HOME: "/home/agent", USER: "agent" };
   readonly files: FakeFiles;
+  readonly network: FakeNetwork;
   readonly ended: Promise<VmEnding>;
   readonly record: VmRecord;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
@@ -69,6 +71,13 @@ export class FakeVm implements VmHandle {
       check: () => this.#check(),
       nextStream: () => this.#nextStream++,
       track: (stream) => this.#streams.add(stream),
+    });
+    this.network = new FakeNetwork({
+      vmId: this.vmId,
+      check: () => this.#check(),
+      nextStream: () => this.#nextStream++,
+      track: (stream) => this.#streams.add(stream),
+      untrack: (stream) => this.#streams.delete(stream),
     });
     for (const path of ["/workspace", "/home/agent", "/tmp", "/bin"]) {
       this.files.tree.makeDirectories(path);
@@ -178,6 +187,7 @@ export class FakeVm implements VmHandle {
   /** What a driver of another life finds here: every process, detached until somebody resumes it. */
   adopt(): AdoptedProcess[] {
     this.#check();
+    this.network.detach();
     return [...this.#processes].map(([processId, process]) => {
       process.attach({ frame() {}, closed() {} });
       return {

@@ -1,5 +1,6 @@
 export { FakeClock } from "./fake-clock.ts";
 export { FakeDriver, type FakeDriverOptions } from "./fake-driver.ts";
+export type { FakeNetwork } from "./fake-network.ts";
 export type { FakeProcess } from "./fake-process.ts";
 export type { FakeProgram, ProgramContext } from "./fake-program.ts";
 export { floodBytes } from "./fake-programs.ts";

@@ -1,15 +1,21 @@
 /*
  * The agent on the bare host, for tests: `agent-harness SOCKET EPOCH SECRET_BYTE GRACE_MS [ROOT]` with
  * the link on fd 3. Nothing is isolated, but for ROOT (for root only): a directory to be locked into
- * as nobody, for requests made at random. A CONFIG with a payload fails with EXDEV.
+ * as nobody with a loopback of its own, for requests made at random. A CONFIG with a payload fails
+ * with EXDEV. Doors at a path are in SOCKET's folder.
  */
 #define _GNU_SOURCE
 #include "../vmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -21,6 +27,10 @@ int sandbox_enter(const uint8_t *config, size_t length, int mount_fd, const char
   *step = "stub";
   return length == 0 ? 0 : EXDEV;
 }
+
+static int doors_fd = -1;
+
+int sandbox_doors(void) { return doors_fd; }
 
 int sandbox_prepare(const uint8_t *config, size_t length, int mount_fd, const char **step) {
   return sandbox_enter(config, length, mount_fd, step);
@@ -35,8 +45,17 @@ static int listen_at(const char *path) {
   return fd;
 }
 
+static bool own_loopback(void) {
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  int fd = unshare(CLONE_NEWNET) == 0 ? socket(AF_INET, SOCK_DGRAM, 0) : -1;
+  bool done = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+  if (fd >= 0) close(fd);
+  return done;
+}
+
 static bool lock_in(const char *root) {
-  return chroot(root) == 0 && chdir("/") == 0 && setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0;
+  return own_loopback() && chroot(root) == 0 && chdir("/") == 0 && setgroups(0, NULL) == 0 &&
+         setgid(65534) == 0 && setuid(65534) == 0;
 }
 
 int main(int argc, char **argv) {
@@ -47,6 +66,7 @@ int main(int argc, char **argv) {
   spec.adopt_grace_ms = (uint32_t)strtoul(argv[4], NULL, 10);
   int listen_fd = listen_at(argv[1]);
   if (listen_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return 3;
+  doors_fd = open(dirname(argv[1]), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (argc == 6 && !lock_in(argv[5])) return 4;
   agent_main(&spec, 3, listen_fd, -1);
 }

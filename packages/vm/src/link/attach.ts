@@ -5,7 +5,7 @@ import type { Failure } from "./failure.ts";
 import { u32, u64 } from "./fields.ts";
 import { Handshake } from "./handshake.ts";
 import { Link } from "./link.ts";
-import { LINK_KIND, LINK_VERSION } from "./link-kinds.ts";
+import { LINK_KIND, LINK_VERSIONS } from "./link-kinds.ts";
 import type { TableEntry } from "./table-entry.ts";
 
 export interface AttachOptions {
@@ -27,6 +27,17 @@ export type Attached =
  * acknowledged and produced. Rejects with the connection's error, `VM_ENDED` or the signal's reason.
  */
 export async function attachLink(options: AttachOptions): Promise<Attached> {
+  const [newest = 0, ...older] = LINK_VERSIONS;
+  let attached = await attachAs(newest, options);
+  for (const version of older) {
+    if (attached.ok || attached.failure.step !== "version") break;
+    // oxlint-disable-next-line no-await-in-loop -- each version is tried once the one before was refused
+    attached = await attachAs(version, options);
+  }
+  return attached;
+}
+
+async function attachAs(version: number, options: AttachOptions): Promise<Attached> {
   const { vmId, socketPath, secret, epoch, signal } = options;
   const socket = await connectUnix(socketPath, signal);
   const handshake = new Handshake("configuring");
@@ -36,13 +47,14 @@ export async function attachLink(options: AttachOptions): Promise<Attached> {
   // An abort from before is told to nobody.
   if (signal.aborted) onAbort();
   try {
-    const hello = Buffer.concat([u32(LINK_VERSION), u64(epoch), secret]);
+    const hello = Buffer.concat([u32(version), u64(epoch), secret]);
     socket.write(encodeFrame(LINK_KIND.hello, 0, 0, hello));
     const result = await handshake.ready;
     if (!result.ok) {
       link.end("it refused to be attached to");
       return result;
     }
+    link.version = result.version;
     const listing = handshake.table();
     link.send(LINK_KIND.table, 0);
     const processes = await listing;

@@ -3,13 +3,13 @@ import { FRAME_HEADER_BYTES } from "@agentos/protocol";
 import { type Failure, readFailure } from "./failure.ts";
 import type { LinkStream } from "./link.ts";
 import { unexpected } from "./link.ts";
-import { LINK_KIND, LINK_VERSION } from "./link-kinds.ts";
+import { LINK_KIND, LINK_VERSION, LINK_VERSIONS } from "./link-kinds.ts";
 import { readTableEntry, type TableEntry } from "./table-entry.ts";
 import { violation } from "./violation.ts";
 
 /** What came of CREATE and CONFIG, or of HELLO. */
 export type HandshakeResult =
-  | { readonly ok: true }
+  | { readonly ok: true; readonly version: number }
   | { readonly ok: false; readonly failure: Failure };
 
 /** launching -> configuring -> ready; adopting starts at configuring. */
@@ -72,11 +72,11 @@ export class Handshake implements LinkStream {
 
   #finish(frame: Uint8Array): void {
     const version = number(frame);
-    if (version !== LINK_VERSION) {
+    if (!LINK_VERSIONS.includes(version)) {
       throw violation(`expected link version ${LINK_VERSION}, got ${version}`);
     }
     this.#state = "ready";
-    this.#ready.resolve({ ok: true });
+    this.#ready.resolve({ ok: true, version });
   }
 
   #fail(failure: Failure): void {

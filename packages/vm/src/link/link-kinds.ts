@@ -23,6 +23,10 @@ export const LINK_KIND = {
   file: 0x20,
   resize: 0x30,
   attach: 0x31,
+  connect: 0x40,
+  listen: 0x41,
+  take: 0x42,
+  refuse: 0x43,
   launched: 0x80,
   ready: 0x81,
   fail: FRAME_KIND.fail,
@@ -41,6 +45,9 @@ export const LINK_KIND = {
   processList: 0x99,
   fileResult: 0xa0,
   attached: 0xb0,
+  connected: 0xc0,
+  listening: 0xc1,
+  incoming: 0xc2,
 } as const;
 
 /** The field tags of docs/vmd-link.md. */
@@ -85,8 +92,14 @@ export const FIELD = {
   stat: 80,
 } as const;
 
-/** Version of docs/vmd-link.md that this build speaks. */
-export const LINK_VERSION = 1;
+/** Version of docs/vmd-link.md that this build speaks, and has a vmd for. */
+export const LINK_VERSION = 2;
+
+/** Versions of VMs that it can adopt. */
+export const LINK_VERSIONS: readonly number[] = [LINK_VERSION, 1];
+
+/** From this version on a VM has connections and doors. */
+export const NETWORK_VERSION = 2;
 
 /** What a frame of one kind may hold, and whether its pieces are passed on as they come. */
 interface KindRule {
@@ -121,6 +134,9 @@ export const VM_KINDS: KindRules = new Map([
   [LINK_KIND.processList, whole(PROCESS_LIST_BYTES)],
   [LINK_KIND.fileResult, whole(FILE_RESULT_BYTES)],
   [LINK_KIND.attached, whole(20)],
+  [LINK_KIND.connected, whole(0)],
+  [LINK_KIND.listening, whole(2)],
+  [LINK_KIND.incoming, whole(4)],
 ]);
 
 /** What the spawner may send to a watcher, and to who asks for a kill. */

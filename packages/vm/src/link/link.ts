@@ -13,7 +13,7 @@ import {
 import { type Failure, readFailure } from "./failure.ts";
 import { u32 } from "./fields.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { LINK_KIND, VM_KINDS } from "./link-kinds.ts";
+import { LINK_KIND, LINK_VERSION, VM_KINDS } from "./link-kinds.ts";
 import { violation } from "./violation.ts";
 
 /** Streams open at once on one link; vmd itself allows fewer. */
@@ -59,6 +59,8 @@ type LinkState = "open" | "closed";
 export class Link {
   /** For people, in errors; a pooled VM gets its user's at the hand-off. */
   vmId: string;
+  /** Of docs/vmd-link.md, the VM's. */
+  version = LINK_VERSION;
   /** Resolves, never rejects, with why the link ended. */
   readonly closed: Promise<AgentOsError<"VM_ENDED">>;
   /** Resolves once the connection is closed, by both ends unless it was cut. */

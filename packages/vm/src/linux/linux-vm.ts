@@ -9,6 +9,7 @@ import type {
   ProcessRequest,
   VmEnding,
   VmHandle,
+  VmNetwork,
   VmProcess,
   VmRecord,
   VmUse,
@@ -18,7 +19,7 @@ import { AgentOsError, DEFAULTS, type ProcessInfo } from "@agentos/protocol";
 import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import { u32, u64 } from "../link/fields.ts";
 import type { Link } from "../link/link.ts";
-import { LINK_KIND } from "../link/link-kinds.ts";
+import { LINK_KIND, NETWORK_VERSION } from "../link/link-kinds.ts";
 import { readProcessList } from "../link/process-list.ts";
 import { Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
@@ -27,6 +28,7 @@ import { TableReader } from "../link/table-reader.ts";
 import { LimitHits } from "./limit-hits.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { ATTACHMENT } from "./exec-request.ts";
+import { LinuxNetwork } from "./linux-network.ts";
 import { LinuxProcess } from "./linux-process.ts";
 import { LinuxTerminals } from "./linux-terminals.ts";
 import { LINUX_ISOLATION } from "./probe.ts";
@@ -60,6 +62,7 @@ export class LinuxVm implements VmHandle {
   readonly environment: VmHandle["environment"];
   readonly files: LinuxFiles;
   readonly terminals: LinuxTerminals;
+  readonly network?: VmNetwork;
   readonly record: VmRecord | undefined;
   readonly ended: Promise<VmEnding>;
   readonly #link: Link;
@@ -82,6 +85,7 @@ export class LinuxVm implements VmHandle {
     this.files = new LinuxFiles(link);
     this.#hits = new LimitHits({ cgroup: options.cgroup, limits, files: this.files });
     this.terminals = new LinuxTerminals(link, (id) => this.#processes.get(id)?.stream);
+    if (link.version >= NETWORK_VERSION) this.network = new LinuxNetwork(link);
     this.record = record;
     this.ended = this.#ended.promise;
     this.#link = link;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { buildStaticCat, canRunAgent, startAgent, type Agent } from "./agent-harness.ts";
 import { connectTo, hello } from "./agent-hello.ts";
-import { encodeFrame, field, Kind, u32, u64 } from "./frame-codec.ts";
+import { encodeFrame, field, Kind, u16, u32, u64 } from "./frame-codec.ts";
 
 const cases = 4000;
 const seed = Number(process.env["AGENTOS_FUZZ_SEED"] ?? randomInt(2 ** 31));
@@ -83,7 +83,25 @@ function execFields(): Buffer {
   return Buffer.concat(fields);
 }
 
+/** Ports of a loopback that is the agent's own. */
+function port(): Buffer {
+  return u16(dice.pick([0, 80, 2000, 2001, 2002]));
+}
+
+function networkFields(kind: number): Buffer {
+  const windows = [u32(dice.pick([4096, 65_536])), u32(dice.pick([0, 4096, 65_536]))];
+  const token = u32(dice.below(20));
+  if (kind === Kind.refuse) return token;
+  if (kind === Kind.take) return Buffer.concat([token, ...windows]);
+  const path = Buffer.from(dice.pick(["", "", "/cat", "/run/agentos/x", "/run/agentos/../x"]));
+  const place = Buffer.concat([port(), path]);
+  return kind === Kind.listen ? place : Buffer.concat([...windows, place]);
+}
+
+const networkKinds: readonly number[] = [Kind.connect, Kind.listen, Kind.take, Kind.refuse];
+
 function payloadOf(kind: number): Buffer {
+  if (networkKinds.includes(kind)) return networkFields(kind);
   if (kind === Kind.exec) return execFields();
   if (kind === Kind.file) return fileFields();
   if (kind === Kind.dataIn) return dice.bytes(dice.below(6000));

@@ -16,7 +16,7 @@ const run = promisify(execFile);
 const native = fileURLToPath(new URL("../../native", import.meta.url));
 const cache = fileURLToPath(new URL("../../node_modules/.cache/agent-harness", import.meta.url));
 const sources = [
-  "adopt agent dispatch exec-request file-copy file-job file-remove file-stream files frame link link-output",
+  "adopt agent connection connection-io dispatch door exec-request file-copy file-job file-remove file-stream files frame link link-output",
   "process process-io process-list process-signal process-start process-stdin reader ring terminal",
 ]
   .join(" ")

@@ -18,6 +18,10 @@ export const Kind = {
   file: 0x20,
   resize: 0x30,
   attach: 0x31,
+  connect: 0x40,
+  listen: 0x41,
+  take: 0x42,
+  refuse: 0x43,
   ready: 0x81,
   fail: 0x82,
   end: 0x85,
@@ -32,6 +36,9 @@ export const Kind = {
   processList: 0x99,
   fileResult: 0xa0,
   attached: 0xb0,
+  connected: 0xc0,
+  listening: 0xc1,
+  incoming: 0xc2,
 } as const;
 
 export interface Frame {
@@ -64,6 +71,12 @@ export function field(tag: number, value: string | Uint8Array): Buffer {
   header.writeUInt16LE(tag, 0);
   header.writeUInt32LE(bytes.length, 2);
   return Buffer.concat([header, bytes]);
+}
+
+export function u16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
 }
 
 export function u32(value: number): Buffer {
