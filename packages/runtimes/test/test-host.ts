@@ -1,5 +1,6 @@
 import type {
   AgentEndpoint,
+  ModelApi,
   RuntimeEvent,
   RuntimeHost,
   RuntimeState,
@@ -27,6 +28,8 @@ export interface TestHostOptions {
   readonly tools?: Readonly<Record<string, TestTool>>;
   /** Entries of an earlier life. */
   readonly state?: readonly Json[];
+  /** What its way to a model speaks. Undefined: there is none. */
+  readonly api?: ModelApi;
   /** Programs of its VM. */
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   /** Model calls after which there is no room. */
@@ -123,12 +126,26 @@ export class TestHost implements RuntimeHost {
     if (!this.sessionIds.includes(agentSessionId)) this.sessionIds.push(agentSessionId);
   }
 
-  endpoint(): Promise<AgentEndpoint> {
-    return Promise.reject(new Error("this test's host has no gateway"));
+  async endpoint(): Promise<AgentEndpoint> {
+    const { api } = this.#options;
+    if (api === undefined) throw new Error("this test's host has no gateway");
+    return {
+      api,
+      baseUrl: "http://127.0.0.1:1",
+      token: "token",
+      failure: undefined,
+      rateLimits: [],
+      [Symbol.asyncDispose]: async () => undefined,
+    };
   }
 
-  toolDoor(): Promise<ToolDoor> {
-    return Promise.reject(new Error("this test's host has no tool door"));
+  async toolDoor(): Promise<ToolDoor> {
+    return {
+      mcp: { command: "agentos-tool", args: ["mcp"] },
+      env: { AGENTOS_TEST_DOOR: "open" },
+      command: "agentos-tool",
+      [Symbol.asyncDispose]: async () => undefined,
+    };
   }
 }
 

@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 
 import type { VmDriver } from "@agentos/core";
 import { AgentOsError, encodeError, type StartReply } from "@agentos/protocol";
-import { ApiRuntime } from "@agentos/runtimes";
+import { agentRuntimes, ApiRuntime } from "@agentos/runtimes";
 
 import { BOUNDS } from "./bounds.ts";
 import { errorFacts, StderrLog } from "./log.ts";
@@ -34,7 +34,11 @@ interface Started {
 async function start(log: StderrLog): Promise<Started | undefined> {
   const request = await readStartRequest(process.stdin, BOUNDS.startRequestMs);
   const life = await Sidecar.start(
-    optionsOf(request, { log, drivers: makeDrivers, runtimes: [new ApiRuntime()] }),
+    optionsOf(request, {
+      log,
+      drivers: makeDrivers,
+      runtimes: [new ApiRuntime(), ...agentRuntimes()],
+    }),
   );
   if (life === undefined) {
     await answer({ kind: "elsewhere" });

@@ -10,6 +10,7 @@ import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
 import { onVirtual } from "./requirements/on-virtual.ts";
 import { packages } from "./requirements/packages.ts";
+import { programAgents } from "./requirements/program-agents.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
 import { sessionCases } from "./requirements/session-cases.ts";
 import { sessions } from "./requirements/sessions.ts";
@@ -39,6 +40,7 @@ const all: readonly Requirement[] = [
   ...sessions,
   ...sessionCases,
   ...apiRuntime,
+  ...programAgents,
   ...terminal,
 ];
 

@@ -126,7 +126,7 @@ export type Trigger = z.infer<typeof Trigger>;
 export const Timeouts = z.strictObject({
   /** Until the agent is ready. Default 120 s. */
   startMs: milliseconds.optional(),
-  /** Between two signs of life within a step. Default 120 s; 0: none. */
+  /** Between two signs of life within a step. Default 120 s, none with the runtimes `command` and `pty`; 0: none. */
   stepIdleMs: z.int().min(0).optional(),
   /** Between two events of the whole run; extended to a rate limit's reset. Default 300 s; 0: none. */
   inactivityMs: z.int().min(0).optional(),
@@ -175,8 +175,9 @@ export const SessionSpec = z.strictObject({
   /** Default /workspace. */
   cwd: VmPath.optional(),
   env: Environment.optional(),
-  /** The agent's program, where its runtime takes one. */
+  /** The agent's program, where its runtime takes one: `acp`, `command`, `pty`. */
   command: z.string().min(1).optional(),
+  /** Its arguments. With `command`, `{prompt}` in them is the prompt, which comes on stdin otherwise. */
   args: z.array(z.string()).max(256).optional(),
   resume: Resume.optional(),
   /** Where file tools may act. Default: `cwd`. Empty: anywhere in the VM. */

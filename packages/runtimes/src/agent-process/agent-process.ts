@@ -35,6 +35,8 @@ export interface AgentProcessOptions {
   readonly stdin?: "none" | "pipe";
   /** The line that installs it: where its program is not there, the error says so. */
   readonly install?: string | undefined;
+  /** Leaves what an earlier program of the session started. Default false: an agent never has two trees. */
+  readonly keepTree?: boolean;
   /** Every line of stdout, in order. It is acknowledged when this returns, and the next one waits. */
   readonly onLine?: (line: AgentLine) => void;
   /** In place of `onLine`: stdout as it comes. */
@@ -77,15 +79,16 @@ export class AgentProcess implements AsyncDisposable {
   }
 
   /**
-   * What an earlier life of the session left running is ended first: an agent never has two trees.
+   * What an earlier life of the session left running is ended first.
    * Rejects with `AGENT_NOT_INSTALLED`, or as starting a process does; nothing is left then.
    */
   static async start(
     options: AgentProcessOptions,
     { signal }: { signal: AbortSignal },
   ): Promise<AgentProcess> {
-    const shutdownMs = options.shutdownMs ?? DEFAULTS.agentShutdownMs;
-    await endAgentTree(options.vm.handle(), options.sessionId, { withinMs: shutdownMs });
+    const { vm, sessionId, keepTree = false } = options;
+    const withinMs = options.shutdownMs ?? DEFAULTS.agentShutdownMs;
+    if (!keepTree) await endAgentTree(vm.handle(), sessionId, { withinMs });
     signal.throwIfAborted();
     const agent = new AgentProcess(options);
     await agent.#start();
@@ -127,6 +130,12 @@ export class AgentProcess implements AsyncDisposable {
   /** To the program and all of its session. */
   signal(signal: Signal): void {
     this.#process?.signal(signal, "session");
+  }
+
+  /** The program has ended: lets go of it, and leaves what it started. */
+  leave(): void {
+    this.#process?.close();
+    this.#process = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { VmHandle } from "@agentos/core";
+import type { SessionVm, VmHandle } from "@agentos/core";
 import { AgentOsError, DEFAULTS, isAgentOsError, type ProcessInfo } from "@agentos/protocol";
 
 import { readVmFile } from "../vm/read-vm-file.ts";
@@ -56,6 +56,19 @@ export async function endAgentTree(
     await kill(vm, left);
     // oxlint-disable-next-line no-await-in-loop -- One look after the other.
     await sleep(LOOK_MS);
+  }
+}
+
+/** The same for a session that ends, where its VM may be gone, or another holder's, before. */
+export async function endLeftTree(
+  vm: SessionVm,
+  sessionId: string,
+  withinMs: number,
+): Promise<void> {
+  try {
+    await endAgentTree(vm.handle(), sessionId, { withinMs });
+  } catch (error) {
+    if (!isAgentOsError(error, "VM_ENDED") && !isAgentOsError(error, "FENCED")) throw error;
   }
 }
 

@@ -50,10 +50,13 @@ export class TurnRun {
     this.turn = turn;
     this.#parts = parts;
     this.#link = link;
-    const { spec, record, host } = parts;
+    const { spec, record, host, runtime } = parts;
     const { clock } = host;
     this.#startedMs = clock.now();
-    const { stepIdleMs = DEFAULTS.stepIdleMs, inactivityMs = DEFAULTS.inactivityMs } =
+    // A program that only writes its reply may be silent for as long as its work takes.
+    const isQuiet = ["command", "terminal"].includes(runtime.capabilities.transport);
+    const usualStepIdleMs = isQuiet ? 0 : DEFAULTS.stepIdleMs;
+    const { stepIdleMs = usualStepIdleMs, inactivityMs = DEFAULTS.inactivityMs } =
       spec.timeouts ?? {};
     this.#watch = new ActivityWatch({
       clock,

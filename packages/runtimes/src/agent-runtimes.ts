@@ -1,0 +1,14 @@
+import type { AgentRuntime } from "@agentos/core";
+
+import { COMMAND_CAPABILITIES } from "./command/command-capabilities.ts";
+import { LazyRuntime } from "./lazy-runtime.ts";
+
+/** The runtimes whose agents are programs in a VM. */
+export function agentRuntimes(): AgentRuntime[] {
+  return [
+    new LazyRuntime("command", COMMAND_CAPABILITIES, async () => {
+      const { CommandRuntime } = await import("./command/command-runtime.ts");
+      return new CommandRuntime();
+    }),
+  ];
+}

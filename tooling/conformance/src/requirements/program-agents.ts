@@ -1,0 +1,9 @@
+import { rows } from "../requirement.ts";
+
+/** Runtimes whose agents are programs in a VM. */
+export const programAgents = rows("agent-clis", {
+  "runtime.command": "a program's output is the reply, and its exit code decides",
+  "runtime.no-orphan":
+    "of an agent that is cancelled or closed no process is left, wherever it hid",
+  "runtime.background": "what an agent's program leaves running is ended with its session",
+});

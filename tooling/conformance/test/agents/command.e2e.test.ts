@@ -1,0 +1,79 @@
+import { AgentOs } from "@agentos/client";
+import { describe, expect, test } from "vitest";
+
+import { DRIVERS_HERE } from "../drivers/each-driver.ts";
+import { useWorld } from "../scenarios/world.ts";
+
+useWorld();
+
+/** Leaves children that hide: in a session of their own, with another parent, without an environment. */
+const HIDES = `
+(setsid sh -c 'sleep 1001 & exec sleep 1002' >/dev/null 2>&1 &)
+env -i setsid sleep 1003 >/dev/null 2>&1 &
+trap '' TERM INT
+echo "hidden"
+while :; do sleep 1; done
+`;
+
+/** Those that a test's program left, and nothing else of the VM. */
+async function sleepers(os: AgentOs): Promise<string[]> {
+  const processes = await os.processes();
+  return processes
+    .flatMap(({ command }) => (/^sleep \d{4}/.test(command) ? [command] : []))
+    .toSorted();
+}
+
+describe.runIf(DRIVERS_HERE.includes("linux"))("a program as an agent", () => {
+  test("[runtime.command] its output is the reply, and its exit code decides", async () => {
+    await using os = await AgentOs.create({ driver: "linux" });
+    await using session = await os.createSession({
+      runtime: "command",
+      command: "sh",
+      args: ["-c", 'read line; echo "$line, said $USER in $PWD"; test "$line" != fail'],
+    });
+    expect(await session.prompt("hello\n")).toMatchObject({
+      stopReason: "end_turn",
+      text: "hello, said agent in /workspace",
+    });
+    await expect(Promise.resolve(session.prompt("fail\n"))).rejects.toMatchObject({
+      code: "AGENT_EXITED",
+      details: { exitCode: 1 },
+    });
+    const missing = await os.createSession({ runtime: "command", command: "nonesuch" });
+    await expect(Promise.resolve(missing.prompt("go"))).rejects.toMatchObject({
+      code: "COMMAND_NOT_FOUND",
+    });
+  });
+
+  test("[runtime.no-orphan] a cancelled program's whole tree is gone, wherever it hid", async () => {
+    await using os = await AgentOs.create({ driver: "linux" });
+    const session = await os.createSession({
+      runtime: "command",
+      command: "sh",
+      args: ["-c", HIDES, "sh", "{prompt}"],
+      timeouts: { shutdownMs: 2_000 },
+    });
+    const turn = session.prompt("go");
+    for await (const event of turn) if (event.type === "text") break;
+    await expect.poll(() => sleepers(os)).toEqual(["sleep 1001", "sleep 1002", "sleep 1003"]);
+    const ended = Promise.resolve(turn).catch((error: unknown) => error);
+    await session.cancel();
+    expect(await ended).toMatchObject({ code: "CANCELLED" });
+    await session.close();
+    expect(await sleepers(os)).toEqual([]);
+  });
+
+  test("[runtime.background] what a program leaves running is ended with its session", async () => {
+    await using os = await AgentOs.create({ driver: "linux" });
+    const session = await os.createSession({
+      runtime: "command",
+      command: "sh",
+      args: ["-c", "setsid sleep 2001 & echo started {prompt}"],
+    });
+    expect(await session.prompt("one")).toMatchObject({ text: "started one" });
+    expect(await session.prompt("two")).toMatchObject({ text: "started two" });
+    await expect.poll(() => sleepers(os)).toEqual(["sleep 2001", "sleep 2001"]);
+    await session.close();
+    expect(await sleepers(os)).toEqual([]);
+  });
+});
