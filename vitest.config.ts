@@ -43,7 +43,8 @@ export default defineConfig({
             "**/*.full.test.ts",
             "**/node_modules/**",
           ],
-          // Not 0: with one worker, as on two cores, vitest runs that group after all the others.
+          // Much of it waits for processes and timers: two cores are not too few for two.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 20_000,
           // What only a hang could miss: the machine may be busy.
