@@ -7,6 +7,8 @@ import { manyRow } from "./rows/many.ts";
 import { memoryRow } from "./rows/memory.ts";
 import { neighbourRow } from "./rows/neighbour.ts";
 import { outputRow } from "./rows/output.ts";
+import { sessionCancelRow } from "./rows/session-cancel.ts";
+import { sessionStreamRow } from "./rows/session-stream.ts";
 import { sidecarStartRow } from "./rows/sidecar-start.ts";
 import { smallFilesRow } from "./rows/small-files.ts";
 import { virtualManyRow, virtualRow } from "./rows/virtual.ts";
@@ -29,4 +31,6 @@ export const rows: readonly Row[] = [
   virtualManyRow,
   virtualNeighboursRow,
   terminalRow,
+  sessionStreamRow,
+  sessionCancelRow,
 ];
