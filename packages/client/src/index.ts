@@ -9,6 +9,7 @@ export type {
   ReadStreamOptions,
   RmOptions,
   TransferOptions,
+  UploadOptions,
   WriteFileOptions,
 } from "./files/file-options.ts";
 export type { TransferResult } from "./files/transfer-result.ts";

@@ -41,3 +41,6 @@ export const err = (
   connection.peer.sendFrame(encodeFrame(FRAME_KIND.err, stream, offset, Buffer.from(text)));
 export const acksOf = ({ frames }: ScriptedConnection): number[] =>
   frames.filter(({ kind }) => kind === FRAME_KIND.ack).map(({ offset }) => offset);
+/** Everything of stdin below `offset` was taken. */
+export const taken = (connection: ScriptedConnection, stream: number, offset: number): void =>
+  connection.peer.sendFrame(encodeFrame(FRAME_KIND.inAck, stream, offset));

@@ -13,6 +13,8 @@ export interface ProcessRequest {
   output: OutputMode;
   windowBytes: number;
   timeoutMs?: number;
+  /** No program: `argv` is `pack` or `unpack` and a path, done by the VM's agent. `piped` only. */
+  tree?: true;
   /** On a terminal: `stdin` is none then, and `output` logged. Only where the VM has `terminals`. */
   terminal?: TerminalOptions;
 }

@@ -122,6 +122,7 @@ export const ERROR_CODES = {
     details: z.object({ reason: text, stderr: z.array(text) }),
   },
   SIDECAR_UNAVAILABLE: { retryable: false, details: z.object({ sidecarId: text, state: text }) },
+  TRANSFER_INTERRUPTED: { retryable: true, details: z.object({ path: text, reason: text }) },
   UNAUTHENTICATED: { retryable: false, details: z.object({ reason: text }) },
   UNKNOWN_DRIVER: { retryable: false, details: z.object({ driver: text, known: z.array(text) }) },
   UNKNOWN_METHOD: { retryable: false, details: z.object({ method: text }) },

@@ -179,6 +179,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "The sidecar is disposing or disposed, so it gives no leases.",
     remedy: "Get a sidecar again, and dispose after the last use.",
   },
+  TRANSFER_INTERRUPTED: {
+    when: "An upload or download of a tree ended in the middle, and not by an error of a file.",
+    remedy: "Transfer again. What came until then is there, each file of it whole.",
+  },
   UNAUTHENTICATED: {
     when: "The API key is missing, wrong, revoked or past its time.",
     remedy: "Connect through the client, which reads the key of the pool's sidecar.",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-import { StreamId, VmPath } from "./ids.ts";
+import { Id, StreamId, VmPath } from "./ids.ts";
 import { VmScope } from "./vm.ts";
 
 export const FileType = z.enum([
@@ -82,6 +82,20 @@ export const WriteParams = PathParams.extend({
     .min(4096)
     .max(1024 * 1024)
     .optional(),
+});
+
+/** A tree that is read or written as one stream, by a process of the VM's own agent. */
+export const TreeParams = PathParams.extend({
+  /** The client's id: a repeated request starts nothing twice. */
+  processId: Id,
+  stream: StreamId,
+  windowBytes: z
+    .int()
+    .min(4096)
+    .max(1024 * 1024)
+    .optional(),
+  /** As of `process.spawn`. */
+  received: z.object({ stdout: z.int().min(0), stderr: z.int().min(0) }).optional(),
 });
 
 export const StatResult = z.object({ stat: FileStat });

@@ -146,3 +146,6 @@ export { ToolCall, ToolInfo, ToolName, ToolResult, ToolSource } from "./session/
 export { BudgetName, StopReason, TurnResult } from "./session/turn.ts";
 export { ModelUse, SessionUsage, Usage } from "./session/usage.ts";
 export { type Corkable, WriteBatch } from "./write-batch.ts";
+export { TreeReader } from "./tree/tree-reader.ts";
+export { TREE_BOUNDS, type TreeAttributes, type TreeRecord } from "./tree/tree-record.ts";
+export { writeTree } from "./tree/write-tree.ts";

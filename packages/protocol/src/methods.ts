@@ -11,6 +11,7 @@ import {
   RenameParams,
   RmParams,
   StatResult,
+  TreeParams,
   SymlinkParams,
   TruncateParams,
   WriteParams,
@@ -310,6 +311,20 @@ export const METHODS = {
     summary: "Write a file from `stream`; answered when its end has been written.",
     params: WriteParams,
     result: WriteResult,
+  },
+  "fs.pack": {
+    scope: "vm",
+    summary:
+      "Read a file or a tree as one tree stream from stdout. `process.exited` tells its end; what failed is on stderr.",
+    params: TreeParams,
+    result: ProcessStarted,
+  },
+  "fs.unpack": {
+    scope: "vm",
+    summary:
+      "Write a file or a tree from one tree stream on stdin. `process.exited` tells its end; what failed is on stderr.",
+    params: TreeParams,
+    result: ProcessStarted,
   },
   ...SESSION_METHODS,
 } as const satisfies Record<string, Method>;

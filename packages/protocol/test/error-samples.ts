@@ -37,6 +37,7 @@ export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
   SIDECAR_NOT_FOUND: { searched: ["/a"], install: "npm i" },
   SIDECAR_START_FAILED: { reason: "r", stderr: ["line"] },
   SIDECAR_UNAVAILABLE: { sidecarId: "s", state: "disposing" },
+  TRANSFER_INTERRUPTED: { path: "/workspace", reason: "its stream ended early" },
   UNAUTHENTICATED: { reason: "r" },
   UNKNOWN_DRIVER: { driver: "x", known: ["linux"] },
   UNKNOWN_METHOD: { method: "x" },

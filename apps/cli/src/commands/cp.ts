@@ -10,13 +10,21 @@ import type { Io } from "../io.ts";
 import type { Location } from "../options/parse-location.ts";
 import { writeJson } from "../output/write.ts";
 
+/** What a copy leaves out. */
+export interface CopyRules {
+  readonly ignore?: readonly string[];
+  /** Into a VM only. */
+  readonly gitignore?: true;
+}
+
+export interface Copy extends CopyRules {
+  readonly source: Location;
+  readonly target: Location;
+}
+
 /** `agentos cp SRC DST`, exactly one of them in a VM. */
-export async function cp(
-  io: Io,
-  globals: GlobalOptions,
-  source: Location,
-  target: Location,
-): Promise<number> {
+export async function cp(io: Io, globals: GlobalOptions, copy: Copy): Promise<number> {
+  const { source, target, ignore, gitignore } = copy;
   using interrupts = new Interrupts(io.signals);
   const { signal } = interrupts;
   const vm = source.kind === "vm" ? source.vm : target.kind === "vm" ? target.vm : "";
@@ -29,9 +37,10 @@ export async function cp(
           isGuestDirectory(os, path),
         )
       : await intoDirectory(source.path, resolve(io.directory, target.path), join, isHostDirectory);
-    if (inward) await os.fs.upload(from, to, { signal });
-    else await os.fs.download(from, to, { signal });
-    if (globals.json === true) await writeJson(io.stdout, { vmId: os.id, from, to });
+    const result = inward
+      ? await os.fs.upload(from, to, { signal, ignore, gitignore })
+      : await os.fs.download(from, to, { signal, ignore });
+    if (globals.json === true) await writeJson(io.stdout, { vmId: os.id, from, to, ...result });
     return EXIT_CODE.ok;
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode;

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 
 import type { CommandContext } from "../command-context.ts";
+import type { CopyRules } from "../commands/cp.ts";
 import { type Location, parseLocation } from "../options/parse-location.ts";
 
 const HELP = `
@@ -16,14 +17,26 @@ export function defineCopyCommand(program: Command, context: CommandContext): vo
     .description("copy a file or a tree into a VM or out of it")
     .argument("<src>", "PATH or VM:PATH", parseLocation)
     .argument("<dst>", "PATH or VM:PATH", parseLocation)
+    .option(
+      "--ignore <pattern>",
+      "leave out what a .gitignore with this line would; repeatable",
+      another,
+    )
+    .option("--gitignore", "into a VM: leave out what each .gitignore in the tree says")
     .addHelpText("after", HELP)
-    .action((...args: [Location, Location, object, Command]) => {
-      const [source, target, , command] = args;
+    .action((...args: [Location, Location, CopyRules, Command]) => {
+      const [source, target, rules, command] = args;
       if ((source.kind === "vm") === (target.kind === "vm")) {
         command.error("error: expected exactly one of SRC and DST to be VM:PATH");
       }
+      if (rules.gitignore === true && source.kind === "vm")
+        command.error("error: expected --gitignore with a copy into a VM; out of it, use --ignore");
       return context.run(command, async (globals) =>
-        (await import("../commands/cp.ts")).cp(context.io, globals, source, target),
+        (await import("../commands/cp.ts")).cp(context.io, globals, { source, target, ...rules }),
       );
     });
+}
+
+function another(pattern: string, patterns: readonly string[] = []): readonly string[] {
+  return [...patterns, pattern];
 }

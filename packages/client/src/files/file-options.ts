@@ -37,12 +37,30 @@ export interface CopyOptions {
 export interface TransferOptions {
   /** Leaves out what it says true to; gets the path below the top, with `/`. */
   exclude?: ((path: string) => boolean) | undefined;
+  /** Leaves out what these match, in the syntax of a `.gitignore` at the top. */
+  ignore?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
+}
+
+export interface UploadOptions extends TransferOptions {
+  /** Leaves out what each `.gitignore` in the tree says. Default false. */
+  gitignore?: boolean | undefined;
 }
 
 const Mode = z.int().min(0).max(0o1777);
 const AnySignal = z.instanceof(AbortSignal, { error: "expected an AbortSignal" });
 const Flag = z.boolean().optional();
+
+const TRANSFER = {
+  exclude: z
+    .custom<(path: string) => boolean>(
+      (value) => typeof value === "function",
+      "expected a function",
+    )
+    .optional(),
+  ignore: z.array(z.string().min(1)).readonly().optional(),
+  signal: AnySignal.optional(),
+};
 
 /** The options of file operations; unknown ones are refused. */
 export const FILE_OPTIONS = {
@@ -60,15 +78,8 @@ export const FILE_OPTIONS = {
   mkdir: z.strictObject({ mode: Mode.optional(), recursive: Flag }),
   rm: z.strictObject({ recursive: Flag, force: Flag }),
   copy: z.strictObject({ recursive: Flag, overwrite: Flag }),
-  transfer: z.strictObject({
-    exclude: z
-      .custom<(path: string) => boolean>(
-        (value) => typeof value === "function",
-        "expected a function",
-      )
-      .optional(),
-    signal: AnySignal.optional(),
-  }),
+  download: z.strictObject(TRANSFER),
+  upload: z.strictObject({ ...TRANSFER, gitignore: Flag }),
 };
 
 export const WRITE_FLAGS = { w: "truncate", wx: "exclusive", a: "append" } as const;

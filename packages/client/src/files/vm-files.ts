@@ -18,6 +18,7 @@ import {
   type ReadStreamOptions,
   type RmOptions,
   type TransferOptions,
+  type UploadOptions,
   type WriteFileOptions,
   WRITE_FLAGS,
 } from "./file-options.ts";
@@ -177,32 +178,24 @@ export class VmFiles {
     });
   }
 
-  /** Copies a file or a tree of the host into the VM, at exactly `vmPath`; links as links, permissions kept. */
+  /** Copies a file or a tree of the host into the VM, at exactly `vmPath`, as one stream; links as links, permissions and times kept. */
   async upload(
     hostPath: string,
     vmPath: string,
-    options: TransferOptions = {},
+    options: UploadOptions = {},
   ): Promise<TransferResult> {
-    return await upload(
-      this,
-      hostPath,
-      vmPath,
-      parseArgument(FILE_OPTIONS.transfer, options, "options"),
-    );
+    const checked = parseArgument(FILE_OPTIONS.upload, options, "options");
+    return await upload(this.#admin, hostPath, vmPath, checked);
   }
 
-  /** Copies a file or a tree of the VM to the host, at exactly `hostPath`; links as links, permissions kept, nothing written through a link. */
+  /** Copies a file or a tree of the VM to the host, at exactly `hostPath`, as one stream; links as links, permissions and times kept, nothing written through a link. */
   async download(
     vmPath: string,
     hostPath: string,
     options: TransferOptions = {},
   ): Promise<TransferResult> {
-    return await download(
-      this,
-      vmPath,
-      hostPath,
-      parseArgument(FILE_OPTIONS.transfer, options, "options"),
-    );
+    const checked = parseArgument(FILE_OPTIONS.download, options, "options");
+    return await download(this.#admin, vmPath, hostPath, checked);
   }
 
   async #collect(path: string, kind: "file" | "directory"): Promise<Buffer> {

@@ -6,7 +6,8 @@ import type { VmAdmin } from "../leases/vm-admin.ts";
 import { checkSpawnOptions } from "../options.ts";
 import { argvOf } from "./argv.ts";
 import type { InputSource } from "./input-stream.ts";
-import { SpawnedProcess } from "./spawned-process.ts";
+import { processRequest } from "./process-request.ts";
+import { type AskForProcess, SpawnedProcess } from "./spawned-process.ts";
 import type { VmProcess } from "./vm-process.ts";
 
 export interface SpawnOptions {
@@ -40,7 +41,16 @@ export async function spawn(
       { cause: options.signal.reason },
     );
   }
-  const spawned = new SpawnedProcess(admin, randomUUID(), argv, options);
+  const { stdin, output } = options;
+  const ask: AskForProcess = (connection, { received, ...identity }) => {
+    const pipesStdin = stdin !== undefined && stdin !== "none";
+    const request = processRequest({ ...identity, argv }, options, pipesStdin, received);
+    return connection.request(
+      "process.spawn",
+      output === undefined ? request : { ...request, output },
+    );
+  };
+  const spawned = new SpawnedProcess(admin, randomUUID(), ask, options);
   await spawned.start();
   return spawned;
 }

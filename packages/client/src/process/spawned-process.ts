@@ -1,6 +1,8 @@
 import {
   AgentOsError,
   CHANNEL,
+  type ChannelBytes,
+  DEFAULTS,
   FRAME_KIND,
   isAgentOsError,
   type ProcessExit,
@@ -22,10 +24,24 @@ import { InputStream } from "./input-stream.ts";
 import { LoggedOutput } from "./logged-output.ts";
 import { OutputStream } from "./output-stream.ts";
 import { type ProcessEnd, processEnd } from "./process-end.ts";
-import { processRequest } from "./process-request.ts";
 import type { SpawnOptions } from "./spawn.ts";
 import { stdinStream } from "./stdin-stream.ts";
 import type { VmProcess } from "./vm-process.ts";
+
+/** What a request for a process says of who asks, and of what came already. */
+export interface StartIdentity {
+  readonly vmId: string;
+  readonly fence: number;
+  readonly processId: string;
+  readonly stream: number;
+  readonly received?: ChannelBytes;
+}
+
+/** The request that starts it, or asks again for what is missing of it. */
+export type AskForProcess = (
+  connection: Connection,
+  identity: StartIdentity,
+) => Promise<{ pid: number }>;
 
 /** A spawned process, from its request to its release. */
 export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
@@ -35,7 +51,7 @@ export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
   readonly stderr: ReadableStream<Uint8Array>;
   readonly exited: Promise<ProcessEnd>;
   readonly #admin: VmAdmin;
-  readonly #argv: string[];
+  readonly #ask: AskForProcess;
   readonly #options: SpawnOptions;
   readonly #stream: VmStream;
   readonly #input: InputStream;
@@ -49,15 +65,22 @@ export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
   #aborted = false;
   #ignoreExit: () => void = () => undefined;
 
-  constructor(admin: VmAdmin, id: string, argv: string[], options: SpawnOptions) {
+  /** `windowBytes`: how much of each channel is under way. */
+  constructor(
+    admin: VmAdmin,
+    id: string,
+    ask: AskForProcess,
+    options: SpawnOptions,
+    windowBytes: number = DEFAULTS.streamWindowBytes,
+  ) {
     this.#admin = admin;
-    this.#argv = argv;
+    this.#ask = ask;
     this.#options = options;
     this.id = id;
     this.#stream = admin.openStream(this);
-    this.#input = new InputStream(this.#stream);
-    this.#out = this.#output(CHANNEL.stdout);
-    this.#err = this.#output(CHANNEL.stderr);
+    this.#input = new InputStream(this.#stream, windowBytes);
+    this.#out = this.#output(CHANNEL.stdout, windowBytes);
+    this.#err = this.#output(CHANNEL.stderr, windowBytes);
     const logged = options.output === "logged" ? new LoggedOutput(admin, id) : undefined;
     this.stdout = logged?.stdout ?? this.#out.readable;
     this.stderr = logged?.stderr ?? this.#err.readable;
@@ -94,23 +117,19 @@ export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
 
   /** Asks for the process, or for what is still missing of it. */
   resume(connection: Connection): void {
-    const { stdin, output } = this.#options;
     const stream = this.#stream.carry(connection);
     const received = this.#asked
       ? { stdout: this.#out.resume(), stderr: this.#err.resume() }
       : undefined;
     this.#asked = true;
-    const identity = { ...this.#admin.scope, processId: this.id, argv: this.#argv, stream };
-    const pipesStdin = stdin !== undefined && stdin !== "none";
-    const request = processRequest(identity, this.#options, pipesStdin, received);
-    connection
-      .request("process.spawn", output === undefined ? request : { ...request, output })
-      .then(
-        ({ pid }) => this.#started.resolve(pid),
-        (error: unknown) => {
-          if (!isLost(error, connection)) this.#broken(error);
-        },
-      );
+    const again = received === undefined ? {} : { received };
+    const identity = { ...this.#admin.scope, processId: this.id, stream, ...again };
+    this.#ask(connection, identity).then(
+      ({ pid }) => this.#started.resolve(pid),
+      (error: unknown) => {
+        if (!isLost(error, connection)) this.#broken(error);
+      },
+    );
     if (received !== undefined) this.#input.resend();
   }
 
@@ -180,8 +199,8 @@ export class SpawnedProcess implements VmProcess, FrameReceiver, Resumable {
     );
   }
 
-  #output(channel: number): OutputStream {
-    return new OutputStream(new Acknowledger(this.#stream, channel), {
+  #output(channel: number, windowBytes: number): OutputStream {
+    return new OutputStream(new Acknowledger(this.#stream, channel, windowBytes), {
       onSettled: () => this.#settle(),
     });
   }

@@ -3,6 +3,7 @@ import type { VmFiles } from "@agentos/core";
 
 import type { HandlerContext } from "./handler-context.ts";
 import { fileStreamHandlers } from "./fs-streams.ts";
+import { treeHandlers } from "./fs-trees.ts";
 
 const DIRECTORY_MODE = 0o755;
 
@@ -12,6 +13,7 @@ export function fsHandlers(context: HandlerContext): Handlers {
     context.host.access(context.holder, scope).handle.files;
   return {
     ...fileStreamHandlers(context),
+    ...treeHandlers(context),
     "fs.stat": async (params) => ({ stat: await files(params).stat(params.path) }),
     "fs.lstat": async (params) => ({ stat: await files(params).lstat(params.path) }),
     "fs.mkdir": (params) => {

@@ -12,6 +12,11 @@ const WORKING_DIRECTORY = "/workspace";
 /** errno and step of a stream that a repeated request asks for and can't have. */
 const REPEATED = { errno: 114, step: "repeated" };
 
+/** What is to be started: a program, or what the VM's agent does itself. */
+export interface StartParams extends ProcessStart {
+  tree?: true;
+}
+
 /** A process that a request started, or had started before. */
 export interface Started {
   process: HostedProcess | undefined;
@@ -22,7 +27,7 @@ export interface Started {
 }
 
 /** Starts the process, or finds the one that this request started before, in this life of the sidecar or an earlier one. */
-export function startOnce(context: HandlerContext, params: ProcessStart, isExec: boolean): Started {
+export function startOnce(context: HandlerContext, params: StartParams, isExec: boolean): Started {
   const access = context.host.access(context.holder, params);
   const { processes } = access.vm;
   const known = processes.find(params.processId);
@@ -37,7 +42,7 @@ export function startOnce(context: HandlerContext, params: ProcessStart, isExec:
 function startNew(
   context: HandlerContext,
   access: Access,
-  params: ProcessStart,
+  params: StartParams,
   isExec: boolean,
 ): Started {
   const { vm, handle, lease } = access;
@@ -75,7 +80,7 @@ async function begin(
 function repeated(
   context: HandlerContext,
   access: Access,
-  params: ProcessStart,
+  params: StartParams,
   process: HostedProcess,
   isExec: boolean,
 ): Started {
@@ -94,7 +99,7 @@ function repeated(
 function ofReleased(
   context: HandlerContext,
   access: Access,
-  params: ProcessStart,
+  params: StartParams,
   released: ReleasedProcess,
   isExec: boolean,
 ): Started {
@@ -135,7 +140,7 @@ function tell(
 }
 
 function requestOf(
-  params: ProcessStart,
+  params: StartParams,
   env: Record<string, string>,
   windowBytes: number,
 ): ProcessRequest {
@@ -148,19 +153,23 @@ function requestOf(
     timeoutMs,
   } = params;
   const request = { processId, argv, cwd, env, stdin, output, windowBytes };
-  return timeoutMs === undefined ? request : { ...request, timeoutMs };
+  return {
+    ...request,
+    ...(params.tree === undefined ? {} : { tree: params.tree }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
 }
 
 function ofKnown(process: HostedProcess): Started {
   return { process, pid: async () => (await process.started).pid, exited: process.exited };
 }
 
-function openLink({ streams }: HandlerContext, { vm }: Access, params: ProcessStart) {
+function openLink({ streams }: HandlerContext, { vm }: Access, params: StartParams) {
   const { stream: number, windowBytes = DEFAULTS.streamWindowBytes } = params;
   return streams.open({ number, vmKey: vm.facts.key, windowBytes, kind: "process" });
 }
 
-function refuseStream({ streams }: HandlerContext, { vm }: Access, params: ProcessStart): void {
+function refuseStream({ streams }: HandlerContext, { vm }: Access, params: StartParams): void {
   if (streams.get(params.stream) !== undefined) return;
   const { stream: number } = params;
   const link = streams.open({ number, vmKey: vm.facts.key, windowBytes: 0, kind: "file" });

@@ -18,6 +18,8 @@ export interface ExecOptions {
   readonly stdin?: boolean;
   readonly stdinWindow?: number;
   readonly logged?: boolean;
+  /** The arguments are `pack` or `unpack` and a path. */
+  readonly tree?: boolean;
   /** Columns and rows. */
   readonly terminal?: readonly [number, number];
   readonly input?: Buffer;
@@ -140,7 +142,8 @@ export class AgentLink {
     const flags =
       (options.stdin || options.input ? 1 : 0) |
       (options.logged ? 2 : 0) |
-      (options.terminal ? 4 : 0);
+      (options.terminal ? 4 : 0) |
+      (options.tree ? 16 : 0);
     const fields = [
       field(40, options.id ?? `p${stream}`),
       ...args.map((arg) => field(41, arg)),

@@ -19,6 +19,13 @@ export const vm = rows(
     "files.errors": "file errors carry Node's errno",
     "files.streams": "files are streamed both ways",
     "files.tree": "a tree goes in and out with modes and links",
+    "trees.many": "thousands of files go in and out as they are",
+    "trees.kept": "times, hard links and holes are kept, set-id bits dropped",
+    "trees.ignore": "rules leave out what they match",
+    "trees.hostile":
+      "what a guest makes of names, links and devices stays below the target (S14, S15, S17)",
+    "trees.interrupted": "a transfer that ends in the middle is told, with the reason",
+    "trees.errors": "a tree's path that can't be is an error that names it",
     "mount.read-only": "a host directory mounted read-only can be read, not written",
     "mount.read-write": "a host directory mounted read-write shares files both ways",
     "mount.memory": "a memory mount has its size",

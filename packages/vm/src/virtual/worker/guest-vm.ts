@@ -10,6 +10,7 @@ import { GuestProcess, type GuestProcessOptions } from "./guest-process.ts";
 import type { Pace } from "./pace.ts";
 import type { Post } from "./post.ts";
 import type { Shell } from "./shell.ts";
+import { TreeTransfer } from "./tree-transfer.ts";
 
 /** A stream between a VM and whoever reads or writes it. */
 export interface GuestStream {
@@ -35,7 +36,7 @@ export class GuestVm {
   readonly #parts: GuestParts;
   readonly #tree: FileTree;
   readonly #gate = new Gate();
-  readonly #processes = new Map<number, GuestProcess>();
+  readonly #processes = new Map<number, GuestProcess | TreeTransfer>();
   readonly #own = new Set<number>();
 
   constructor(parts: GuestParts, call: CallOf<"create">, from: TreeSnapshot, onFull: () => void) {
@@ -86,7 +87,7 @@ export class GuestVm {
       gate: this.#gate,
       onEnded: () => undefined,
     };
-    const process = new GuestProcess(options);
+    const process = request.tree === true ? new TreeTransfer(options) : new GuestProcess(options);
     this.#processes.set(stream, process);
     this.#keep(stream, {
       receive: (frame) => process.receive(frame),

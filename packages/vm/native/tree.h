@@ -1,0 +1,47 @@
+/* A tree as one stream of records (docs/tree-stream.md): packed to descriptor 1, unpacked from 0. */
+#ifndef TREE_H
+#define TREE_H
+
+#include "frame.h"
+
+enum tree_record {
+  TREE_DIRECTORY = 'D', /* what follows lies in it, until TREE_UP */
+  TREE_UP = 'U',
+  TREE_FILE = 'F', /* its pieces follow */
+  TREE_LINK = 'L',
+  TREE_HARD_LINK = 'H',
+  TREE_SKIPPED = 'S',
+  TREE_END = 'E',
+};
+
+#define TREE_NAME_MAX 255u
+#define TREE_TEXT_MAX 4095u
+#define TREE_PIECE_MAX (1024u * 1024u)
+/* Directories within one another: each costs a descriptor. */
+#define TREE_DEPTH_MAX 256
+
+/* 0, or an errno. What failed is told by tree_fail, where by tree_path. */
+int tree_pack(const char *path);
+int tree_unpack(const char *path);
+
+/* tree-job.c: `step` is what failed. Returns the error. */
+int tree_fail(const char *step, int error);
+/* The entry that is worked on, below the top: "a/b". False: too long. */
+bool tree_path_push(const char *name);
+void tree_path_pop(void);
+const char *tree_path(void);
+
+/* tree-input.c: the stream that is unpacked. 0, or an errno. */
+int tree_take(void *out, size_t length);
+/* Without NUL, terminated; `out` has room for most + 1. */
+int tree_take_text(char *out, size_t most);
+/* The next bytes, into a file. */
+int tree_take_into(int fd, uint64_t offset, uint32_t length);
+/* Whatever is not as the format says ends the unpacking, as does an end before TREE_END. */
+int tree_malformed(void);
+
+/* Runs as the child that was forked for it: with its stdio, and nothing else. Says on descriptor 2
+ * what failed: "ERRNO STEP PATH". */
+_Noreturn void tree_job(char *const *args);
+
+#endif
