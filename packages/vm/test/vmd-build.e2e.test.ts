@@ -120,5 +120,5 @@ test("[vmd.hello] a vmd of another link version is refused by its own hello", as
     available: false,
     reason: "vmd speaks version 9 of the link, expected 2",
   });
-  await expect(fixture.create()).rejects.toThrow("expected link version 1, got 9");
+  await expect(fixture.create()).rejects.toThrow("expected link version 2, got 9");
 });
