@@ -4,6 +4,7 @@ import { CommandContext } from "./command-context.ts";
 import { defineAgentsCommands } from "./definitions/agents.ts";
 import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
+import { defineNetworkCommands } from "./definitions/network.ts";
 import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
 import { defineTerminalCommands } from "./definitions/terminal.ts";
@@ -48,6 +49,7 @@ function createProgram(context: CommandContext): Command {
   defineGuestCommands(program, context);
   defineTerminalCommands(program, context);
   defineCopyCommand(program, context);
+  defineNetworkCommands(program, context);
   defineSessionCommands(program, context);
   defineAgentsCommands(program, context);
   for (const command of [program, ...commandsBelow(program)]) addGlobals(command);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Duplex } from "node:stream";
 
 import type {
   ProcessInfo,
@@ -12,6 +13,10 @@ import type {
 import { VmFiles } from "./files/vm-files.ts";
 import type { LimitHit } from "./leases/vm-admin.ts";
 import type { VmLease } from "./leases/vm-lease.ts";
+import { forwardPort } from "./network/forward-port.ts";
+import type { FetchInit, ForwardOptions, PortForward } from "./network/network-options.ts";
+import { connectTo } from "./network/vm-connection.ts";
+import { fetchFrom } from "./network/vm-fetch.ts";
 import {
   type AttachOptions,
   type CreateOptions,
@@ -214,6 +219,32 @@ export class AgentOs implements AsyncDisposable {
   /** The VM's terminals, ended ones that nobody has closed included. */
   async terminals(): Promise<TerminalInfo[]> {
     return await listTerminals(this.#lease.admin);
+  }
+
+  /**
+   * Asks an HTTP server in the VM, as `fetch` does: a path, a URL or a Request. Both bodies stream. The URL's host
+   * is what the server reads as `Host`; redirects are not followed, and nothing is decompressed. Rejects with
+   * `PORT_CLOSED` where no program answers there.
+   */
+  async fetch(
+    port: number,
+    request: string | URL | Request,
+    init: FetchInit = {},
+  ): Promise<Response> {
+    return await fetchFrom(this.#lease.admin, port, request, init);
+  }
+
+  /**
+   * A connection to a program that listens in the VM, as a duplex stream of Node's: for anything but plain HTTP. A
+   * WebSocket of the package ws: `new WebSocket(url, { createConnection: () => socket })`. Rejects with `PORT_CLOSED`.
+   */
+  async connect(port: number, options: { signal?: AbortSignal | undefined } = {}): Promise<Duplex> {
+    return await connectTo(this.#lease.admin, port, options);
+  }
+
+  /** Listens on this machine's loopback, and connects whoever comes to the port in the VM, until it is disposed. */
+  async forward(port: number, options: ForwardOptions = {}): Promise<PortForward> {
+    return await forwardPort(this.#lease.admin, port, options);
   }
 
   /** What the VM uses now; `null` where that can't be known on this machine. */

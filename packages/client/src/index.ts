@@ -14,6 +14,7 @@ export type {
 } from "./files/file-options.ts";
 export type { TransferResult } from "./files/transfer-result.ts";
 export type { VmFiles } from "./files/vm-files.ts";
+export type { FetchInit, ForwardOptions, PortForward } from "./network/network-options.ts";
 export type { LimitHit } from "./leases/vm-admin.ts";
 export type {
   AttachOptions,

@@ -12,6 +12,8 @@ export {
   isAgentProgram,
 } from "./agent-programs.ts";
 export { DEFAULTS } from "./defaults.ts";
+export { Port } from "./network.ts";
+export { FrameDuplex, type FrameSender } from "./frame-duplex.ts";
 export { Envelope } from "./envelope.ts";
 export { decodeDirectoryEntries, type DirectoryEntry } from "./directory-entries.ts";
 export { decodeError, encodeError, WireError } from "./error-codec.ts";

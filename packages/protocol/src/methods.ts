@@ -29,6 +29,7 @@ import {
   Signal,
   SignalScope,
 } from "./process.ts";
+import { Port } from "./network.ts";
 import { SESSION_METHODS } from "./session/session-methods.ts";
 import { SidecarInfo } from "./sidecar.ts";
 import {
@@ -232,9 +233,17 @@ export const METHODS = {
     params: Nothing,
     result: z.object({ terminals: z.array(TerminalInfo) }),
   },
+  "network.connect": {
+    scope: "vm",
+    summary:
+      "Connect to a program that listens on a port of the VM's own loopback; its bytes travel on `stream`. `stream.close` ends it.",
+    params: VmScope.extend({ stream: StreamId, port: Port }),
+    result: Nothing,
+  },
   "stream.close": {
     scope: "vm",
-    summary: "Stop a file stream, a log reader or a terminal's attachment of this connection.",
+    summary:
+      "Stop a file stream, a log reader, a terminal's attachment or a connection to a program of this connection.",
     params: VmScope.extend({ stream: StreamId }),
     result: Nothing,
   },

@@ -8,6 +8,7 @@ import { documents } from "./requirements/documents.ts";
 import { isolation } from "./requirements/isolation.ts";
 import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
+import { network } from "./requirements/network.ts";
 import { onVirtual } from "./requirements/on-virtual.ts";
 import { packages } from "./requirements/packages.ts";
 import { programAgents } from "./requirements/program-agents.ts";
@@ -42,6 +43,7 @@ const all: readonly Requirement[] = [
   ...apiRuntime,
   ...programAgents,
   ...terminal,
+  ...network,
 ];
 
 /** Every behaviour that AgentOS promises so far. */

@@ -20,6 +20,7 @@ import { gated } from "../handlers/gated.ts";
 import type { HandlerContext, SidecarParts } from "../handlers/handler-context.ts";
 import { keyHandlers } from "../handlers/key.ts";
 import { leaseHandlers } from "../handlers/lease.ts";
+import { networkHandlers } from "../handlers/network.ts";
 import { processHandlers } from "../handlers/process.ts";
 import { sessionHandlers } from "../handlers/session.ts";
 import { sidecarHandlers } from "../handlers/sidecar.ts";
@@ -111,6 +112,7 @@ export class Connection implements Holder, Asker {
       ...leaseHandlers(context),
       ...processHandlers(context),
       ...terminalHandlers(context),
+      ...networkHandlers(context),
       ...fsHandlers(context),
       ...sessionHandlers(context),
     };

@@ -21,8 +21,8 @@ export interface StreamLinkOptions {
   /** The stream's number on its connection. */
   number: number;
   vmKey: string;
-  /** A process's and a terminal's outlive their connection until the lease is over; a file's ends once it is read. */
-  kind: "process" | "terminal" | "file" | "log";
+  /** A process's and a terminal's outlive their connection until the lease is over; a file's ends once it is read. `connection`: to a program of the VM. */
+  kind: "process" | "terminal" | "file" | "log" | "connection";
   windowBytes: number;
   sendFrame: (frame: Uint8Array) => void;
   /** The client broke the stream's rules. */

@@ -166,4 +166,14 @@ describe("the virtual driver", () => {
     await using next = await create();
     expect((await next.exec("echo next")).stdout).toBe("next\n");
   });
+
+  test("[network.unsupported] it has no network, and says what to use instead", async () => {
+    await using os = await create();
+    const unsupported = {
+      code: "UNSUPPORTED",
+      details: { what: "a network", instead: expect.stringContaining("linux") },
+    };
+    await expect(os.connect(3000)).rejects.toMatchObject(unsupported);
+    await expect(os.fetch(3000, "/")).rejects.toMatchObject(unsupported);
+  });
 });

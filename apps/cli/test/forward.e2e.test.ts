@@ -1,0 +1,41 @@
+import { once } from "node:events";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { AgentOsCommand } from "./agentos-command.ts";
+
+let agentos: AgentOsCommand;
+
+beforeAll(async () => {
+  agentos = await AgentOsCommand.create();
+});
+afterAll(() => agentos[Symbol.asyncDispose]());
+
+test("[network.forward-command] agentos forward serves a VM's port until it is interrupted", async () => {
+  await agentos.run(["run", "--no-copy", "--name", "web", "--", "true"]);
+  const serve = `require("http").createServer((q, r) => r.end("from " + q.url)).listen(3000)`;
+  await agentos.run(["exec", "--detach", "web", "--", "node", "-e", serve]);
+  const forward = agentos.start(["forward", "--json", "web", "3000"]);
+  const [line]: unknown[] = await once(forward.stdout, "data");
+  const { url, port }: { url: string; port: number } = JSON.parse(String(line));
+  expect(port).toBe(3000);
+  const ask = async (): Promise<string> => {
+    for (;;) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- the server may still be starting
+        return await (await fetch(`${url}/there`)).text();
+      } catch {
+        // oxlint-disable-next-line no-await-in-loop
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  };
+  expect(await ask()).toBe("from /there");
+  forward.kill("SIGINT");
+  expect((await forward.ended).exitCode).toBe(130);
+  await expect(fetch(url)).rejects.toThrow("fetch failed");
+});
+
+test.each(["0", "70000", "x", "3000:0", "3000:4:5", ""])("%j is no port", async (port) => {
+  expect((await agentos.run(["forward", "web", port])).exitCode).toBe(64);
+});
