@@ -5,7 +5,14 @@ export default defineConfig({
   input: { "agentos-sidecar": "dist/main.js" },
   platform: "node",
   // What a session may use is loaded when it does, from where its user has installed it.
-  external: [/^node:/, /^@ai-sdk\//, /^@modelcontextprotocol\//, "bufferutil", "utf-8-validate"],
+  external: [
+    /^node:/,
+    /^@ai-sdk\//,
+    /^@modelcontextprotocol\//,
+    /^@xterm\//,
+    "bufferutil",
+    "utf-8-validate",
+  ],
   output: {
     dir: "dist/bin",
     format: "esm",

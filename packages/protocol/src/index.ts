@@ -138,6 +138,7 @@ export {
   McpServer,
   Resume,
   SessionSpec,
+  SessionTerminal,
   SubagentSpec,
   SystemPrompt,
   Timeouts,

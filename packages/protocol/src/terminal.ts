@@ -8,10 +8,11 @@ import { VmScope } from "./vm.ts";
 /** The most columns or rows of a terminal. */
 export const TERMINAL_CELLS_MAX = 1_000;
 
-const Cells = z.int().min(1).max(TERMINAL_CELLS_MAX);
+/** Columns or rows. */
+export const TerminalCells = z.int().min(1).max(TERMINAL_CELLS_MAX);
 
 /** In character cells. */
-export const TerminalSize = z.object({ cols: Cells, rows: Cells });
+export const TerminalSize = z.object({ cols: TerminalCells, rows: TerminalCells });
 export type TerminalSize = z.infer<typeof TerminalSize>;
 
 /** Bytes of output that a terminal keeps for whoever attaches later. */

@@ -8,6 +8,7 @@ import {
   type PendingRequest,
   type RequestAnswer,
   SessionSpec,
+  type SessionTerminal,
   type SubagentSpec,
   type SystemPrompt,
   type Timeouts,
@@ -54,9 +55,12 @@ export interface SessionOptions {
   readonly cwd?: string;
   /** For the agent and its commands. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The agent's program, where its runtime takes one. */
+  /** The agent's program, where its runtime takes one: `acp`, `command`, `pty`. */
   readonly command?: string;
+  /** Its arguments. With `command`, `{prompt}` in them is the prompt, which comes on stdin otherwise. */
   readonly args?: readonly string[];
+  /** How a program on a terminal is used, with `pty`. */
+  readonly terminal?: SessionTerminal;
   /** A text replaces the agent's own; `append` adds to it. */
   readonly systemPrompt?: SystemPrompt;
   /** Folders that file tools stay below. Default: anywhere in the VM. */

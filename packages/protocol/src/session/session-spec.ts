@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { Id, VmPath } from "../ids.ts";
+import { TerminalCells } from "../terminal.ts";
 import { Environment } from "../vm.ts";
 import { Content, ChatMessage } from "./content.ts";
 import { HookPoint } from "./hook.ts";
@@ -165,6 +166,25 @@ export const SubagentSpec = z.strictObject({
 });
 export type SubagentSpec = z.infer<typeof SubagentSpec>;
 
+/** How a program on a terminal is used as an agent. */
+export const SessionTerminal = z.strictObject({
+  /** Default 120 by 40. */
+  cols: TerminalCells.optional(),
+  rows: TerminalCells.optional(),
+  /**
+   * A regular expression of JavaScript with the flags `m` and `u`: the program takes input, and a turn is
+   * over, once its screen matches. Default: once it was silent.
+   */
+  ready: z.string().min(1).max(1_024).optional(),
+  /** Silence that ends a turn. Default 3 s; 0.3 s with `ready`. */
+  quietMs: z.int().min(50).max(3_600_000).optional(),
+  /** What is typed after a prompt. Default: Enter. */
+  submit: z.string().min(1).max(16).optional(),
+  /** What is typed to stop a turn. Default: ^C. */
+  interrupt: z.string().min(1).max(16).optional(),
+});
+export type SessionTerminal = z.infer<typeof SessionTerminal>;
+
 /** What a session is made of. Unknown fields are refused, since many of them bound what an agent may do. */
 export const SessionSpec = z.strictObject({
   ...agentFields,
@@ -179,6 +199,8 @@ export const SessionSpec = z.strictObject({
   command: z.string().min(1).optional(),
   /** Its arguments. With `command`, `{prompt}` in them is the prompt, which comes on stdin otherwise. */
   args: z.array(z.string()).max(256).optional(),
+  /** With the runtime `pty`. */
+  terminal: SessionTerminal.optional(),
   resume: Resume.optional(),
   /** Where file tools may act. Default: `cwd`. Empty: anywhere in the VM. */
   workspaces: z.array(VmPath).max(32).optional(),

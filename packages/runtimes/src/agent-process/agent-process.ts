@@ -13,14 +13,13 @@ import {
 } from "@agentos/protocol";
 
 import { type AgentLine, parseLine } from "./agent-line.ts";
-import { agentProcesses, endAgentTree, SESSION_VARIABLE } from "./agent-tree.ts";
+import { endAgentTree, SESSION_VARIABLE } from "./agent-tree.ts";
+import { endProcess } from "./end-process.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { LineTail } from "./line-tail.ts";
 
 /** What an ended program's last bytes may take, where something else holds its stdout open. */
 const DRAIN_MS = 1_000;
-/** Most that each step of an orderly end takes; the killing and the look come within the last. */
-const STEP_MS = 2_000;
 
 export interface AgentProcessOptions {
   /** In messages: `gemini-cli`. */
@@ -139,7 +138,11 @@ export class AgentProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ending ??= this.#end();
+    const { vm, sessionId, shutdownMs = DEFAULTS.agentShutdownMs } = this.#options;
+    const process = this.#process;
+    if (process === undefined) return;
+    const ask = (): void => this.#input.end();
+    this.#ending ??= endProcess({ vm, sessionId, process, shutdownMs, gone: this.exit, ask });
     await this.#ending;
   }
 
@@ -190,45 +193,6 @@ export class AgentProcess implements AsyncDisposable {
     this.#lines.end();
     const { exitCode = null, signal = null } = exit ?? {};
     this.#exit.resolve({ exitCode, signal, stderr: this.#stderr.lines });
-  }
-
-  async #end(): Promise<void> {
-    const process = this.#process;
-    if (process === undefined) return;
-    try {
-      await this.#endTree(process);
-    } catch (error) {
-      // With its VM, everything of it is gone.
-      if (isAgentOsError(error, "VM_ENDED")) return;
-      // Another holder's VM is no longer ours to look into: what is known of the agent is killed.
-      if (!isAgentOsError(error, "FENCED")) throw error;
-      process.signal("SIGKILL", "session");
-    } finally {
-      process.close();
-    }
-  }
-
-  async #endTree(process: VmProcess): Promise<void> {
-    const { vm, sessionId, shutdownMs = DEFAULTS.agentShutdownMs } = this.#options;
-    const stepMs = Math.min(STEP_MS, shutdownMs / 4);
-    // While its parents live: afterwards nothing tells of one that cleared its environment.
-    const known = await agentProcesses(vm.handle(), sessionId);
-    this.#input.end();
-    if (!(await this.#isGone(stepMs))) {
-      process.signal("SIGTERM", "session");
-      await this.#isGone(stepMs);
-    }
-    process.signal("SIGKILL", "session");
-    await endAgentTree(vm.handle(), sessionId, { withinMs: stepMs, known });
-    await this.#isGone(stepMs);
-  }
-
-  async #isGone(withinMs: number): Promise<boolean> {
-    const timer = new AbortController();
-    const late = sleep(withinMs, false, { signal: timer.signal }).catch(() => false);
-    const isGone = await Promise.race([this.exit.then(() => true), late]);
-    timer.abort();
-    return isGone;
   }
 }
 
