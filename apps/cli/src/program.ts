@@ -7,6 +7,7 @@ import { defineGuestCommands } from "./definitions/guest.ts";
 import { defineNetworkCommands } from "./definitions/network.ts";
 import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
+import { defineSnapshotCommands } from "./definitions/snapshot.ts";
 import { defineTerminalCommands } from "./definitions/terminal.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -50,6 +51,7 @@ function createProgram(context: CommandContext): Command {
   defineTerminalCommands(program, context);
   defineCopyCommand(program, context);
   defineNetworkCommands(program, context);
+  defineSnapshotCommands(program, context);
   defineSessionCommands(program, context);
   defineAgentsCommands(program, context);
   for (const command of [program, ...commandsBelow(program)]) addGlobals(command);

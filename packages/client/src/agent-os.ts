@@ -5,6 +5,7 @@ import type {
   ProcessInfo,
   SessionInfo,
   SessionSummary,
+  SnapshotInfo,
   TerminalInfo,
   VmInfo,
   VmStats,
@@ -21,13 +22,16 @@ import {
   type AttachOptions,
   type CreateOptions,
   type CreateSidecarOptions,
+  type ForkOptions,
   parseAttachOptions,
   parseCreateOptions,
   parseCreateSidecarOptions,
   parseSharedSidecarOptions,
   parseSidecarChoice,
   type SharedSidecarOptions,
+  parseSnapshotOptions,
   type SidecarChoice,
+  type SnapshotOptions,
 } from "./options.ts";
 import type { BufferExecOptions, ExecResult, TextExecOptions } from "./process/exec-options.ts";
 import { exec } from "./process/exec.ts";
@@ -42,6 +46,8 @@ import { type AgentOsSidecar, sidecarCore, sidecarHandle } from "./sidecar/agent
 import { ExplicitHost } from "./sidecar/explicit-host.ts";
 import { sharedSidecar } from "./sidecar/shared-sidecars.ts";
 import { SidecarCore } from "./sidecar/sidecar-core.ts";
+import { forkVm } from "./snapshots/fork.ts";
+import { takeSnapshot } from "./snapshots/take-snapshot.ts";
 import { attachTerminal, listTerminals, openTerminal } from "./terminal/open-terminal.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { TerminalOptions } from "./terminal/terminal-options.ts";
@@ -118,6 +124,25 @@ export class AgentOs implements AsyncDisposable {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
     await chosen(pool, sidecar).use(
       (connection) => connection.request("session.delete", { sessionId }, { signal }),
+      signal,
+    );
+  }
+
+  /** The user's snapshots on a sidecar. */
+  static async snapshots(options: SidecarChoice = {}): Promise<SnapshotInfo[]> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    const { snapshots } = await chosen(pool, sidecar).use(
+      (connection) => connection.request("snapshot.list", {}, { signal }),
+      signal,
+    );
+    return snapshots;
+  }
+
+  /** Removes a snapshot by name or id. Rejects with `NOT_FOUND`, and `IN_USE` while a VM that began with it lives. */
+  static async removeSnapshot(nameOrId: string, options: SidecarChoice = {}): Promise<void> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    await chosen(pool, sidecar).use(
+      (connection) => connection.request("snapshot.remove", { snapshot: nameOrId }, { signal }),
       signal,
     );
   }
@@ -199,6 +224,24 @@ export class AgentOs implements AsyncDisposable {
   /** Starts a program and resolves once it runs. */
   async spawn(command: string | readonly string[], options: SpawnOptions = {}): Promise<VmProcess> {
     return await spawn(this.#lease.admin, command, options);
+  }
+
+  /**
+   * Freezes the VM's files as they are now, for `AgentOs.create({ from })`. Its programs stand still meanwhile, and go
+   * on. Rejects with `SNAPSHOT_FAILED`, `ALREADY_EXISTS` or `UNSUPPORTED`.
+   */
+  async snapshot(options: SnapshotOptions = {}): Promise<SnapshotInfo> {
+    const { name, signal } = parseSnapshotOptions(options);
+    return await takeSnapshot(this.#lease.admin, { name, signal });
+  }
+
+  /**
+   * `count` new VMs (default 1, at most 64) that begin with this one's files as they are now. Neither sees what another
+   * writes later. Mounts, environment and secrets are not inherited.
+   */
+  async fork(count = 1, options: ForkOptions = {}): Promise<AgentOs[]> {
+    const leases = await forkVm(this.#core, this.#lease.admin, count, options);
+    return leases.map((lease) => new AgentOs(this.#core, lease));
   }
 
   /** Opens a session with an agent in the VM, or resumes one. */

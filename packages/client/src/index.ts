@@ -20,8 +20,10 @@ export type {
   AttachOptions,
   CreateOptions,
   CreateSidecarOptions,
+  ForkOptions,
   SharedSidecarOptions,
   SidecarChoice,
+  SnapshotOptions,
 } from "./options.ts";
 export type {
   BufferExecOptions,
@@ -86,6 +88,7 @@ export {
   type Usage,
   type TerminalInfo,
   type TerminalSize,
+  type SnapshotInfo,
   type VmInfo,
   type VmStats,
 } from "@agentos/protocol";

@@ -1,5 +1,6 @@
 import {
   Environment,
+  Id,
   Limits,
   Mount,
   NetworkPolicy,
@@ -34,6 +35,26 @@ export interface CreateOptions extends SidecarChoice {
   limits?: Limits | undefined;
   /** Default: no network but loopback. */
   network?: NetworkPolicy | undefined;
+  /** A snapshot, by name or id: the VM begins with its files, on its driver and image. */
+  from?: string | { readonly snapshotId: string } | undefined;
+}
+
+export interface SnapshotOptions {
+  /** Without one it is found by its id. */
+  name?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a fork gets of its own: nothing of this kind is inherited. */
+export interface ForkOptions {
+  /** One for each fork. */
+  names?: readonly string[] | undefined;
+  mounts?: Mount[] | undefined;
+  env?: Record<string, string> | undefined;
+  network?: NetworkPolicy | undefined;
+  /** Default: the values of the VM that is forked. */
+  limits?: Limits | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface AttachOptions extends SidecarChoice {
@@ -87,8 +108,23 @@ const Create = z
     env: Environment.optional(),
     limits: Limits.optional(),
     network: NetworkPolicy.optional(),
+    from: z
+      .union([z.string().min(1).max(64), z.object({ snapshotId: Id })])
+      .transform((from) => (typeof from === "string" ? from : from.snapshotId))
+      .optional(),
   })
   .refine(oneSidecar, ONE_SIDECAR);
+
+const Snapshot = z.strictObject({ name: VmName.optional(), signal: AnySignal.optional() });
+const Fork = z.strictObject({
+  names: z.array(VmName).max(64).readonly().optional(),
+  mounts: z.array(Mount).max(64).optional(),
+  env: Environment.optional(),
+  network: NetworkPolicy.optional(),
+  limits: Limits.optional(),
+  signal: AnySignal.optional(),
+});
+const ForkCount = z.int().min(1).max(64);
 
 const Attach = z
   .strictObject({ ...choice, mode: z.enum(["shared", "takeover"]).optional() })
@@ -104,6 +140,15 @@ const CreateSidecar = z.strictObject({
 /** Checks the options of `AgentOs.create`; unknown ones are refused. */
 export const parseCreateOptions = (value: CreateOptions): z.infer<typeof Create> =>
   parseArgument(Create, value, "options");
+export const parseSnapshotOptions = (value: SnapshotOptions): z.infer<typeof Snapshot> =>
+  parseArgument(Snapshot, value, "options");
+export const parseForkOptions = (value: ForkOptions): z.infer<typeof Fork> =>
+  parseArgument(Fork, value, "options");
+/** `exactly`: how many there are to be. */
+export const parseForkCount = (value: number, exactly?: number): number =>
+  exactly === undefined
+    ? parseArgument(ForkCount, value, "count")
+    : parseArgument(z.literal(exactly), value, "options.names.length");
 export const parseAttachOptions = (value: AttachOptions): z.infer<typeof Attach> =>
   parseArgument(Attach, value, "options");
 export const parseSidecarChoice = (value: SidecarChoice): z.infer<typeof Choice> =>

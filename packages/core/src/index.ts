@@ -32,6 +32,7 @@ export type {
   VmHandle,
   VmRecord,
   VmRequest,
+  VmSnapshot,
   VmUse,
 } from "./vm-driver.ts";
 export type { ReadRequest, VmFiles, VmWrite, WriteRequest } from "./vm-files.ts";

@@ -24,6 +24,18 @@ export interface VmRequest {
   /** These must be hard, or `create` refuses with `UNSUPPORTED_LIMIT`. */
   requiredLimits: readonly LimitName[];
   network: NetworkPolicy;
+  /** Its files begin as those of this snapshot: `VmSnapshot.record`. */
+  from?: VmRecord;
+  /** Its files outlive it: what `VmHandle.disk` said before, or a disk to begin with. */
+  disk?: VmRecord | "begin";
+}
+
+/** Frozen files of a VM. */
+export interface VmSnapshot {
+  /** For `VmRequest.from`, and `VmDriver.openSnapshot` in another life of the sidecar: plain JSON, no secret. */
+  readonly record: VmRecord;
+  /** Resolves, never rejects, once it is where it lasts: false where it was lost on the way. */
+  readonly settled: Promise<boolean>;
 }
 
 /** Why a VM's PID 1 is gone. */
@@ -94,6 +106,17 @@ export interface VmHandle extends AsyncDisposable {
   ping(): Promise<void>;
   /** For `VmDriver.adopt` in another life of the sidecar; undefined where the driver can't. */
   readonly record: VmRecord | undefined;
+  /** Where its files are, if they outlive it: for `VmRequest.disk`. */
+  readonly disk?: VmRecord | undefined;
+  /**
+   * Freezes its files as they are now. Its programs stand still for that, and go on. Undefined where the driver
+   * can't. Rejects with `SNAPSHOT_FAILED`, and the VM goes on as it was.
+   */
+  readonly snapshot?: (options: {
+    signal: AbortSignal;
+    /** Writes down what `record` is from now on: called before the VM's files change place, and after. */
+    keep: (record: VmRecord | undefined) => void;
+  }) => Promise<VmSnapshot>;
   /** Stops every process of the VM, or lets them go on. */
   freeze(frozen: boolean): Promise<void>;
   /** SIGKILL to every process but PID 1: the files stay. */
@@ -112,4 +135,8 @@ export interface VmDriver extends AsyncDisposable {
   create(request: VmRequest, options: { signal: AbortSignal }): Promise<VmHandle>;
   /** Takes over a VM of an earlier life by its record. Rejects with `VM_ENDED` where it is gone; nothing of it is left then. */
   adopt(request: VmRequest, record: VmRecord, options: { signal: AbortSignal }): Promise<AdoptedVm>;
+  /** A snapshot of an earlier life, by its record. Undefined where the driver keeps none. */
+  openSnapshot?(record: VmRecord): VmSnapshot;
+  /** Removes every snapshot and disk but these, and those of its VMs. */
+  keepOnly?(records: readonly VmRecord[]): Promise<void>;
 }

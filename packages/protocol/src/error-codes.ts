@@ -69,8 +69,13 @@ export const ERROR_CODES = {
   FORBIDDEN: { retryable: false, details: z.object({ operation: text, user: text }) },
   FRAME_TOO_LARGE: { retryable: false, details: z.object({ limit: count, actual: count }) },
   IMAGE_NOT_FOUND: { retryable: false, details: z.object({ image: text, known: z.array(text) }) },
+  IMAGE_REFUSED: { retryable: false, details: z.object({ image: text, reason: text }) },
   INSTALL_FAILED: { retryable: true, details: z.object({ package: text, reason: text }) },
   INTERNAL: { retryable: false, details: z.object({ reason: text.optional() }) },
+  IN_USE: {
+    retryable: true,
+    details: z.object({ kind: text, id: text, by: z.array(text) }),
+  },
   INVALID_ARGUMENT: {
     retryable: false,
     details: z.object({ argument: text, expected: text, actual: text }),
@@ -122,6 +127,7 @@ export const ERROR_CODES = {
     details: z.object({ reason: text, stderr: z.array(text) }),
   },
   SIDECAR_UNAVAILABLE: { retryable: false, details: z.object({ sidecarId: text, state: text }) },
+  SNAPSHOT_FAILED: { retryable: true, details: z.object({ vmId: text, reason: text }) },
   TRANSFER_INTERRUPTED: { retryable: true, details: z.object({ path: text, reason: text }) },
   UNAUTHENTICATED: { retryable: false, details: z.object({ reason: text }) },
   UNKNOWN_DRIVER: { retryable: false, details: z.object({ driver: text, known: z.array(text) }) },

@@ -86,6 +86,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "The driver has no image of that name.",
     remedy: "Take one of `details.known`.",
   },
+  IMAGE_REFUSED: {
+    when: "What was to become an image is no root filesystem, or an archive that can't be trusted.",
+    remedy: "`details.reason` says what was found. Nothing of it was kept.",
+  },
   INSTALL_FAILED: {
     when: "npm could not install the agent's package, or what it installed has another hash than this build expects.",
     remedy: "Read `details.reason`. npm's own settings say which registry and proxy are used.",
@@ -93,6 +97,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   INTERNAL: {
     when: "A fault of AgentOS itself, or an error that only a newer version knows.",
     remedy: "Look into the sidecar's log at that time, and report it.",
+  },
+  IN_USE: {
+    when: "A snapshot or an image was to be removed that a VM stands on.",
+    remedy: "End what `details.by` names first.",
   },
   INVALID_ARGUMENT: {
     when: "An argument is not what the call takes. Nothing was changed.",
@@ -178,6 +186,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
   SIDECAR_UNAVAILABLE: {
     when: "The sidecar is disposing or disposed, so it gives no leases.",
     remedy: "Get a sidecar again, and dispose after the last use.",
+  },
+  SNAPSHOT_FAILED: {
+    when: "The VM's files could not be frozen or copied. The VM goes on as it was.",
+    remedy: "`details.reason` says why. Try again once that is different.",
   },
   TRANSFER_INTERRUPTED: {
     when: "An upload or download of a tree ended in the middle, and not by an error of a file.",

@@ -32,6 +32,7 @@ import {
 import { Port } from "./network.ts";
 import { SESSION_METHODS } from "./session/session-methods.ts";
 import { SidecarInfo } from "./sidecar.ts";
+import { SnapshotCreate, SnapshotInfo, SnapshotRef } from "./snapshot.ts";
 import {
   TerminalAttach,
   TerminalAttached,
@@ -148,6 +149,25 @@ export const METHODS = {
     summary: "Every process in the VM.",
     params: VmScope,
     result: z.object({ processes: z.array(ProcessInfo), truncated: z.boolean() }),
+  },
+  "snapshot.create": {
+    scope: "vm",
+    summary:
+      "Freeze the VM's files as they are now. Its programs stand still meanwhile. The same snapshotId again gives the same snapshot.",
+    params: SnapshotCreate,
+    result: SnapshotInfo,
+  },
+  "snapshot.list": {
+    scope: "user",
+    summary: "The user's snapshots.",
+    params: Nothing,
+    result: z.object({ snapshots: z.array(SnapshotInfo) }),
+  },
+  "snapshot.remove": {
+    scope: "user",
+    summary: "Remove a snapshot by name or id. Refused while a VM that started from it lives.",
+    params: z.object({ snapshot: SnapshotRef }),
+    result: z.object({ snapshotId: Id }),
   },
   "lease.release": {
     scope: "lease",

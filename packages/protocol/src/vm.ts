@@ -99,6 +99,8 @@ export const VmSpec = z.object({
   env: Environment.optional(),
   limits: Limits.optional(),
   network: NetworkPolicy.optional(),
+  /** A snapshot, by name or id, whose files it begins with. */
+  from: z.string().min(1).max(64).optional(),
 });
 export type VmSpec = z.infer<typeof VmSpec>;
 

@@ -29,6 +29,7 @@ export const BOUNDS = {
   /** Frames that arrive before the VM has answered that the stream exists. */
   earlyFrames: 1_024,
   apiKeys: 1_024,
+  snapshotsPerUser: 1_024,
   leasesPerVm: 256,
   /** Processes known per VM: running, or ended and not released. */
   processesPerVm: 1_024,

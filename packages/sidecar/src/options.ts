@@ -12,6 +12,8 @@ export interface DriverContext {
   stateDirectory: string;
   /** The store of agents' programs, for VMs to see. */
   agentsDirectory: string | undefined;
+  /** For files that outlive their VM; the pool's own. */
+  diskDirectory: string;
   warmPoolSize: number;
   /** How long a VM waits for the next sidecar where this one is lost. 0: there is none for it. */
   adoptGraceMs: number;

@@ -71,6 +71,7 @@ async function live({ sidecar, isShared }: Started, log: StderrLog): Promise<voi
 async function makeDrivers({
   runtimeDirectory,
   agentsDirectory,
+  diskDirectory,
   epoch,
   adoptGraceMs,
   linkKey,
@@ -81,6 +82,7 @@ async function makeDrivers({
   const options = {
     runDirectory: runtimeDirectory,
     agentsDirectory,
+    diskDirectory,
     epoch,
     adoptGraceMs,
     linkKey,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdir, rmdir } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { DiscoveryFile } from "@agentos/protocol";
@@ -32,6 +33,8 @@ export class SidecarHome implements AsyncDisposable {
   readonly socketPath: string;
   /** For the drivers' sockets, of this life only. */
   readonly vmDirectory: string;
+  /** For files that outlive their VM. An explicit sidecar's go with it. */
+  readonly diskDirectory: string;
   readonly store: Store;
   /** The pool's secret. */
   readonly key: Buffer;
@@ -53,6 +56,7 @@ export class SidecarHome implements AsyncDisposable {
       kept = await open(options);
       const home = new SidecarHome(options, lock, kept, nextEpoch(stateDirectory, owner));
       await home.#clearOld();
+      await removeOrphans(stateDirectory);
       await makePrivateDirectory(home.vmDirectory, "VM directory");
       return home;
     } catch (error) {
@@ -79,6 +83,9 @@ export class SidecarHome implements AsyncDisposable {
       lock === undefined ? `${this.#prefix}${epoch}.sock` : "sidecar.sock",
     );
     this.vmDirectory = join(runtimeDirectory, `${this.#prefix}${epoch}`);
+    const { pool, stateDirectory } = options;
+    const owner = pool === undefined ? ownName() : `pool-${hashOf(pool)}`;
+    this.diskDirectory = join(stateDirectory, `${owner}.disks`);
   }
 
   /** Lets other programs of the user find a pool's sidecar. */
@@ -98,6 +105,8 @@ export class SidecarHome implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.unpublish();
     await this.#clearOld();
+    if (this.#options.pool === undefined)
+      await rm(this.diskDirectory, { recursive: true, force: true }).catch(() => undefined);
     this.store[Symbol.dispose]();
     this.#lock?.[Symbol.dispose]();
   }
@@ -130,6 +139,34 @@ async function open({ stateDirectory, pool, storeBytes: maxBytes }: HomeOptions)
   const name = join(stateDirectory, `pool-${hashOf(pool)}`);
   const key = await poolKey(`${name}.key`);
   return { key, store: new Store({ path: `${name}.sqlite`, key, maxBytes }) };
+}
+
+/** Of this process and no later one with its pid. */
+function ownName(): string {
+  return `explicit-${process.pid}-${startOf(process.pid) ?? "0"}`;
+}
+
+/** When a process began, in ticks. Undefined: there is none. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name before it is in brackets and may hold anything.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The files that killed explicit sidecars left: nobody succeeds those. */
+async function removeOrphans(stateDirectory: string): Promise<void> {
+  for (const name of await readdir(stateDirectory)) {
+    const [, pid, start] = /^explicit-(\d+)-(\d+)\.disks$/.exec(name) ?? [];
+    if (pid === undefined || startOf(Number(pid)) === start) continue;
+    const path = join(stateDirectory, name);
+    // What can't be removed is tried again by the next one.
+    // oxlint-disable-next-line no-await-in-loop -- There is hardly ever one.
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
 }
 
 function hashOf(name: string): string {

@@ -271,7 +271,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
 function driverContext(options: SidecarOptions, home: SidecarHome): DriverContext {
   const { sidecarId, stateDirectory, agentsDirectory, pool } = options;
   const { warmPoolSize = DEFAULTS.warmPoolSize } = options;
-  const { epoch, vmDirectory: runtimeDirectory, key: linkKey } = home;
+  const { epoch, vmDirectory: runtimeDirectory, diskDirectory, key: linkKey } = home;
   // Nobody succeeds an explicit one: its VMs end with it.
   const adoptGraceMs = pool === undefined ? 0 : DEFAULTS.adoptGraceMs;
   return {
@@ -279,6 +279,7 @@ function driverContext(options: SidecarOptions, home: SidecarHome): DriverContex
     epoch,
     stateDirectory,
     agentsDirectory,
+    diskDirectory,
     warmPoolSize,
     runtimeDirectory,
     adoptGraceMs,

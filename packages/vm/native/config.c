@@ -4,6 +4,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static bool valid_hostname(const char *name) {
   size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-");
@@ -17,9 +18,27 @@ static bool take(char *out, const char *bytes, size_t length) {
   return true;
 }
 
+static const char *const default_parts[] = {"/workspace", "/home/agent", "/run", "/var/tmp",
+                                            "/tmp"};
+
+void disk_default_parts(struct disk *disk) {
+  enum { COUNT = sizeof default_parts / sizeof *default_parts };
+  disk->parts = COUNT;
+  for (uint32_t i = 0; i < COUNT; i++)
+    snprintf(disk->part[i], sizeof disk->part[i], "%s", default_parts[i]);
+}
+
+bool disk_add_part(struct disk *disk, const char *path) {
+  if (disk->parts == PARTS_MAX || strlen(path) >= PART_BYTES || !valid_path(path)) return false;
+  snprintf(disk->part[disk->parts++], PART_BYTES, "%s", path);
+  return true;
+}
+
 static bool parse_entry(const struct field *field, struct entry *entry) {
   const char *first, *second;
   size_t length, skip = field->tag == F_FILE ? 4 : field->tag == F_MOUNT ? 10 : 0;
+  if (field->tag == F_LAYER || field->tag == F_DISK)
+    return field_string(field, entry->source, sizeof entry->source) && valid_path(entry->source);
   if (!field_pair(field, skip, field->tag == F_FILE, &first, &second, &length)) return false;
   if (field->tag == F_FILE) {
     entry->mode = get_u32(field->value);
@@ -65,11 +84,21 @@ static bool parse_field(const struct field *field, struct config *config, const 
     case F_LINK: *step = "link"; return parse_entry(field, &entry);
     case F_FILE: *step = "file"; return parse_entry(field, &entry);
     case F_MOUNT: *step = "mount"; return parse_entry(field, &entry);
+    case F_DISK: *step = "disk"; return parse_entry(field, &entry);
+    case F_LAYER: *step = "layer"; return parse_entry(field, &entry);
+    case F_GENERATION: *step = "generation"; return field_u32(field, &config->disk.generation);
+    case F_PART: {
+      char part[PART_BYTES];
+      *step = "part";
+      return field_string(field, part, sizeof part) && disk_add_part(&config->disk, part);
+    }
     default: *step = "field"; return false;
   }
 }
 
-static bool repeated(uint16_t tag) { return tag >= F_SYSTEM && tag <= F_MOUNT; }
+static bool repeated(uint16_t tag) {
+  return (tag >= F_SYSTEM && tag <= F_MOUNT) || tag == F_LAYER || tag == F_PART;
+}
 
 bool config_has(const struct config *config, int first_tag, int last_tag) {
   uint64_t required = 0;

@@ -84,6 +84,51 @@ int create_parse(const uint8_t *payload, size_t length, struct create_request *r
   return 0;
 }
 
+static bool parse_snapshot_field(const struct field *field, struct snapshot_request *request,
+                                 const char **step) {
+  char part[PART_BYTES];
+  switch (field->tag) {
+    case F_VM_ID:
+      *step = "vmId";
+      return field_string(field, request->vm_id, sizeof request->vm_id) && valid_id(request->vm_id);
+    case F_SOCKET_PATH:
+      *step = "socketPath";
+      return field_string(field, request->socket_path, sizeof request->socket_path) &&
+             valid_path(request->socket_path);
+    case F_COPY_TO:
+      *step = "copyTo";
+      return field_string(field, request->copy_to, sizeof request->copy_to) &&
+             valid_path(request->copy_to);
+    case F_SNAPSHOT_FLAGS:
+      *step = "flags";
+      return field_u32(field, &request->flags);
+    case F_GENERATION:
+      *step = "generation";
+      return field_u32(field, &request->disk.generation);
+    case F_PART:
+      *step = "part";
+      return field_string(field, part, sizeof part) && disk_add_part(&request->disk, part);
+    default:
+      *step = "field";
+      return false;
+  }
+}
+
+int snapshot_parse(const uint8_t *payload, size_t length, struct snapshot_request *request,
+                   const char **step) {
+  memset(request, 0, sizeof *request);
+  struct field_reader reader;
+  struct field field;
+  int more;
+  fields_begin(&reader, payload, length);
+  while ((more = fields_next(&reader, &field)) == 1)
+    if (!parse_snapshot_field(&field, request, step)) return EINVAL;
+  *step = "snapshot";
+  if (more != 0 || request->vm_id[0] == 0 || request->copy_to[0] == 0) return EINVAL;
+  if (request->disk.parts == 0) disk_default_parts(&request->disk);
+  return 0;
+}
+
 int listen_unix(const char *path, int backlog) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(path);

@@ -13,12 +13,31 @@
 #define CGROUPS_MAX 8u
 #define CGROUPS_BYTES 2048u
 #define PATH_BYTES 4096u
+#define PARTS_MAX 40u
+#define PART_BYTES 64u
+#define LAYERS_MAX 64u
+#define DISK_PATH_BYTES (PART_BYTES + 32u)
 
 /* CREATE, parsed. cgroups: each path with its NUL, one after the other. */
 struct create_request {
   struct create_spec spec;
   uint32_t cgroups_length;
   char cgroups[CGROUPS_BYTES];
+};
+
+/* The parts of a VM's disk, and which of its upper directories is the present one. */
+struct disk {
+  uint32_t generation, parts;
+  char part[PARTS_MAX][PART_BYTES];
+};
+
+/* SNAPSHOT, parsed. */
+struct snapshot_request {
+  char vm_id[ID_MAX_BYTES + 1];
+  char socket_path[108];    /* of the keeper; empty: none */
+  char copy_to[PATH_BYTES]; /* an empty directory; empty: none */
+  uint32_t flags;
+  struct disk disk;
 };
 
 /* main.c */
@@ -40,6 +59,8 @@ void *private_memory(size_t size);
 /* create.c: 0, or an errno with the field's name in *step. */
 int create_parse(const uint8_t *payload, size_t length, struct create_request *request,
                  const char **step);
+int snapshot_parse(const uint8_t *payload, size_t length, struct snapshot_request *request,
+                   const char **step);
 /* A unix socket, mode 0600, listening: the descriptor, or -1 with errno. */
 int listen_unix(const char *path, int backlog);
 
@@ -48,6 +69,8 @@ void vms_start(void);
 void vms_create(const struct create_request *request, int connection);
 int vms_kill(const char *id);
 void vms_kill_all(void);
+/* Forks the one who does it, and answers on `connection`: 0, or an errno. */
+int vms_snapshot(const struct snapshot_request *request, int connection);
 void vms_report_ready(uint32_t slot);
 void vms_reap(void);
 /* A VM's memory ran out, or its cgroup is gone. */
@@ -85,7 +108,7 @@ int write_id_maps(pid_t pid, uint32_t host_uid, uint32_t host_gid, const char **
 int become_guest(int sync_fd, bool change_ids, const char **step);
 
 /* hostmount.c */
-enum source_kind { SOURCE_READ_ONLY = 0, SOURCE_READ_WRITE = 1, SOURCE_SYSTEM = 2 };
+enum source_kind { SOURCE_READ_ONLY = 0, SOURCE_READ_WRITE = 1, SOURCE_SYSTEM = 2, SOURCE_LAYER = 3 };
 /* The tree at path, cloned and restricted: a descriptor, or -1 with errno and *step. */
 int open_source(const char *path, enum source_kind kind, bool map_owner, uint32_t host_uid,
                 uint32_t host_gid, const char **step);
@@ -102,6 +125,7 @@ struct config {
   uint64_t seen; /* one bit per tag */
   char hostname[65];
   uint64_t root_bytes, root_inodes, disk_bytes, disk_inodes, shm_bytes, open_files, pids;
+  struct disk disk;
 };
 /* One of the repeated fields. What a tag has no use for stays empty. */
 struct entry {
@@ -113,6 +137,8 @@ struct entry {
   const uint8_t *content;
   size_t content_length;
 };
+void disk_default_parts(struct disk *disk);
+bool disk_add_part(struct disk *disk, const char *path);
 /* Checks every field: 0, or an errno with the field's name in *step. */
 int config_parse(const uint8_t *payload, size_t length, struct config *config, const char **step);
 /* The same, but adds to what another frame said, and may leave fields out. */
@@ -135,6 +161,34 @@ int place_file(int root, const char *path);
 int place_parent(int root, const char *path, const char **name);
 /* Mounts `tree` on the file or directory at path and closes it: 0, or an errno. */
 int attach(int root, const char *path, int tree);
+
+/* disk.c: each is 0 or a descriptor, or -1 with errno. */
+/* Where the raw tree goes, below `root`. */
+int disk_place(int root);
+int disk_open(int root);
+int disk_attach(int root, int raw);
+/* The directories of a generation. */
+int disk_make(int raw, const struct disk *disk);
+/* Index 0 is the topmost. */
+int disk_add_layer(int raw, const struct disk *disk, uint32_t index, int tree);
+/* What lay in /run of a layer is nothing to a new VM. */
+void disk_hide_run(int raw, const struct disk *disk);
+int disk_overlay(int raw, const struct disk *disk, uint32_t layers);
+/* Mounts each part in its place: of the overlay, or of the upper directory itself. */
+int disk_bind(int root, int raw, const struct disk *disk, bool merged, const char **failed);
+
+/* keeper.c */
+struct copied {
+  int32_t error;
+  uint64_t bytes, files;
+};
+_Noreturn void keeper_run(const struct snapshot_request *request, int user_namespace,
+                          int mount_namespace, int connection);
+/* The layer that a keeper holds, as a tree: a descriptor, or -1 with errno. */
+int keeper_fetch(const char *socket_path);
+
+/* layer-copy.c: puts a layer on top of what is in `to` already: 0, or an errno. */
+int layer_copy(int from, int to, struct copied *copied);
 
 /* seal.c */
 /* What needs no configuration and takes nothing from what is still to be done. */

@@ -86,6 +86,10 @@ static int open_restricted(const char *path, enum source_kind kind, bool map_own
   if (source < 0) return -1;
   int tree = -1, error = 0;
   if (fstat(source, &owner) != 0) goto fail;
+  if (kind == SOURCE_LAYER && S_ISSOCK(owner.st_mode)) {
+    close(source);
+    return keeper_fetch(path);
+  }
   bool root = geteuid() == 0;
   bool root_owned = owner.st_uid == 0 || owner.st_gid == 0;
   bool ours = owner.st_uid == host_uid && owner.st_gid == host_gid;
@@ -99,7 +103,7 @@ static int open_restricted(const char *path, enum source_kind kind, bool map_own
   if (tree < 0) goto fail;
   *step = IDMAP;
   if (root && kind != SOURCE_SYSTEM && !ours && (!root_owned || map_owner) &&
-      map_owner_ids(tree, &owner, kind == SOURCE_READ_ONLY, host_uid, host_gid) != 0)
+      map_owner_ids(tree, &owner, kind != SOURCE_READ_WRITE, host_uid, host_gid) != 0)
     goto fail;
   *step = ATTRIBUTES;
   /* Private: a copy of a shared mount would go on receiving what the host mounts below it. */
@@ -148,7 +152,7 @@ void serve_sources(int fd, uint32_t host_uid, uint32_t host_gid) {
     ssize_t n = recv(fd, &request, sizeof request, MSG_TRUNC);
     if (n < 0 && errno == EINTR) continue;
     if (n < (ssize_t)offsetof(struct request, path) + 2 || n > (ssize_t)sizeof request) return;
-    if (((char *)&request)[n - 1] != 0 || request.kind > SOURCE_SYSTEM) return;
+    if (((char *)&request)[n - 1] != 0 || request.kind > SOURCE_LAYER) return;
     enum step step;
     int tree = open_restricted(request.path, request.kind, request.map_owner != 0, host_uid,
                                host_gid, &step);

@@ -82,6 +82,35 @@ static int arrange_descriptors(int connection, int listen_fd, int report_fd) {
   return close_from(OURS) == 0 ? 0 : errno;
 }
 
+/*
+ * Tells the spawner who PID 1 is, with its namespaces: once PID 1 can't be inspected, only who holds
+ * them can change the VM's mounts.
+ */
+static int report(pid_t pid) {
+  static const char *const names[] = {"user", "mnt"};
+  int fds[2], error = 0;
+  for (int i = 0; i < 2; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, names[i]);
+    fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+    if (fds[i] < 0) return errno;
+  }
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof fds)];
+  } control = {0};
+  uint32_t number = (uint32_t)pid;
+  struct iovec part = {&number, sizeof number};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  control.header = (struct cmsghdr){
+      .cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
+  if (sendmsg(REPORT, &message, MSG_NOSIGNAL) != (ssize_t)sizeof number) error = errno;
+  for (int i = 0; i < 2; i++) close(fds[i]);
+  return error;
+}
+
 static int prepare(const struct create_request *request, bool unified_joined, const char **step) {
   sigset_t none;
   sigemptyset(&none);
@@ -139,7 +168,7 @@ _Noreturn void launcher_run(const struct create_request *request, bool unified_j
   close(LISTENER);
   step = "report";
   uint32_t number = (uint32_t)pid;
-  error = write_full(REPORT, &number, sizeof number);
+  error = report(pid);
   if (error) goto fail;
   error = write_id_maps(pid, uid, gid, &step);
   if (error) goto fail;

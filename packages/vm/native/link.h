@@ -7,6 +7,9 @@ enum frame_kind {
   K_CREATE = 0x01,
   K_WATCH = 0x02,
   K_KILL = 0x03,
+  K_SNAPSHOT = 0x08,
+  /* to a keeper */
+  K_LAYER = 0x09,
   /* to PID 1 */
   K_CONFIG = 0x04,
   K_HELLO = 0x05,
@@ -38,6 +41,8 @@ enum frame_kind {
   K_LIVE = 0x84,
   K_MEMORY = 0x86,
   K_END = 0x85,
+  K_SNAPPED = 0x8a,
+  K_COPIED = 0x8b,
   K_STARTED = 0x90,
   K_IN_ACK = 0x91,
   K_OUT = 0x92,
@@ -64,6 +69,9 @@ enum field_tag {
   F_HOST_GID = 6,
   F_ADOPT_GRACE_MS = 7,
   F_CGROUP = 8,
+  /* SNAPSHOT: also F_VM_ID, F_SOCKET_PATH, F_GENERATION, F_PART */
+  F_COPY_TO = 9,
+  F_SNAPSHOT_FLAGS = 10,
   /* CONFIG */
   F_HOSTNAME = 20,
   F_ROOT_BYTES = 21,
@@ -77,6 +85,10 @@ enum field_tag {
   F_MOUNT = 29,
   F_OPEN_FILES = 30,
   F_PIDS = 31,
+  F_DISK = 34,
+  F_GENERATION = 35,
+  F_LAYER = 36,
+  F_PART = 37,
   /* EXEC */
   F_ID = 40,
   F_ARG = 41,
@@ -102,6 +114,9 @@ enum field_tag {
 /* u8 kind and u8 flags of F_MOUNT */
 enum mount_kind { MOUNT_HOST_RO = 0, MOUNT_HOST_RW = 1, MOUNT_MEMORY = 2 };
 enum mount_flag { MOUNT_FLAG_MAP_OWNER = 1 };
+
+enum snapshot_flag { SNAPSHOT_SWITCH = 1, SNAPSHOT_ON_DISK = 2, SNAPSHOT_FLATTEN = 4 };
+enum snapped { SNAPPED_SWITCHED = 0, SNAPPED_COPYING = 1 };
 
 enum channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
 /* EXEC_ATTACHMENT only in a TABLE_ENTRY. */

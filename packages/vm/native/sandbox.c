@@ -12,7 +12,9 @@
 
 struct build {
   const struct config *config;
-  int root, mount_fd;
+  int root, mount_fd, raw;
+  uint32_t layers;
+  struct disk disk;
 };
 
 enum { DOORS_BYTES = 64 * 1024, DOORS_INODES = 128 };
@@ -113,30 +115,16 @@ static int add_file(const struct entry *entry, void *context) {
  * before anybody knows how large it may be: nothing is written to it until then.
  */
 static int add_disk(struct build *build) {
-  static const struct {
-    const char *name, *path;
-    mode_t mode;
-  } parts[] = {
-      {"workspace", "/workspace", 0755}, {"home", "/home/agent", 0755}, {"run", "/run", 0755},
-      {"var-tmp", "/var/tmp", 01777},    {"tmp", "/tmp", 01777},
-  };
-  enum { PARTS = sizeof parts / sizeof *parts };
-  int disk = new_tmpfs(UNSIZED_BYTES, UNSIZED_INODES, "755"), trees[PARTS];
-  if (disk < 0) return fail("disk-tmpfs", NULL);
+  const char *part;
+  struct disk *disk = &build->disk;
+  disk_default_parts(disk);
+  int raw = new_tmpfs(UNSIZED_BYTES, UNSIZED_INODES, "755");
+  if (raw < 0) return fail("disk-tmpfs", NULL);
   /* Older kernels clone a tree only while it is attached somewhere. */
-  int place = place_directory(build->root, "/tmp");
-  if (place < 0 || move_mount_to(disk, place) != 0) return fail("disk-attach", NULL);
-  close(place);
-  for (int i = 0; i < PARTS; i++) {
-    if (mkdirat(disk, parts[i].name, parts[i].mode) != 0) return fail("disk", parts[i].path);
-    trees[i] = open_tree_at(disk, parts[i].name, 0);
-    if (trees[i] < 0) return fail("disk", parts[i].path);
-  }
-  close(disk);
-  if (umount2("tmp", MNT_DETACH) != 0) return fail("disk-detach", NULL);
-  for (int i = 0; i < PARTS; i++)
-    if ((errno = attach(build->root, parts[i].path, trees[i])) != 0)
-      return fail("disk", parts[i].path);
+  if (disk_attach(build->root, raw) != 0) return fail("disk-attach", NULL);
+  if (disk_make(raw, disk) != 0) return fail("disk", NULL);
+  if (disk_bind(build->root, raw, disk, false, &part) != 0) return fail("disk", part);
+  close(raw);
   return 0;
 }
 
@@ -161,8 +149,66 @@ static int add_doors(struct build *build) {
 
 static int size_disk(struct build *build) {
   const struct config *config = build->config;
-  if (resize_tmpfs(build->root, "workspace", config->disk_bytes, config->disk_inodes) != 0)
+  if (resize_tmpfs(build->root, "dev/.vm/disk", config->disk_bytes, config->disk_inodes) != 0)
     return fail("disk-size", NULL);
+  return 0;
+}
+
+/* A tree of the host, by the launcher's hand where that is root's. */
+static int open_host(struct build *build, const char *path, enum source_kind kind,
+                     const char **step) {
+  if (build->mount_fd >= 0) return request_source(build->mount_fd, path, kind, false, step);
+  return open_source(path, kind, false, GUEST_ID, GUEST_ID, step);
+}
+
+static int add_layer(const struct entry *entry, void *context) {
+  struct build *build = context;
+  const char *step;
+  if (build->layers == LAYERS_MAX) {
+    errno = E2BIG;
+    return fail("layer", NULL);
+  }
+  int tree = open_host(build, entry->source, SOURCE_LAYER, &step);
+  if (tree < 0) return fail("layer", step);
+  if (disk_add_layer(build->raw, &build->disk, build->layers, tree) != 0) return fail("layer", NULL);
+  close(tree);
+  build->layers++;
+  return 0;
+}
+
+static int take_disk(const struct entry *entry, void *context) {
+  struct build *build = context;
+  const char *step;
+  if (umount2("dev/.vm/disk", MNT_DETACH) != 0) return fail("disk-detach", NULL);
+  build->raw = open_host(build, entry->source, SOURCE_READ_WRITE, &step);
+  if (build->raw < 0) return fail("disk", step);
+  return disk_attach(build->root, build->raw) == 0 ? 0 : fail("disk-attach", NULL);
+}
+
+static bool has(const struct config *config, int tag) { return config->seen >> tag & 1; }
+
+/* The disk of a VM that doesn't begin with nothing, in the place of the one that was prepared. */
+static int replace_disk(struct build *build) {
+  const struct config *config = build->config;
+  const char *part;
+  if (!has(config, F_DISK) && !has(config, F_LAYER) && !has(config, F_PART)) return 0;
+  for (uint32_t i = build->disk.parts; i-- > 0;)
+    if (umount2(build->disk.part[i] + 1, MNT_DETACH) != 0) return fail("disk-detach", NULL);
+  if (config->disk.parts > 0) build->disk = config->disk;
+  build->disk.generation = config->disk.generation;
+  int error = config_each(config, F_DISK, take_disk, build);
+  if (error) return error;
+  if (build->raw < 0) build->raw = disk_open(build->root);
+  if (build->raw < 0 || disk_make(build->raw, &build->disk) != 0) return fail("disk", NULL);
+  error = config_each(config, F_LAYER, add_layer, build);
+  if (error) return error;
+  if (build->layers > 0) {
+    disk_hide_run(build->raw, &build->disk);
+    if (disk_overlay(build->raw, &build->disk, build->layers) != 0) return fail("overlay", NULL);
+  }
+  if (disk_bind(build->root, build->raw, &build->disk, build->layers > 0, &part) != 0)
+    return fail("disk", part);
+  close(build->raw);
   return 0;
 }
 
@@ -209,7 +255,7 @@ static int finish_root(struct build *build) {
 }
 
 static struct config config;
-static struct build build = {.config = &config, .root = -1, .mount_fd = -1};
+static struct build build = {.config = &config, .root = -1, .mount_fd = -1, .raw = -1};
 
 /* What only the image decides: the same for every VM on it. */
 static int build_image(void) {
@@ -233,6 +279,7 @@ static int build_early(void) {
 static int build_root(void) {
   int error = build_image();
   if (error == 0) error = size_disk(&build);
+  if (error == 0) error = replace_disk(&build);
   if (error == 0) error = add_shm(&build);
   if (error == 0) error = config_each(&config, F_FILE, add_file, &build);
   if (error == 0) error = config_each(&config, F_MOUNT, add_mount, &build);

@@ -70,6 +70,17 @@ static void kill_vm(int fd, const uint8_t *payload, uint32_t length) {
   if (error) frame_send_fail(fd, 0, error, "vmId");
 }
 
+static void snapshot_vm(int fd, const uint8_t *payload, uint32_t length) {
+  static struct snapshot_request request;
+  const char *step = "snapshot";
+  int error = snapshot_parse(payload, length, &request, &step);
+  if (error == 0) {
+    step = "vmId";
+    error = vms_snapshot(&request, fd);
+  }
+  if (error) frame_send_fail(fd, 0, error, step);
+}
+
 /* The whole first frame is there. True: the connection is kept. */
 static bool serve(int fd, const struct frame *frame, const uint8_t *payload) {
   const char *step;
@@ -85,6 +96,9 @@ static bool serve(int fd, const struct frame *frame, const uint8_t *payload) {
       return frame->length <= 1 && watchers_add(fd, frame->length == 1 && payload[0] == 1);
     case K_KILL:
       kill_vm(fd, payload, frame->length);
+      return false;
+    case K_SNAPSHOT:
+      snapshot_vm(fd, payload, frame->length);
       return false;
     default:
       return false;

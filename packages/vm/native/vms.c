@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@ enum vm_state { FREE = 0, LAUNCHING, ALIVE, CLEANING };
 struct vm {
   enum vm_state state;
   pid_t launcher, init; /* 0: none, or reaped */
-  int report, memory; /* -1: none */
+  int report, memory, namespaces[2]; /* -1: none */
   bool kill_wanted;
   uint64_t deadline, memory_told;
   char id[ID_MAX_BYTES + 1];
@@ -60,6 +61,10 @@ static void begin_cleaning(struct vm *vm) {
   vm->report = -1;
   if (vm->memory >= 0) close(vm->memory);
   vm->memory = -1;
+  for (int i = 0; i < 2; i++) {
+    if (vm->namespaces[i] >= 0) close(vm->namespaces[i]);
+    vm->namespaces[i] = -1;
+  }
   if (vm->state == LAUNCHING) launching--;
   vm->state = CLEANING;
   cleaning++;
@@ -82,7 +87,8 @@ void vms_create(const struct create_request *request, int connection) {
   listener = listen_unix(spec->socket_path, VM_BACKLOG);
   if (listener < 0) goto fail_errno;
   step = "report";
-  if (pipe2(report, O_CLOEXEC | O_NONBLOCK) != 0) goto fail_errno;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, report) != 0)
+    goto fail_errno;
   if (spawner_poll(report[0], EPOLLIN, ON_REPORT, slot) != 0) goto fail_errno;
   step = "fork";
   bool joined;
@@ -91,7 +97,8 @@ void vms_create(const struct create_request *request, int connection) {
   if (launcher == 0) launcher_run(request, joined, connection, listener, report[1]);
   close(listener);
   close(report[1]);
-  *vm = (struct vm){.state = LAUNCHING, .launcher = launcher, .report = report[0], .memory = -1};
+  *vm = (struct vm){.state = LAUNCHING, .launcher = launcher, .report = report[0], .memory = -1,
+                    .namespaces = {-1, -1}};
   memcpy(vm->id, spec->vm_id, sizeof vm->id);
   memcpy(paths[slot].socket, spec->socket_path, sizeof spec->socket_path);
   memcpy(paths[slot].cgroups, request->cgroups, request->cgroups_length);
@@ -135,12 +142,29 @@ void vms_memory_event(uint32_t slot) {
   watchers_memory(vm->id);
 }
 
+/* The pid and the namespaces: as recv says. */
+static ssize_t receive_report(struct vm *vm, uint32_t *pid) {
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof vm->namespaces)];
+  } control;
+  struct iovec part = {pid, sizeof *pid};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  ssize_t n = recvmsg(vm->report, &message, MSG_CMSG_CLOEXEC);
+  struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+  if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN(sizeof vm->namespaces))
+    memcpy(vm->namespaces, CMSG_DATA(header), sizeof vm->namespaces);
+  return n;
+}
+
 /* The launcher writes the pid before it releases PID 1, so a VM that runs is always known here. */
 void vms_report_ready(uint32_t slot) {
   struct vm *vm = &vms[slot];
   if (vm->state != LAUNCHING || vm->report < 0) return;
   uint32_t pid;
-  ssize_t n = read(vm->report, &pid, sizeof pid);
+  ssize_t n = receive_report(vm, &pid);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n != (ssize_t)sizeof pid) {
     begin_cleaning(vm);
@@ -153,6 +177,18 @@ void vms_report_ready(uint32_t slot) {
   vm->init = (pid_t)pid;
   watch_memory(vm);
   if (vm->kill_wanted) kill(vm->init, SIGKILL);
+}
+
+int vms_snapshot(const struct snapshot_request *request, int connection) {
+  const struct vm *vm = find_id(request->vm_id);
+  if (vm == NULL || vm->state != ALIVE || vm->kill_wanted) return ESRCH;
+  /* The table isn't there in a fork. */
+  int user = vm->namespaces[0], mount = vm->namespaces[1];
+  if (user < 0 || mount < 0) return ENOTSUP;
+  pid_t pid = fork();
+  if (pid < 0) return errno;
+  if (pid == 0) keeper_run(request, user, mount, connection);
+  return 0;
 }
 
 static void end_vm(struct vm *vm) {

@@ -16,6 +16,7 @@ import { sessionTools } from "./requirements/session-tools.ts";
 import { sessionCases } from "./requirements/session-cases.ts";
 import { sessions } from "./requirements/sessions.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
+import { snapshots } from "./requirements/snapshots.ts";
 import { terminal } from "./requirements/terminal.ts";
 import { unix } from "./requirements/unix.ts";
 import { virtual } from "./requirements/virtual.ts";
@@ -33,6 +34,7 @@ const all: readonly Requirement[] = [
   ...adoption,
   ...limits,
   ...vmEnds,
+  ...snapshots,
   ...badInput,
   ...virtual,
   ...documents,

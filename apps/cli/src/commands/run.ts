@@ -12,6 +12,7 @@ import { write } from "../output/write.ts";
 export interface RunOptions extends ProcessOptions, LimitOptions {
   readonly name?: string;
   readonly driver?: string;
+  readonly from?: string;
   readonly mount?: boolean;
   readonly readOnly?: boolean;
   readonly mapOwner?: boolean;
@@ -38,7 +39,8 @@ export async function run(
     await output.event("leased", { vmId, name, driver, isolation });
     await warnOfSoftLimits(io, options, info);
     await warnOfIsolation(io, info);
-    if (options.mount !== true && options.copy) await copyIn(io, os, signal);
+    const isFilled = options.mount === true || options.from !== undefined;
+    if (!isFilled && options.copy) await copyIn(io, os, signal);
     signal.throwIfAborted();
     return await runGuest(io, { os, argv, options, output, interrupts, json });
   } catch (error) {
@@ -60,6 +62,7 @@ function createOptions(io: Io, globals: GlobalOptions, options: RunOptions): Cre
     pool: globals.pool,
     name: options.name,
     driver: options.driver,
+    from: options.from,
     limits: limitsOf(options),
     mounts: options.mount === true ? [mount] : [],
   };

@@ -21,8 +21,8 @@ const RESUME_HELP = `
 Its conversation goes on. The rest is said again: provider, address and key, rules and budgets.`;
 
 const FORK_HELP = `
-Prints the new session's id. Its agent knows what was said, but the new VM is empty: files are
-not copied until VMs have snapshots. Bring them with: agentos cp`;
+Prints the new session's id. Its agent knows what was said, and the new VM has the files as they
+are now. Mounts and environment are not inherited.`;
 
 const SESSION = "a session's id, or the beginning of one";
 

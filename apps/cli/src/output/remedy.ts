@@ -11,6 +11,8 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   DEADLINE_EXCEEDED:
     "Repeat the command; if it happens again, look at the sidecar's log (docs/operations.md says where).",
   FENCED: "Another program took this VM over; see who holds what with: agentos ps",
+  IMAGE_REFUSED: "Nothing of it was kept: see what the message names.",
+  IN_USE: "End what the message names first, with: agentos rm",
   INVALID_ARGUMENT: "See the command's options with --help.",
   INSTALL_FAILED: "Look at the version's name and at npm's settings: npm config list",
   MODEL_SWITCH_FAILED: "Look at the model's name; the session goes on with the one that it had.",
@@ -23,6 +25,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   RATE_LIMITED: "Wait until the time in the message, then repeat the prompt.",
   SESSION_CLOSED: "Open it again with: agentos session resume",
   UNKNOWN_RUNTIME: "Take one of those that the message names.",
+  SNAPSHOT_FAILED: "The VM goes on as it was; repeat the command once that is different.",
   SIDECAR_LOST: "Repeat the command; a new sidecar is started by itself.",
   FORBIDDEN: "Ask whoever started the sidecar: this is its owner's to do.",
   UNAUTHENTICATED: "The sidecar was replaced meanwhile: repeat the command.",

@@ -14,6 +14,8 @@ const REPEATABLE: Repeatable = {
   "process.list": always,
   "process.release": always,
   "process.signal": ({ signal }) => signal === "SIGKILL",
+  "snapshot.create": always,
+  "snapshot.remove": () => false,
   "session.create": always,
   "session.list": always,
   "session.info": always,

@@ -24,6 +24,7 @@ import { networkHandlers } from "../handlers/network.ts";
 import { processHandlers } from "../handlers/process.ts";
 import { sessionHandlers } from "../handlers/session.ts";
 import { sidecarHandlers } from "../handlers/sidecar.ts";
+import { snapshotHandlers } from "../handlers/snapshot.ts";
 import { terminalHandlers } from "../handlers/terminal.ts";
 import { vmHandlers } from "../handlers/vm.ts";
 import type { ApiKey } from "../keys/api-keys.ts";
@@ -110,6 +111,7 @@ export class Connection implements Holder, Asker {
       ...sidecarHandlers(context),
       ...vmHandlers(context),
       ...leaseHandlers(context),
+      ...snapshotHandlers(context),
       ...processHandlers(context),
       ...terminalHandlers(context),
       ...networkHandlers(context),

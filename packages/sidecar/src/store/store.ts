@@ -7,6 +7,7 @@ import { BOUNDS } from "../bounds.ts";
 import { type EndedVm, readEndedVm } from "./ended-vm.ts";
 import { openDatabase } from "./open-database.ts";
 import { SealedText } from "./sealed-text.ts";
+import { SnapshotStore } from "./snapshot-store.ts";
 import { SqliteSessionStore } from "./sqlite-session-store.ts";
 import { StateFile } from "./state-file.ts";
 import { startFailure } from "./store-failure.ts";
@@ -34,6 +35,7 @@ export interface Restored {
 /** What survives a sidecar: its VMs, who holds them, and its sessions. Every write is on disk, as far as a dying process is concerned, when it returns. */
 export class Store implements Disposable {
   readonly sessions: SessionStore;
+  readonly snapshots: SnapshotStore;
   readonly #file: StateFile;
   readonly #sealed: SealedText;
   readonly #isSameBoot: boolean;
@@ -43,6 +45,7 @@ export class Store implements Disposable {
     this.#file = new StateFile(openDatabase(path, maxBytes));
     this.#sealed = new SealedText(key);
     this.sessions = new SqliteSessionStore(this.#file, this.#sealed);
+    this.snapshots = new SnapshotStore(this.#file);
     this.#isSameBoot = this.#noteBoot(path ?? "in memory");
   }
 
@@ -65,6 +68,11 @@ export class Store implements Disposable {
     const { key, user, driver, fence, createdAt, startedMs } = vm;
     const values = [key, user, spec, driver, record, fence, createdAt, startedMs, null];
     this.#file.run("INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  }
+
+  /** How the next life finds the VM, where that has changed. */
+  setRecord(key: string, record: VmRecord | undefined): void {
+    this.#file.run("UPDATE vms SET record = ? WHERE key = ?", recordText(record), key);
   }
 
   /** With its leases. */

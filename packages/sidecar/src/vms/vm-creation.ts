@@ -1,7 +1,8 @@
-import type { Clock, VmDriver, VmRecord } from "@agentos/core";
+import type { Clock, VmDriver, VmHandle, VmRecord } from "@agentos/core";
 import { AgentOsError, type VmSpec } from "@agentos/protocol";
 
 import type { Capacity } from "../options.ts";
+import type { SnapshotHost } from "../snapshots/snapshot-host.ts";
 import type { Store } from "../store/store.ts";
 import type { StoredVm } from "../store/stored-vm.ts";
 import type { Admission } from "./admission.ts";
@@ -19,6 +20,7 @@ export interface VmCreationParts {
   store: Store;
   registry: VmRegistry;
   admission: Admission;
+  snapshots: SnapshotHost;
   /** It runs, since then. */
   started: (vm: Vm, startedMs: number) => void;
   end: (vm: Vm, end: VmEnd) => Promise<void>;
@@ -46,12 +48,13 @@ export class VmCreation {
   }
 
   /** A VM that does not run yet, of this life or found from an earlier one. */
-  vmOf(known: Pick<VmFacts, "key" | "user" | "spec" | "createdAt"> | StoredVm): Vm {
+  vmOf(known: Pick<VmFacts, "key" | "user" | "spec" | "createdAt" | "from"> | StoredVm): Vm {
     const { sidecarId, epoch, clock } = this.#parts;
     const { key, user, spec, createdAt } = known;
-    const image = spec.image ?? "host";
     const restored = "fence" in known ? { fence: known.fence } : undefined;
-    return new Vm({ key, user, spec, createdAt, image, sidecarId, epoch, restored }, clock);
+    const from = "from" in known ? known.from : undefined;
+    const image = spec.image ?? from?.image ?? "host";
+    return new Vm({ key, user, spec, createdAt, image, sidecarId, epoch, restored, from }, clock);
   }
 
   /** The VM that this request made before. */
@@ -77,26 +80,60 @@ export class VmCreation {
       throw alreadyExists(name, `there is a VM named ${name} already`);
     const key = vmKeyOf(asker.user, vmId);
     const createdAt = new Date().toISOString();
-    const vm = this.vmOf({ key, user: asker.user, spec, createdAt });
+    const from = this.#from(asker.user, spec);
+    const vm = this.vmOf({ key, user: asker.user, spec, createdAt, from });
     registry.add(vm);
     onChange();
     void this.#start(vm, asker);
     return vm;
   }
 
+  /** The snapshot that is asked for. Throws `NOT_FOUND`, and `INVALID_ARGUMENT` for what it can't be. */
+  #from(user: string, spec: VmSpec): VmFacts["from"] {
+    if (spec.from === undefined) return undefined;
+    const { snapshotId, driver, image, record } = this.#parts.snapshots.find(user, spec.from);
+    const { driver: askedDriver = driver, image: askedImage = image } = spec;
+    if (askedDriver !== driver && askedDriver !== "auto")
+      throw notOf("driver", driver, askedDriver);
+    if (askedImage !== image) throw notOf("image", image, askedImage);
+    return { snapshotId, driver, image, record };
+  }
+
+  /** A named VM's files outlive it, unless they must have a hard size. Throws `ALREADY_EXISTS`. */
+  #disk({ facts: { user, spec, image }, name }: Vm): VmRecord | "begin" | undefined {
+    if (name === undefined || spec.limits?.require?.includes("diskBytes") === true)
+      return undefined;
+    const kept = this.#parts.snapshots.disk(user, name);
+    if (kept === undefined) return "begin";
+    const { from } = spec;
+    if (from !== undefined || kept.image !== image) {
+      const what = from === undefined ? "of another image" : "and a snapshot is asked for";
+      throw alreadyExists(
+        name,
+        `the files of an earlier VM ${name} are there, ${what}: end it first`,
+      );
+    }
+    return kept.record;
+  }
+
   async #start(vm: Vm, asker: Asker): Promise<void> {
     const { drivers, capacity, store, clock, admission, registry, onChange } = this.#parts;
     try {
-      const choose = (): Promise<VmDriver> => drivers.choose(vm.facts.spec.driver ?? "auto");
+      const { spec: asked, from } = vm.facts;
+      const choose = (): Promise<VmDriver> =>
+        drivers.choose(from?.driver ?? asked.driver ?? "auto");
+      const disk = this.#disk(vm);
       await admission.run(asker.id, vm.startSignal, async () => {
         let startedMs = 0;
-        const keep = (driver: string, record: VmRecord | undefined): void => {
+        const keep = (driver: string, handle: VmHandle): void => {
+          const { record } = handle;
           startedMs = clock.now();
           const { key, user, spec, createdAt } = vm.facts;
           const { fence } = vm;
           store.addVm({ key, user, spec, driver, record, fence, createdAt, startedMs });
+          this.#parts.snapshots.keepDisk(vm, driver, handle);
         };
-        const started = await startVm(vm, choose, keep, capacity.createMs);
+        const started = await startVm(vm, choose, keep, disk, capacity.createMs);
         this.#parts.started(vm, startedMs);
         // Everyone who waited has cancelled meanwhile.
         if (!vm.isWanted) void this.#parts.end(vm, { reason: "released" });
@@ -108,6 +145,11 @@ export class VmCreation {
       onChange();
     }
   }
+}
+
+function notOf(argument: string, expected: string, actual: string): AgentOsError {
+  const message = `the snapshot is of the ${argument} ${expected}, got ${actual}`;
+  return new AgentOsError("INVALID_ARGUMENT", message, { argument, expected, actual });
 }
 
 function alreadyExists(id: string, message: string): AgentOsError<"ALREADY_EXISTS"> {

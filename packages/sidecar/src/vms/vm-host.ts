@@ -14,6 +14,7 @@ import {
 import { type HeldLease, type LeaseEnd, LeaseTable } from "../leases/lease-table.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Capacity } from "../options.ts";
+import { SnapshotHost } from "../snapshots/snapshot-host.ts";
 import type { Restored, Store } from "../store/store.ts";
 import { Admission } from "./admission.ts";
 import type { DriverSet } from "./driver-set.ts";
@@ -71,6 +72,7 @@ export class VmHost {
   readonly #recovery: VmRecovery;
   readonly #creation: VmCreation;
   readonly #limits: VmLimits;
+  readonly snapshots: SnapshotHost;
   #state: "open" | "closing" = "open";
 
   constructor(options: VmHostOptions) {
@@ -98,8 +100,10 @@ export class VmHost {
       timeOver: (vm, wallMs) =>
         void this.#end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` }),
     });
+    this.snapshots = this.#makeSnapshots();
     this.#creation = new VmCreation({
       ...options,
+      snapshots: this.snapshots,
       registry: this.#registry,
       admission: this.#admission,
       started: (vm, startedMs) => this.#started(vm, startedMs),
@@ -133,6 +137,7 @@ export class VmHost {
   /** Takes over what an earlier life left. Whoever asks for one of those VMs waits until that is decided. */
   restore(restored: Restored): void {
     this.#recovery.start(restored);
+    void this.#restoreSnapshots();
     this.#options.onChange();
   }
 
@@ -239,8 +244,9 @@ export class VmHost {
   ): Promise<MethodResult<"vm.end">> {
     const vm = this.#registry.find(holder.user, nameOrId);
     if (vm === undefined) {
+      const hadFiles = this.snapshots.removeDisk(holder.user, nameOrId);
       const { vmId } = this.#registry.past(holder.user, nameOrId);
-      return { vmId, ended: false };
+      return { vmId, ended: hadFiles };
     }
     // One that is being taken over, or made, can be ended once it is there.
     if (vm.state === "starting") await vm.ready(signal);
@@ -250,6 +256,7 @@ export class VmHost {
     }
     if (fence !== undefined) vm.access(fence);
     await vm.end({ reason: "ended" });
+    if (vm.name !== undefined) this.snapshots.removeDisk(holder.user, vm.name);
     return { vmId: vm.id, ended: true };
   }
 
@@ -265,6 +272,27 @@ export class VmHost {
     for (const holder of this.#holders.values()) holder.emit("sidecar.closing", { reason });
     await Promise.all(this.#registry.all().map((vm) => this.#end(vm, { reason: "shutdown" })));
     await this.#recovery.done;
+    await this.snapshots.close();
+  }
+
+  /** Only once every VM that is left has said what it stands on. */
+  async #restoreSnapshots(): Promise<void> {
+    await this.#recovery.done;
+    try {
+      await this.snapshots.restore();
+    } catch (error) {
+      this.#options.log.error(errorFacts(error), "snapshots of an earlier life could not be read");
+    }
+  }
+
+  #makeSnapshots(): SnapshotHost {
+    const { store } = this.#options;
+    return new SnapshotHost({
+      ...this.#options,
+      store: store.snapshots,
+      vmsOf: (user) => this.#registry.of(user),
+      keepRecord: (vm, record) => store.setRecord(vm.facts.key, record),
+    });
   }
 
   #makeRecovery(): VmRecovery {
@@ -330,6 +358,7 @@ export class VmHost {
     this.emit(vm, "vm.ended", { vmId: vm.id, reason, ...(detail === undefined ? {} : { detail }) });
     const holders = this.#leases.of(key).map((lease) => lease.holder);
     this.#leases.dropVm(key);
+    this.snapshots.sweepSoon();
     for (const holder of holders) this.#letGo(holder, key);
     this.#options.onChange();
   }

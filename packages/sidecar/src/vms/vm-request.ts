@@ -1,16 +1,26 @@
-import type { VmRequest } from "@agentos/core";
+import type { VmRecord, VmRequest } from "@agentos/core";
 import { DEFAULTS, type LimitName, type VmSpec } from "@agentos/protocol";
 
 /** The complete specification for a driver. `wallMs` is not in it: the sidecar itself ends a VM at its time. */
-export function vmRequestOf(spec: VmSpec, key: string): VmRequest {
+export function vmRequestOf(
+  spec: VmSpec,
+  key: string,
+  files: {
+    image?: string;
+    from?: VmRecord | undefined;
+    disk?: VmRecord | "begin" | undefined;
+  } = {},
+): VmRequest {
   const { require = [], wallMs: _wallMs, ...wanted } = spec.limits ?? {};
   return {
     vmId: key,
-    image: spec.image ?? "host",
+    image: files.image ?? spec.image ?? "host",
     mounts: spec.mounts ?? [],
     limits: { ...DEFAULT_LIMITS, ...definedOf(wanted) },
     requiredLimits: require.filter((name) => name !== "wallMs"),
     network: spec.network ?? { egress: "none" },
+    ...(files.from === undefined ? {} : { from: files.from }),
+    ...(files.disk === undefined ? {} : { disk: files.disk }),
   };
 }
 

@@ -12,19 +12,20 @@ import { vmRequestOf } from "./vm-request.ts";
 export async function startVm(
   vm: Vm,
   choose: () => Promise<VmDriver>,
-  keep: (driver: string, record: VmRecord | undefined) => void,
+  keep: (driver: string, handle: VmHandle) => void,
+  disk: VmRecord | "begin" | undefined,
   deadlineMs: number,
 ): Promise<{ value: void; ended: Promise<unknown> }> {
   const timer = setTimeout(() => vm.abortStart(late(deadlineMs)), deadlineMs);
   try {
     const driver = await choose();
     vm.startSignal.throwIfAborted();
-    const handle = await driver.create(vmRequestOf(vm.facts.spec, vm.facts.key), {
-      signal: vm.startSignal,
-    });
+    const { spec, key, image, from } = vm.facts;
+    const request = vmRequestOf(spec, key, { image, from: from?.record, disk });
+    const handle = await driver.create(request, { signal: vm.startSignal });
     if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
     try {
-      keep(driver.name, handle.record);
+      keep(driver.name, handle);
     } catch (error) {
       await discard(handle, notKept(error));
     }

@@ -1,4 +1,4 @@
-import type { Clock, VmHandle } from "@agentos/core";
+import type { Clock, VmHandle, VmRecord } from "@agentos/core";
 import {
   AgentOsError,
   isAgentOsError,
@@ -33,6 +33,8 @@ export interface VmFacts {
   sidecarId: string;
   epoch: number;
   createdAt: string;
+  /** The snapshot that it begins with. */
+  from?: { snapshotId: string; driver: string; image: string; record: VmRecord } | undefined;
   /** What an earlier life gave it. Undefined: it is made in this one. */
   restored?: { fence: number } | undefined;
 }

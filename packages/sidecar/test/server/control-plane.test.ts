@@ -378,6 +378,8 @@ Object.assign(PARAMS, {
   "vm.create": { vmId: "v", leaseId: "l" },
   "vm.attach": { vm: "v", leaseId: "l", mode: "shared" },
   "vm.end": { vm: "v" },
+  "snapshot.create": { ...scope, snapshotId: "s" },
+  "snapshot.remove": { snapshot: "s" },
   "lease.release": { leaseId: "l", vmId: "v" },
   "lease.resume": { ...scope, leaseId: "l" },
   "stream.close": { ...scope, stream: 1 },

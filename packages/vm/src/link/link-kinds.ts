@@ -8,6 +8,8 @@ export const LINK_KIND = {
   config: 0x04,
   hello: 0x05,
   prepare: 0x06,
+  snapshot: 0x08,
+  layer: 0x09,
   exec: 0x10,
   dataIn: FRAME_KIND.dataIn,
   eofIn: FRAME_KIND.eofIn,
@@ -34,6 +36,8 @@ export const LINK_KIND = {
   live: 0x84,
   end: FRAME_KIND.end,
   memory: 0x86,
+  snapped: 0x8a,
+  copied: 0x8b,
   started: 0x90,
   inAck: FRAME_KIND.inAck,
   out: FRAME_KIND.out,
@@ -60,6 +64,8 @@ export const FIELD = {
   hostGid: 6,
   adoptGraceMs: 7,
   cgroup: 8,
+  copyTo: 9,
+  snapshotFlags: 10,
   hostname: 20,
   rootBytes: 21,
   rootInodes: 22,
@@ -72,6 +78,10 @@ export const FIELD = {
   mount: 29,
   openFiles: 30,
   pids: 31,
+  disk: 34,
+  generation: 35,
+  layer: 36,
+  part: 37,
   id: 40,
   arg: 41,
   env: 42,
@@ -146,4 +156,11 @@ export const SPAWNER_KINDS: KindRules = new Map([
   [LINK_KIND.live, whole(64)],
   [LINK_KIND.memory, whole(64)],
   [LINK_KIND.end, whole(1)],
+]);
+
+/** What who takes a snapshot is told, by the spawner or the keeper. */
+export const KEEPER_KINDS: KindRules = new Map([
+  [LINK_KIND.fail, whole(4 + STEP_BYTES)],
+  [LINK_KIND.snapped, whole(5)],
+  [LINK_KIND.copied, whole(16)],
 ]);

@@ -47,6 +47,8 @@ export interface LinkRequest {
   deadlineMs?: number;
   /** Whether a missed deadline stops the work in the VM. Default false. */
   cancels?: boolean;
+  /** Goes also while the link is held. Default false. */
+  urgent?: boolean;
 }
 
 /** open -> closed, once. */
@@ -73,6 +75,8 @@ export class Link {
   readonly #disconnected = Promise.withResolvers<void>();
   #reason: AgentOsError<"VM_ENDED"> | undefined;
   #state: LinkState = "open";
+  /** What waits while the link is held; bounded by the streams' windows and the callers' deadlines. */
+  #held: Uint8Array[] | undefined;
   #nextStream = 1;
   #droppedFrames = 0;
   #wasClosedByPeer = false;
@@ -152,6 +156,18 @@ export class Link {
     if (this.#state === "open") this.#write(encodeFrame(kind, stream, offset, payload));
   }
 
+  /** From now on what is not urgent waits, so that nothing begins in the VM. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** What waited goes, in its order. */
+  unhold(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    if (this.#state === "open") for (const frame of held) this.#write(frame);
+  }
+
   /** Sends a whole frame as it is, but for its stream number. */
   forward(frame: Uint8Array, stream: number): void {
     if (this.#state !== "open") return;
@@ -177,7 +193,9 @@ export class Link {
       if (request.cancels === true) this.kill(number);
       reject(deadlineExceeded(request.operation, deadlineMs));
     }, deadlineMs);
-    this.send(request.kind, number, request.payload);
+    if (request.urgent === true && this.#state === "open")
+      this.#put(encodeFrame(request.kind, number, 0, request.payload));
+    else this.send(request.kind, number, request.payload);
     try {
       return await promise;
     } finally {
@@ -190,9 +208,11 @@ export class Link {
     this.send(LINK_KIND.signal, stream, Buffer.concat([u32(SIGKILL), Uint8Array.of(2)]));
   }
 
-  /** A signal to every process of the VM but PID 1. */
+  /** A signal to every process of the VM but PID 1, also while the link is held. */
   signalAll(signal: number): void {
-    this.send(LINK_KIND.signal, 0, Buffer.concat([u32(signal), Uint8Array.of(3)]));
+    if (this.#state !== "open") return;
+    const payload = Buffer.concat([u32(signal), Uint8Array.of(3)]);
+    this.#put(encodeFrame(LINK_KIND.signal, 0, 0, payload));
   }
 
   /** Cuts the connection; `reason` goes to everything that still waits on it. */
@@ -210,6 +230,11 @@ export class Link {
   }
 
   #write(frame: Uint8Array): void {
+    if (this.#held === undefined) this.#put(frame);
+    else this.#held.push(frame);
+  }
+
+  #put(frame: Uint8Array): void {
     this.#batch.join();
     this.#socket.write(frame);
   }

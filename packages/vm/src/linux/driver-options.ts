@@ -16,6 +16,8 @@ export interface LinuxDriverOptions {
   adoptGraceMs?: number;
   /** VMs that wait for a create, started ahead; 0: none. Default `DEFAULTS.warmPoolSize`. */
   warmPoolSize?: number;
+  /** A folder for snapshots and lasting disks, made with mode 0700. Default: in `runDirectory`. */
+  diskDirectory?: string;
   /** Default: what the build put beside this package. */
   vmdPath?: string;
   /** The Node that VMs find first on PATH. Default: this process's. */

@@ -30,7 +30,7 @@ export interface Identity {
 export interface IdentitySource extends AsyncDisposable {
   /** Rejects with `DRIVER_UNAVAILABLE` where there is none. */
   take(): Promise<Identity>;
-  /** That of an adopted VM, so that no other VM gets it before its release. */
+  /** That of an adopted VM, or of a lineage, so that no other VM gets it before its release. */
   reserve(hostId: number | undefined): Promise<Identity>;
 }
 
@@ -54,7 +54,8 @@ export class OwnIdentity implements IdentitySource {
  */
 export class BlockIdentities implements IdentitySource {
   readonly #directory: string;
-  readonly #used = new Set<number>();
+  /** How many hold each: VMs of one lineage share theirs. */
+  readonly #used = new Map<number, number>();
   #claim: Promise<{ first: number; path: string }> | undefined;
   #next = 0;
 
@@ -69,8 +70,7 @@ export class BlockIdentities implements IdentitySource {
       const at = this.#next;
       this.#next = (at + 1) % BLOCK_IDS;
       if (this.#used.has(at)) continue;
-      this.#used.add(at);
-      return { hostId: first + at, release: () => void this.#used.delete(at) };
+      return this.#hold(first, at);
     }
     throw unavailable(`all ${BLOCK_IDS} host ids of this sidecar are in use`);
   }
@@ -81,13 +81,25 @@ export class BlockIdentities implements IdentitySource {
     const at = (hostId ?? 0) - first;
     // Most are of an earlier sidecar's block, which nobody claims while one of its VMs lives.
     if (at < 0 || at >= BLOCK_IDS) return { hostId, release() {} };
-    this.#used.add(at);
-    return { hostId, release: () => void this.#used.delete(at) };
+    return this.#hold(first, at);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const claim = await this.#claim?.catch(() => undefined);
     if (claim !== undefined) await unlink(claim.path).catch(ignoreMissing);
+  }
+
+  #hold(first: number, at: number): Identity {
+    this.#used.set(at, (this.#used.get(at) ?? 0) + 1);
+    let isHeld = true;
+    const release = (): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      const left = (this.#used.get(at) ?? 0) - 1;
+      if (left > 0) this.#used.set(at, left);
+      else this.#used.delete(at);
+    };
+    return { hostId: first + at, release };
   }
 
   async #claimBlock(): Promise<{ first: number; path: string }> {

@@ -42,13 +42,14 @@ export class LaunchSource implements AsyncDisposable {
     return this.#cgroups;
   }
 
-  /** A VM that is not begun yet, on what `encodeImage` made. Its ids and cgroups are given back once it is gone. */
-  async launch(image: Uint8Array): Promise<VmLaunch> {
+  /** A VM that is not begun yet, on what `encodeImage` made; of a lineage with its host id. Its ids and cgroups are given back once it is gone. */
+  async launch(image: Uint8Array, hostId?: number): Promise<VmLaunch> {
     // Its own and no user's: what is late for one VM must not meet another of the same name.
     const linkId = `vm-${randomBytes(8).toString("hex")}`;
     const [cgroups, spawner] = await Promise.all([this.cgroups(), this.#runningSpawner()]);
     const cgroup = await cgroups.prepare(linkId);
-    const identity = await this.identities.take().catch(async (error: unknown) => {
+    const taking = hostId === undefined ? this.identities.take() : this.identities.reserve(hostId);
+    const identity = await taking.catch(async (error: unknown) => {
       await cgroup.remove();
       throw error;
     });

@@ -5,6 +5,13 @@ import type { CgroupLimitName, CgroupOffer, VmCgroups } from "../cgroup/vm-cgrou
 
 type Cgroups = Pick<VmCgroups, "offers">;
 
+/** What limits are held by. */
+export interface LimitPlace {
+  readonly cgroups: Cgroups;
+  /** Whether the VM's files are in a directory of the host, which has no size. */
+  readonly isOnDisk: boolean;
+}
+
 /** By rlimits in the VM's user namespace, the size of its filesystem, and a timer. */
 const HARD_ANYWHERE: Readonly<Record<Exclude<LimitName, "memoryBytes" | "cpus">, Enforcement>> = {
   pids: "hard",
@@ -15,17 +22,24 @@ const HARD_ANYWHERE: Readonly<Record<Exclude<LimitName, "memoryBytes" | "cpus">,
 const NO_CGROUPS: CgroupOffer = { enforcement: "none", reason: "cgroups are not in use" };
 
 /** How far each limit holds on this machine, as it was found by trying. */
-export function linuxLimits(cgroups?: Cgroups): Readonly<Record<LimitName, Enforcement>> {
+export function linuxLimits(
+  cgroups?: Cgroups,
+  isOnDisk = false,
+): Readonly<Record<LimitName, Enforcement>> {
   return {
     memoryBytes: offerOf("memoryBytes", cgroups).enforcement,
     cpus: offerOf("cpus", cgroups).enforcement,
     ...HARD_ANYWHERE,
+    ...(isOnDisk ? { diskBytes: "none" as const } : {}),
   };
 }
 
 /** Refuses with `UNSUPPORTED_LIMIT` what is required and not hard. */
-export function checkRequiredLimits(required: readonly LimitName[], cgroups?: Cgroups): void {
-  const offers = linuxLimits(cgroups);
+export function checkRequiredLimits(
+  required: readonly LimitName[],
+  { cgroups, isOnDisk }: LimitPlace,
+): void {
+  const offers = linuxLimits(cgroups, isOnDisk);
   for (const limit of required) {
     const offered = offers[limit];
     if (offered === "hard") continue;
@@ -42,7 +56,10 @@ export function checkRequiredLimits(required: readonly LimitName[], cgroups?: Cg
  * The limits as they will hold, defaults filled in. The VM's disk is memory: where memory is limited,
  * the disk gets at most three quarters of it, so that a full one is ENOSPC and not the end of programs.
  */
-function heldLimits(limits: VmRequest["limits"], cgroups?: Cgroups): VmRequest["limits"] {
+function heldLimits(
+  limits: VmRequest["limits"],
+  { cgroups, isOnDisk }: LimitPlace,
+): VmRequest["limits"] {
   const filled = {
     ...limits,
     pids: limits.pids ?? DEFAULTS.pids,
@@ -50,7 +67,8 @@ function heldLimits(limits: VmRequest["limits"], cgroups?: Cgroups): VmRequest["
     openFiles: limits.openFiles ?? DEFAULTS.openFiles,
   };
   const { memoryBytes } = limits;
-  if (memoryBytes === undefined || linuxLimits(cgroups).memoryBytes !== "hard") return filled;
+  if (isOnDisk || memoryBytes === undefined || linuxLimits(cgroups).memoryBytes !== "hard")
+    return filled;
   const most = Math.floor((memoryBytes / 4) * 3);
   return { ...filled, diskBytes: Math.min(filled.diskBytes, most) };
 }
@@ -59,16 +77,16 @@ function heldLimits(limits: VmRequest["limits"], cgroups?: Cgroups): VmRequest["
  * What CONFIG says of the limits. The cgroup is to refuse a process first, because it counts what it
  * refuses: the rlimit behind it allows one more.
  */
-export function configLimits(limits: VmRequest["limits"], cgroups?: Cgroups): VmRequest["limits"] {
-  const held = heldLimits(limits, cgroups);
-  const counted = offerOf("pids", cgroups).enforcement === "hard";
+export function configLimits(limits: VmRequest["limits"], place: LimitPlace): VmRequest["limits"] {
+  const held = heldLimits(limits, place);
+  const counted = offerOf("pids", place.cgroups).enforcement === "hard";
   return counted ? { ...held, pids: (held.pids ?? DEFAULTS.pids) + 1 } : held;
 }
 
 /** Each limit of the request with how far it holds. */
-export function limitStates(limits: VmRequest["limits"], cgroups?: Cgroups): VmHandle["limits"] {
-  const held = heldLimits(limits, cgroups);
-  const offers = linuxLimits(cgroups);
+export function limitStates(limits: VmRequest["limits"], place: LimitPlace): VmHandle["limits"] {
+  const held = heldLimits(limits, place);
+  const offers = linuxLimits(place.cgroups, place.isOnDisk);
   const state = (name: LimitName): VmHandle["limits"][LimitName] => ({
     value: held[name] ?? null,
     enforcement: offers[name],
@@ -88,6 +106,7 @@ function offerOf(limit: CgroupLimitName, cgroups: Cgroups | undefined): CgroupOf
 }
 
 function reasonOf(limit: LimitName, cgroups: Cgroups | undefined): string {
+  if (limit === "diskBytes") return "a disk that outlives its VM is a directory of the host";
   const cgroupLimit = limit === "memoryBytes" || limit === "cpus" ? limit : undefined;
   const reason = cgroupLimit === undefined ? undefined : offerOf(cgroupLimit, cgroups).reason;
   return `it takes a cgroup: ${reason ?? "none can be had here"}`;

@@ -29,6 +29,15 @@ export const VM_SOCKET_NAME_BYTES = SOCKET_NAME_BYTES;
 
 /** A VM's id may be longer than what a socket's path has room for. */
 export function socketName(linkId: string): string {
-  const digest = createHash("sha256").update(linkId).digest("hex");
-  return `v-${digest.slice(0, SOCKET_NAME_BYTES - 2)}`;
+  return hashedName("v-", linkId);
+}
+
+/** The socket of who holds a layer in memory. */
+export function keeperSocketName(layer: string): string {
+  return hashedName("k-", layer);
+}
+
+function hashedName(prefix: string, id: string): string {
+  const digest = createHash("sha256").update(id).digest("hex");
+  return `${prefix}${digest.slice(0, SOCKET_NAME_BYTES - prefix.length)}`;
 }

@@ -1,10 +1,14 @@
-import type { AdoptedVm, VmDriver, VmHandle, VmRecord, VmRequest } from "@agentos/core";
+import { join } from "node:path";
+
+import type { AdoptedVm, VmDriver, VmHandle, VmRecord, VmRequest, VmSnapshot } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type DriverReport, isAgentOsError } from "@agentos/protocol";
 
 import type { CgroupLimits } from "../cgroup/vm-cgroup.ts";
 import type { Link } from "../link/link.ts";
 import { adoptLink, EarlierSpawners, isTakenOver } from "./adoption.ts";
 import { checkDriverOptions, type LinuxDriverOptions } from "./driver-options.ts";
+import { Snapshots } from "./disk/snapshots.ts";
+import type { VmDisk } from "./disk/vm-disk.ts";
 import { readHostImage } from "./host-image.ts";
 import { LaunchSource } from "./launch-source.ts";
 import { checkRequiredLimits, configLimits, limitStates } from "./limits.ts";
@@ -13,9 +17,9 @@ import { checkMounts } from "./mounts.ts";
 import { linuxReport, probeLinux } from "./probe.ts";
 import { Slots } from "./slots.ts";
 import { startFailed } from "./start-failure.ts";
-import { encodeConfig, encodeImage } from "./vm-config.ts";
+import { type DiskConfig, encodeConfig, encodeImage } from "./vm-config.ts";
 import type { VmLaunch, VmStart } from "./vm-launch.ts";
-import { decodeRecord, encodeRecord, type LinuxVmRecord } from "./vm-record.ts";
+import { decodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import { WarmPool } from "./warm-pool.ts";
 
 const HOST_IMAGE = "host";
@@ -43,6 +47,7 @@ export class LinuxDriver implements VmDriver {
   readonly #options: LinuxDriverOptions;
   readonly #source: LaunchSource;
   readonly #pool: WarmPool;
+  readonly #snapshots: Snapshots;
   readonly #earlier = new EarlierSpawners();
   readonly #starting = new Slots(MAX_STARTING);
   /** By VM: ids in use, from the first check to the last trace. */
@@ -59,6 +64,8 @@ export class LinuxDriver implements VmDriver {
     checkDriverOptions(options);
     this.#options = options;
     this.#source = new LaunchSource(options);
+    const { runDirectory, diskDirectory = join(runDirectory, "disks") } = options;
+    this.#snapshots = new Snapshots(diskDirectory, runDirectory);
     this.#pool = new WarmPool({
       size: options.warmPoolSize ?? DEFAULTS.warmPoolSize,
       refillMs: DEFAULTS.warmPoolRefillMs,
@@ -94,6 +101,17 @@ export class LinuxDriver implements VmDriver {
     this.#checkReady();
     const found = decodeRecord(record);
     return this.#occupy(request, (signal) => this.#adopt(request, found, signal), options.signal);
+  }
+
+  openSnapshot(record: VmRecord): VmSnapshot {
+    return this.#snapshots.open(record);
+  }
+
+  async keepOnly(records: readonly VmRecord[]): Promise<void> {
+    // One that is being made stands on what no VM says yet.
+    if (this.#creating.size > 0) await Promise.allSettled(this.#creating);
+    const live = [...this.#vms].map((vm) => vm.standsOn);
+    await this.#snapshots.keepOnly(records, live);
   }
 
   /** Ends every VM and the spawner. */
@@ -142,26 +160,37 @@ export class LinuxDriver implements VmDriver {
   }
 
   async #create(request: VmRequest, signal: AbortSignal): Promise<VmHandle> {
-    const [mounts, image, cgroups] = await Promise.all([
+    const [mounts, image, cgroups, { disk, hostId }] = await Promise.all([
       checkMounts(request.mounts),
       this.#hostImage(),
       this.#source.cgroups(),
+      this.#snapshots.diskOf(request.from, request.disk),
     ]);
-    checkRequiredLimits(request.requiredLimits, cgroups);
-    const limits = limitStates(request.limits, cgroups);
-    const config = encodeConfig(configLimits(request.limits, cgroups), mounts);
+    const place = { cgroups, isOnDisk: disk.name !== undefined };
+    checkRequiredLimits(request.requiredLimits, place);
+    const limits = limitStates(request.limits, place);
+    const held = configLimits(request.limits, place);
+    const config = async (owner: number | undefined): Promise<Uint8Array> =>
+      encodeConfig(held, mounts, await this.#diskConfig(disk, owner));
     const release = await this.#starting.take(signal);
     try {
       const start = { request, config, limits: cgroupLimits(limits) };
-      return this.#live(request, await this.#start(start, signal), limits, image);
+      return this.#live(request, await this.#start(start, hostId, signal), { limits, image, disk });
     } finally {
       release();
     }
   }
 
-  /** Through one of the pool, else cold. */
-  async #start(start: VmStart, signal: AbortSignal): Promise<Started> {
-    const pooled = this.#pool.take();
+  async #diskConfig(disk: VmDisk, hostId: number | undefined): Promise<DiskConfig> {
+    const { name, generation } = disk;
+    const layers = await this.#snapshots.pathsOf(disk);
+    const directory = name && (await this.#snapshots.directoryOf(name, hostId));
+    return { directory, generation, layers };
+  }
+
+  /** Through one of the pool, else cold. One of a lineage has its host id, and so is cold where that matters. */
+  async #start(start: VmStart, hostId: number | undefined, signal: AbortSignal): Promise<Started> {
+    const pooled = hostId === undefined ? this.#pool.take() : undefined;
     if (pooled !== undefined) {
       try {
         return { launch: pooled, link: await pooled.start(start, signal) };
@@ -171,7 +200,7 @@ export class LinuxDriver implements VmDriver {
       }
     }
     const { encoded } = await this.#hostImage();
-    const launch = await this.#source.launch(encoded);
+    const launch = await this.#source.launch(encoded, hostId);
     return { launch, link: await launch.start(start, signal) };
   }
 
@@ -190,42 +219,50 @@ export class LinuxDriver implements VmDriver {
   #live(
     request: VmRequest,
     { launch, link }: Started,
-    limits: VmHandle["limits"],
-    { environment }: Image,
+    { limits, image, disk }: { limits: VmHandle["limits"]; image: Image; disk: VmDisk },
   ): LinuxVm {
     const { cgroup, secret, socketPath, linkId, identity, watch } = launch.options;
     const startedAt = Date.now();
     const { end } = launch;
+    const spawnerPath = watch.socketPath;
+    const { hostId } = identity;
     const record: LinuxVmRecord | undefined = end.init && {
       linkId,
       socketPath,
-      spawnerPath: watch.socketPath,
+      spawnerPath,
       ...end.init,
-      hostId: identity.hostId,
+      hostId,
       cgroups: cgroup.directories,
       startedAt,
+      disk,
     };
-    const canBeAdopted = this.#source.secrets.areShared && record !== undefined;
     return this.#keep(request, {
       link,
       limits,
-      environment,
+      environment: image.environment,
       cgroup,
       end,
       startedAt,
-      record: canBeAdopted ? encodeRecord(record) : undefined,
+      record,
+      canBeAdopted: this.#source.secrets.areShared,
+      linkId,
+      spawnerPath,
+      hostId,
+      disk,
+      snapshots: this.#snapshots,
       isTakenOver: () => this.#isTakenOver(request.vmId, socketPath, secret),
     });
   }
 
   async #adopt(request: VmRequest, record: LinuxVmRecord, signal: AbortSignal): Promise<AdoptedVm> {
     const [image, cgroups] = await Promise.all([this.#hostImage(), this.#source.cgroups()]);
-    const limits = limitStates(request.limits, cgroups);
+    const isOnDisk = record.disk.name !== undefined;
+    const limits = limitStates(request.limits, { cgroups, isOnDisk });
     const cgroup = await cgroups.adopt(record.cgroups, cgroupLimits(limits));
     const identity = await this.#source.identities.reserve(record.hostId);
     const secret = this.#source.secrets.of(record.linkId);
     const { epoch } = this.#source;
-    const { socketPath, startedAt } = record;
+    const { socketPath, startedAt, linkId, spawnerPath, hostId, disk } = record;
     const leave = async (): Promise<void> => {
       identity.release();
       await cgroup.remove();
@@ -241,7 +278,13 @@ export class LinuxDriver implements VmDriver {
         cgroup,
         end,
         startedAt,
-        record: encodeRecord(record),
+        record,
+        canBeAdopted: true,
+        linkId,
+        spawnerPath,
+        hostId,
+        disk,
+        snapshots: this.#snapshots,
         isTakenOver: () => this.#isTakenOver(request.vmId, socketPath, secret),
       });
       return { handle, ...handle.adopt(processes) };
@@ -301,6 +344,7 @@ export class LinuxDriver implements VmDriver {
     await Promise.allSettled(this.#creating);
     await this.#pool[Symbol.asyncDispose]();
     const results = await Promise.allSettled([...this.#vms].map((vm) => vm[Symbol.asyncDispose]()));
+    await this.#snapshots.end((this.#options.adoptGraceMs ?? 0) > 0);
     await this.#source.end(this.#isSpawnerShared);
     this.#earlier[Symbol.dispose]();
     this.#state = "disposed";

@@ -12,6 +12,7 @@ import type {
   VmNetwork,
   VmProcess,
   VmRecord,
+  VmSnapshot,
   VmUse,
 } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type ProcessInfo } from "@agentos/protocol";
@@ -25,6 +26,9 @@ import { Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
 import type { TableEntry } from "../link/table-entry.ts";
 import { TableReader } from "../link/table-reader.ts";
+import { recordOf } from "./disk/disk-record.ts";
+import type { Snapshots } from "./disk/snapshots.ts";
+import type { VmDisk } from "./disk/vm-disk.ts";
 import { LimitHits } from "./limit-hits.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { ATTACHMENT } from "./exec-request.ts";
@@ -32,6 +36,7 @@ import { LinuxNetwork } from "./linux-network.ts";
 import { LinuxProcess } from "./linux-process.ts";
 import { LinuxTerminals } from "./linux-terminals.ts";
 import { LINUX_ISOLATION } from "./probe.ts";
+import { encodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import type { VmEnd } from "./vm-end.ts";
 import { WallTime } from "./wall-time.ts";
 
@@ -46,7 +51,15 @@ export interface LinuxVmOptions {
   limits: VmHandle["limits"];
   environment: VmHandle["environment"];
   cgroup: VmCgroup;
-  record: VmRecord | undefined;
+  /** Undefined: its first process could not be looked at. */
+  record: LinuxVmRecord | undefined;
+  /** Whether another life of the sidecar can take it over. */
+  canBeAdopted: boolean;
+  linkId: string;
+  spawnerPath: string;
+  hostId: number | undefined;
+  disk: VmDisk;
+  snapshots: Snapshots;
   end: VmEnd;
   /** Milliseconds since 1970 at which `wallMs` began. */
   startedAt: number;
@@ -63,7 +76,6 @@ export class LinuxVm implements VmHandle {
   readonly files: LinuxFiles;
   readonly terminals: LinuxTerminals;
   readonly network?: VmNetwork;
-  readonly record: VmRecord | undefined;
   readonly ended: Promise<VmEnding>;
   readonly #link: Link;
   readonly #options: LinuxVmOptions;
@@ -74,11 +86,15 @@ export class LinuxVm implements VmHandle {
   /** By the client's id, until they are released. */
   readonly #processes = new Map<string, LinuxProcess>();
   #state: VmState = "live";
+  #disk: VmDisk;
+  /** What was asked for last: a snapshot stops the processes for itself and restores that. */
+  #isFrozen = false;
+  #snapping: Promise<unknown> = Promise.resolve();
   #ending: VmEnding = { kind: "died" };
   #wasTakenOver = false;
 
   constructor(options: LinuxVmOptions) {
-    const { link, limits, environment, end, record, startedAt } = options;
+    const { link, limits, environment, end, startedAt } = options;
     this.vmId = link.vmId;
     this.limits = limits;
     this.environment = environment;
@@ -86,7 +102,7 @@ export class LinuxVm implements VmHandle {
     this.#hits = new LimitHits({ cgroup: options.cgroup, limits, files: this.files });
     this.terminals = new LinuxTerminals(link, (id) => this.#processes.get(id)?.stream);
     if (link.version >= NETWORK_VERSION) this.network = new LinuxNetwork(link);
-    this.record = record;
+    this.#disk = options.disk;
     this.ended = this.#ended.promise;
     this.#link = link;
     this.#table = new TableReader(link);
@@ -99,6 +115,33 @@ export class LinuxVm implements VmHandle {
   /** Whether it lives on with another sidecar. */
   get wasTakenOver(): boolean {
     return this.#wasTakenOver;
+  }
+
+  get record(): VmRecord | undefined {
+    const { record, canBeAdopted } = this.#options;
+    return record && canBeAdopted ? encodeRecord({ ...record, disk: this.#disk }) : undefined;
+  }
+
+  get disk(): VmRecord | undefined {
+    const { name, keepers } = this.#disk;
+    if (name === undefined) return undefined;
+    // Its own generations are found in its directory.
+    const layers = (this.#disk.layers ?? []).filter((layer) => !layer.startsWith(`${name}-`));
+    return recordOf({ version: 1, disk: name, layers, keepers, hostId: this.#options.hostId });
+  }
+
+  /** What it stands on, for whoever removes layers. */
+  get standsOn(): VmDisk {
+    return this.#disk;
+  }
+
+  async snapshot(options: {
+    signal: AbortSignal;
+    keep: (record: VmRecord | undefined) => void;
+  }): Promise<VmSnapshot> {
+    const turn = this.#snapping.then(() => this.#snapshot(options));
+    this.#snapping = turn.catch(() => undefined);
+    return await turn;
   }
 
   async startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess> {
@@ -141,11 +184,12 @@ export class LinuxVm implements VmHandle {
     return Object.assign(reader, { written });
   }
 
-  async processes(): Promise<{ processes: ProcessInfo[]; truncated: boolean }> {
+  async processes(urgent = false): Promise<{ processes: ProcessInfo[]; truncated: boolean }> {
     const reply = await this.#link.request({
       kind: LINK_KIND.processes,
       answer: LINK_KIND.processList,
       operation: "processes",
+      urgent,
     });
     if (!reply.ok) throw refusedRequest("processes", reply.failure.errno.name);
     const list = readProcessList(reply.payload);
@@ -158,16 +202,22 @@ export class LinuxVm implements VmHandle {
     return { processes, truncated: list.truncated };
   }
 
-  async ping(): Promise<void> {
+  async ping(urgent = false): Promise<void> {
     const reply = await this.#link.request({
       kind: LINK_KIND.ping,
       answer: LINK_KIND.pong,
       operation: "ping",
+      urgent,
     });
     if (!reply.ok) throw refusedRequest("ping", reply.failure.errno.name);
   }
 
   async freeze(frozen: boolean): Promise<void> {
+    this.#isFrozen = frozen;
+    await this.#freeze(frozen);
+  }
+
+  async #freeze(frozen: boolean): Promise<void> {
     const { freeze } = this.#options.cgroup;
     if (freeze === undefined) await this.#signalAll(frozen ? SIGSTOP : SIGCONT);
     else await freeze(frozen);
@@ -221,7 +271,35 @@ export class LinuxVm implements VmHandle {
   async #signalAll(signal: number): Promise<void> {
     if (this.#link.endedBy !== undefined) throw this.#link.endedBy;
     this.#link.signalAll(signal);
-    await this.ping();
+    await this.ping(true);
+  }
+
+  /** Nothing begins and nothing runs in the VM meanwhile. */
+  async #snapshot({ signal, keep }: Parameters<LinuxVm["snapshot"]>[0]): Promise<VmSnapshot> {
+    if (this.#link.endedBy !== undefined) throw this.#link.endedBy;
+    signal.throwIfAborted();
+    const { snapshots, linkId, spawnerPath, hostId } = this.#options;
+    const before = this.#disk;
+    let stopped = false;
+    this.#link.hold();
+    try {
+      const { processes } = await this.processes(true);
+      stopped = processes.length > 1 && !this.#isFrozen;
+      if (stopped) await this.#freeze(true);
+      this.#disk = { ...before, layers: undefined };
+      keep(this.record);
+      this.#disk = before;
+      const subject = { vmId: this.vmId, linkId, spawnerPath, hostId, disk: before };
+      const { snapshot, disk } = await snapshots.take(subject);
+      this.#disk = disk;
+      return snapshot;
+    } finally {
+      this.#link.unhold();
+      if (this.#state === "live") {
+        keep(this.record);
+        if (stopped && !this.#isFrozen) await this.#freeze(false);
+      }
+    }
   }
 
   /** Ends the VM unless that is under way. */

@@ -55,10 +55,20 @@ export function encodeImage(image: HostImage): Uint8Array {
   return fields.finish();
 }
 
+/** Where a VM's writable files come from, as CONFIG says it. */
+export interface DiskConfig {
+  /** A directory of the host; undefined: in memory. */
+  readonly directory: string | undefined;
+  readonly generation: number;
+  /** Directories, or sockets of those who hold them; topmost first. */
+  readonly layers: readonly string[];
+}
+
 /** CONFIG's payload, for a VM that has had PREPARE. */
 export function encodeConfig(
   limits: VmRequest["limits"],
   mounts: readonly CheckedMount[],
+  disk?: DiskConfig,
 ): Uint8Array {
   const diskBytes = limits.diskBytes ?? DEFAULTS.diskBytes;
   const inodes = Math.floor(diskBytes / BYTES_PER_INODE);
@@ -67,6 +77,9 @@ export function encodeConfig(
     .u64(FIELD.diskInodes, Math.min(MAX_INODES, Math.max(MIN_INODES, inodes)))
     .u64(FIELD.shmBytes, Math.min(SHM_BYTES, diskBytes));
   for (const mount of mounts) writeMount(fields, mount);
+  if (disk?.directory !== undefined) fields.text(FIELD.disk, disk.directory);
+  if (disk !== undefined && disk.generation > 0) fields.u32(FIELD.generation, disk.generation);
+  for (const layer of disk?.layers ?? []) fields.text(FIELD.layer, layer);
   return fields
     .u64(FIELD.openFiles, limits.openFiles ?? DEFAULTS.openFiles)
     .u64(FIELD.pids, limits.pids ?? DEFAULTS.pids)

@@ -30,8 +30,8 @@ export interface LaunchOptions {
 
 export interface VmStart {
   readonly request: VmRequest;
-  /** CONFIG's payload. */
-  readonly config: Uint8Array;
+  /** CONFIG's payload, for a VM with that host id. */
+  readonly config: (hostId: number | undefined) => Promise<Uint8Array>;
   /** What the VM's cgroups are to hold it to. */
   readonly limits: CgroupLimits;
 }
@@ -76,10 +76,11 @@ export class VmLaunch {
   /** Resolves with the link of a sealed VM. On a rejection nothing of the VM is left. */
   async start({ request, config, limits }: VmStart, signal: AbortSignal): Promise<Link> {
     try {
-      const frame = encodeFrame(LINK_KIND.config, 0, 0, config);
+      const payload = await config(this.options.identity.hostId);
+      const frame = encodeFrame(LINK_KIND.config, 0, 0, payload);
       const waiting = this.#link;
       const link = waiting ?? (await this.#open(signal, frame));
-      waiting?.send(LINK_KIND.config, 0, config);
+      waiting?.send(LINK_KIND.config, 0, payload);
       link.vmId = request.vmId;
       await Promise.all([this.#ready(link, request, signal), this.options.cgroup.apply(limits)]);
       return link;

@@ -1,6 +1,8 @@
 import type { VmRecord } from "@agentos/core";
 import { AgentOsError } from "@agentos/protocol";
 
+import type { VmDisk } from "./disk/vm-disk.ts";
+
 const VERSION = 1;
 
 /** What a VM of an earlier sidecar is found, adopted and cleaned up by. */
@@ -18,12 +20,22 @@ export interface LinuxVmRecord {
   readonly cgroups: readonly string[];
   /** Milliseconds since 1970, for what is left of `wallMs`. */
   readonly startedAt: number;
+  readonly disk: VmDisk;
 }
 
 /** The record as the sidecar keeps it. */
 export function encodeRecord(record: LinuxVmRecord): VmRecord {
-  const { hostId, ...rest } = record;
-  return { version: VERSION, ...rest, ...(hostId === undefined ? {} : { hostId }) };
+  const { hostId, disk, ...rest } = record;
+  const { name, generation, layers, keepers } = disk;
+  return {
+    version: VERSION,
+    ...rest,
+    generation,
+    keepers,
+    ...(hostId === undefined ? {} : { hostId }),
+    ...(name === undefined ? {} : { disk: name }),
+    ...(layers === undefined ? {} : { layers }),
+  };
 }
 
 /** Reads what `encodeRecord` wrote. Throws `INVALID_ARGUMENT` for anything else. */
@@ -39,6 +51,18 @@ export function decodeRecord(record: VmRecord): LinuxVmRecord {
     hostId: hostId === undefined ? undefined : integer(record, "hostId"),
     cgroups: texts(record, "cgroups"),
     startedAt: integer(record, "startedAt"),
+    disk: diskOf(record),
+  };
+}
+
+/** Earlier versions said nothing of it: what is not known is no layer that one can go by. */
+function diskOf(record: VmRecord): VmDisk {
+  const { disk, generation = 0, layers } = record;
+  return {
+    name: disk === undefined ? undefined : text(record, "disk"),
+    generation: typeof generation === "number" ? generation : 0,
+    layers: layers === undefined ? undefined : texts(record, "layers"),
+    keepers: record["keepers"] === undefined ? [] : texts(record, "keepers"),
   };
 }
 

@@ -39,6 +39,8 @@ export class GuestWorker {
   /** Resolves with why, once the thread is gone. */
   readonly ended: Promise<string>;
   readonly vms = new Map<number, VmListener>();
+  /** Frozen files that it holds: a worker with some is in use. */
+  snapshots = 0;
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<string>();
   readonly #ready = Promise.withResolvers<void>();

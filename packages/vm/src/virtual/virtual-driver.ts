@@ -1,4 +1,6 @@
-import type { AdoptedVm, VmDriver, VmRecord, VmRequest } from "@agentos/core";
+import { randomUUID } from "node:crypto";
+
+import type { AdoptedVm, VmDriver, VmRecord, VmRequest, VmSnapshot } from "@agentos/core";
 import { AgentOsError, type DriverReport, isAgentOsError } from "@agentos/protocol";
 
 import { findShell } from "./find-shell.ts";
@@ -24,6 +26,9 @@ export class VirtualDriver implements VmDriver {
   readonly name = "virtual";
   readonly #options: VirtualDriverOptions;
   readonly #vms = new Map<string, VirtualVm | "starting">();
+  /** Told apart from those of other lives, which ended with them. */
+  readonly #life = randomUUID();
+  readonly #snapshots = new Map<number, VirtualSnapshot>();
   #pool: WorkerPool | undefined;
   #state: DriverState = "ready";
   #lastSnapshot = 0;
@@ -44,7 +49,26 @@ export class VirtualDriver implements VmDriver {
   }
 
   async create(request: VmRequest, { signal }: { signal: AbortSignal }): Promise<VirtualVm> {
-    return await this.#make(request, signal, undefined);
+    const from = request.from === undefined ? undefined : this.#snapshotOf(request.from);
+    return await this.#make(request, signal, from);
+  }
+
+  openSnapshot(record: VmRecord): VmSnapshot {
+    const isHere = record["life"] === this.#life;
+    return { record, settled: Promise.resolve(isHere) };
+  }
+
+  async keepOnly(records: readonly VmRecord[]): Promise<void> {
+    const kept = new Set(
+      records.filter(({ life }) => life === this.#life).map((each) => each["number"]),
+    );
+    for (const [number, snapshot] of this.#snapshots) {
+      if (kept.has(number)) continue;
+      this.#snapshots.delete(number);
+      // oxlint-disable-next-line no-await-in-loop -- A message to its worker each.
+      await snapshot[Symbol.asyncDispose]();
+      this.#pool?.given(snapshot.worker);
+    }
   }
 
   /** A VM that starts from a snapshot's files. Constant time: nothing is copied. */
@@ -74,6 +98,20 @@ export class VirtualDriver implements VmDriver {
     await Promise.all(vms.map((vm) => vm[Symbol.asyncDispose]()));
     await this.#pool?.end();
     this.#state = "disposed";
+  }
+
+  async #freeze(vm: VirtualVm): Promise<VmSnapshot> {
+    const snapshot = await this.snapshot(vm);
+    this.#snapshots.set(snapshot.number, snapshot);
+    const record = { version: 1, life: this.#life, number: snapshot.number };
+    return { record, settled: Promise.resolve(true) };
+  }
+
+  #snapshotOf({ life, number }: VmRecord): VirtualSnapshot {
+    const found = life === this.#life ? this.#snapshots.get(Number(number)) : undefined;
+    if (found !== undefined) return found;
+    const message = "the snapshot is gone: one of a virtual VM ends with its sidecar";
+    throw new AgentOsError("NOT_FOUND", message, { kind: "snapshot", id: String(number) });
   }
 
   async #make(
@@ -106,7 +144,8 @@ export class VirtualDriver implements VmDriver {
     const copies = await copiesOf(mounts);
     const { worker, vm } = await this.#place(snapshot);
     const from = snapshot === undefined ? {} : { from: snapshot.number };
-    const made = new VirtualVm({ vmId, worker, vm, limits });
+    const freeze = (frozen: VirtualVm): Promise<VmSnapshot> => this.#freeze(frozen);
+    const made = new VirtualVm({ vmId, worker, vm, limits, freeze });
     try {
       await worker.call(vm, { op: "create", limits: treeLimits(limits), copies, ...from });
       return made;

@@ -8,6 +8,7 @@ export class VirtualSnapshot implements AsyncDisposable {
 
   static async take(vm: VirtualVm, number: number): Promise<VirtualSnapshot> {
     await vm.worker.call(vm.number, { op: "snapshot", snapshot: number });
+    vm.worker.snapshots += 1;
     return new VirtualSnapshot(vm.worker, number);
   }
 
@@ -17,6 +18,7 @@ export class VirtualSnapshot implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.worker.snapshots -= 1;
     // A worker that is gone has none.
     await this.worker
       .call(0, { op: "forget-snapshot", snapshot: this.number })

@@ -8,6 +8,7 @@ import type {
   VmEnding,
   VmHandle,
   VmProcess,
+  VmSnapshot,
   VmUse,
 } from "@agentos/core";
 import { AgentOsError, type ProcessInfo } from "@agentos/protocol";
@@ -33,6 +34,8 @@ export interface VirtualVmOptions {
   readonly worker: GuestWorker;
   readonly vm: number;
   readonly limits: VmHandle["limits"];
+  /** Freezes the files of the VM that it is given. */
+  readonly freeze: (vm: VirtualVm) => Promise<VmSnapshot>;
 }
 
 /** A VM whose programs are scripts of an interpreter, and whose files are a tree in memory. */
@@ -80,6 +83,12 @@ export class VirtualVm implements VmHandle {
   /** What its worker calls it. */
   get number(): number {
     return this.#options.vm;
+  }
+
+  /** In constant time: its scripts need not stand still. */
+  async snapshot(): Promise<VmSnapshot> {
+    this.#check();
+    return await this.#options.freeze(this);
   }
 
   async startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess> {

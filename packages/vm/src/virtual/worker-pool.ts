@@ -39,10 +39,11 @@ export class WorkerPool {
 
   /** A VM of the worker has ended. */
   given(worker: GuestWorker): void {
-    if (worker.vms.size > 0 || this.#state === "ended") return;
+    const isUsed = (): boolean => worker.vms.size > 0 || worker.snapshots > 0;
+    if (isUsed() || this.#state === "ended") return;
     const timer = setTimeout(() => {
       const isLast = this.#workers.size === 1;
-      if (worker.vms.size === 0 && !isLast) worker.terminate("nobody used it");
+      if (!isUsed() && !isLast) worker.terminate("nobody used it");
     }, IDLE_MS);
     timer.unref();
   }

@@ -12,7 +12,7 @@ export interface ForkOptions {
   readonly vm: string;
 }
 
-/** `agentos session fork SESSION --vm NAME`: a second session that goes on from this one's state, in a new VM. */
+/** `agentos session fork SESSION --vm NAME`: a second session that goes on from this one's state, in a fork of its VM. */
 export async function fork(
   io: Io,
   globals: GlobalOptions,
@@ -25,7 +25,9 @@ export async function fork(
   const { sessionId: parent, vmId } = await findSession(globals, id);
   await using from = await AgentOs.attach(vmId, { pool, signal });
   const source = await from.sessions.get(parent);
-  await using into = await AgentOs.create({ pool, name: vm, signal });
+  const [into] = await from.fork(1, { names: [vm], signal });
+  if (into === undefined) throw new Error("expected one fork");
+  await using held = into;
   try {
     const session = await into.sessions.fork(source);
     if (json) await writeJson(io.stdout, { sessionId: session.id, vmId: into.id, parent });
@@ -33,7 +35,7 @@ export async function fork(
     return EXIT_CODE.ok;
   } catch (error) {
     // A VM of that name would be in the way of the next try.
-    await AgentOs.end(into.id, { pool });
+    await held.end();
     throw error;
   }
 }

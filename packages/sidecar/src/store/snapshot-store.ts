@@ -1,0 +1,66 @@
+import type { StateFile } from "./state-file.ts";
+import {
+  readStoredDisk,
+  readStoredSnapshot,
+  type StoredDisk,
+  type StoredSnapshot,
+} from "./stored-snapshot.ts";
+
+/** The rows of snapshots and of named VMs' disks. What is in none of them may be removed from disk. */
+export class SnapshotStore {
+  readonly #file: StateFile;
+
+  constructor(file: StateFile) {
+    this.#file = file;
+  }
+
+  /** Throws where a row can't be read: then nothing may be removed. */
+  all(): StoredSnapshot[] {
+    return this.#file.all("SELECT * FROM snapshots ORDER BY created_at").map(readStoredSnapshot);
+  }
+
+  add(snapshot: StoredSnapshot): void {
+    const { key, user, snapshotId, name, vmId, vmName, driver, image, record, createdAt } =
+      snapshot;
+    this.#file.run(
+      `INSERT INTO snapshots (key, user, snapshot_id, name, vm_id, vm_name, driver, image, record, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      key,
+      user,
+      snapshotId,
+      name ?? null,
+      vmId,
+      vmName ?? null,
+      driver,
+      image,
+      JSON.stringify(record),
+      createdAt,
+    );
+  }
+
+  remove(key: string): void {
+    this.#file.run("DELETE FROM snapshots WHERE key = ?", key);
+  }
+
+  /** Throws where a row can't be read. */
+  disks(): StoredDisk[] {
+    return this.#file.all("SELECT * FROM disks").map(readStoredDisk);
+  }
+
+  disk(user: string, name: string): StoredDisk | undefined {
+    const sql = "SELECT * FROM disks WHERE user = ? AND name = ?";
+    const [row] = this.#file.all(sql, user, name);
+    return row === undefined ? undefined : readStoredDisk(row);
+  }
+
+  putDisk({ user, name, driver, image, record }: StoredDisk): void {
+    const sql =
+      "INSERT OR REPLACE INTO disks (user, name, driver, image, record) VALUES (?, ?, ?, ?, ?)";
+    this.#file.run(sql, user, name, driver, image, JSON.stringify(record));
+  }
+
+  /** False: there was none. */
+  removeDisk(user: string, name: string): boolean {
+    return this.#file.run("DELETE FROM disks WHERE user = ? AND name = ?", user, name) > 0;
+  }
+}
