@@ -121,7 +121,12 @@ export { CallbackParams, CallbackResult } from "./session/callback.ts";
 export { ChatMessage, Content, ContentPart } from "./session/content.ts";
 export { HOOK_POINTS, HookPoint } from "./session/hook.ts";
 export { Json, JsonObject } from "./session/json.ts";
-export { isModelProvider, MODEL_PROVIDERS, type ModelProvider } from "./session/model-providers.ts";
+export {
+  assertProviderKey,
+  isModelProvider,
+  MODEL_PROVIDERS,
+  type ModelProvider,
+} from "./session/model-providers.ts";
 export { CallbackName, Policy, PolicyRule } from "./session/policy.ts";
 export { PendingRequest, Question, RequestAnswer, RequestOutcome } from "./session/request.ts";
 export { aliasesOf, withoutAlias } from "./session/runtime-alias.ts";

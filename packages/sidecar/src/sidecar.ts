@@ -11,6 +11,7 @@ import {
 import { openHooks, openTools, SessionHost } from "@agentos/sessions";
 
 import { BOUNDS } from "./bounds.ts";
+import { Gateway } from "./gateway/gateway.ts";
 import type { SidecarControl, SidecarParts } from "./handlers/handler-context.ts";
 import { IdleExit } from "./idle-exit.ts";
 import { type ApiKey, ApiKeys } from "./keys/api-keys.ts";
@@ -38,6 +39,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   readonly #drivers: DriverSet;
   readonly #host: VmHost;
   readonly #callbacks: BoundCallbacks;
+  readonly #gateway: Gateway;
   readonly #sessions: SessionHost;
   readonly #connections = new Set<Connection>();
   readonly #startedAt = new Date().toISOString();
@@ -88,6 +90,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       clock,
       parentOf: (user, sessionId) => this.#sessions.parentOf(user, sessionId),
     });
+    this.#gateway = Gateway.inVms({ key: home.key, clock });
     this.#sessions = this.#makeSessions();
   }
 
@@ -193,6 +196,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       maxSessions,
       openTools,
       openHooks,
+      gateway: this.#gateway,
       store: this.#home.store.sessions,
       vms: this.#host.holds,
       callbacks: (user) => this.#callbacks.of(user),
@@ -263,6 +267,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
 
   async #endVms(reason: string): Promise<void> {
     await this.#endSessions(reason);
+    this.#gateway[Symbol.dispose]();
     await this.#host.close(reason);
     await this.#drivers[Symbol.asyncDispose]();
   }

@@ -5,6 +5,7 @@ import { asOrdinaryUser } from "./requirements/as-ordinary-user.ts";
 import { badInput } from "./requirements/bad-input.ts";
 import { controlPlane } from "./requirements/control-plane.ts";
 import { documents } from "./requirements/documents.ts";
+import { modelGateway } from "./requirements/gateway.ts";
 import { isolation } from "./requirements/isolation.ts";
 import { leases } from "./requirements/leases.ts";
 import { limits } from "./requirements/limits.ts";
@@ -44,6 +45,7 @@ const all: readonly Requirement[] = [
   ...sessionCases,
   ...apiRuntime,
   ...programAgents,
+  ...modelGateway,
   ...terminal,
   ...network,
 ];

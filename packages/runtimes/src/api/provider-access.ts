@@ -1,13 +1,13 @@
 import {
   AgentOsError,
+  assertProviderKey,
   isModelProvider,
   MODEL_PROVIDERS,
-  type ModelProvider,
   type SessionSpec,
 } from "@agentos/protocol";
 
 import { DEFAULT_MODELS } from "./default-models.ts";
-import { BASE_URLS, type ProviderAccess } from "./provider-model.ts";
+import type { ProviderAccess } from "./provider-model.ts";
 
 /** How a session reaches its model. Throws `INVALID_ARGUMENT`, or `MISSING_KEY` with the variables that may hold it. */
 export function providerAccess(spec: SessionSpec): ProviderAccess {
@@ -16,22 +16,15 @@ export function providerAccess(spec: SessionSpec): ProviderAccess {
     const expected = `one of ${Object.keys(MODEL_PROVIDERS).join(", ")}`;
     throw invalid("session.provider.name", expected, name);
   }
-  const baseUrl = spec.provider?.baseUrl ?? BASE_URLS[name];
+  const baseUrl = spec.provider?.baseUrl ?? MODEL_PROVIDERS[name].baseUrl;
   if (baseUrl === undefined) {
     throw invalid("session.provider.baseUrl", `the address of a server for ${name}`, baseUrl);
   }
   const model = spec.model ?? DEFAULT_MODELS[name];
   if (model === undefined) throw invalid("session.model", `a model of ${baseUrl}`, model);
   const apiKey = spec.provider?.apiKey;
-  if (apiKey === undefined) assertNeedsNoKey(name);
+  assertProviderKey(name, apiKey);
   return { provider: name, model, baseUrl: baseUrl.replace(/\/+$/, ""), apiKey };
-}
-
-function assertNeedsNoKey(provider: ModelProvider): void {
-  const variables = MODEL_PROVIDERS[provider].keyVariables;
-  if (variables.length === 0) return;
-  const message = `no key for ${provider}: give provider.apiKey, or set ${variables.join(" or ")}`;
-  throw new AgentOsError("MISSING_KEY", message, { provider, variables: [...variables] });
 }
 
 function invalid(

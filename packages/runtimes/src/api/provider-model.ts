@@ -13,15 +13,6 @@ export interface ProviderAccess {
 
 export type ProviderOptions = NonNullable<LanguageModelV4CallOptions["providerOptions"]>;
 
-/** Without a base URL of the session. Always given to the SDK, which else would look into the environment. */
-export const BASE_URLS: Readonly<Record<ModelProvider, string | undefined>> = {
-  anthropic: "https://api.anthropic.com/v1",
-  openai: "https://api.openai.com/v1",
-  "openai-chat": "https://api.openai.com/v1",
-  gemini: "https://generativelanguage.googleapis.com/v1beta",
-  "openai-compatible": undefined,
-};
-
 /** The SDK of a provider is there. Rejects with `PACKAGE_MISSING`. */
 export async function loadProvider(provider: ModelProvider): Promise<void> {
   await SDKS[provider]();
