@@ -5,7 +5,7 @@ export const EXIT_CODE = {
   ok: 0,
   /** `doctor`: no VM can be made here. */
   unfit: 1,
-  /** `session`: the agent stopped for another reason than being done. */
+  /** `session`: the agent stopped for another reason than being done. `workflow`: it did not complete. */
   turnStopped: 3,
   usage: 64,
   timedOut: 124,

@@ -9,13 +9,14 @@ import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
 import { defineSnapshotCommands } from "./definitions/snapshot.ts";
 import { defineTerminalCommands } from "./definitions/terminal.ts";
+import { defineWorkflowCommands } from "./definitions/workflow.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { printFailure } from "./output/failure.ts";
 import { VERSION } from "./version.ts";
 
 const HELP = `
-Exit codes: 0 ok; 3 the agent stopped early (session); the guest's own, or 128 + its signal (run, exec); 64 wrong arguments;
+Exit codes: 0 ok; 3 the agent stopped early (session), the workflow did not complete; the guest's own, or 128 + its signal (run, exec); 64 wrong arguments;
 124 timed out; 125 AgentOS failed; 126 not executable; 127 not found; 130 interrupted.`;
 
 /** Runs one command line to its end and resolves with the exit code; never rejects. */
@@ -54,6 +55,7 @@ function createProgram(context: CommandContext): Command {
   defineSnapshotCommands(program, context);
   defineSessionCommands(program, context);
   defineAgentsCommands(program, context);
+  defineWorkflowCommands(program, context);
   for (const command of [program, ...commandsBelow(program)]) addGlobals(command);
   return program;
 }

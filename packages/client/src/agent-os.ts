@@ -51,6 +51,8 @@ import { takeSnapshot } from "./snapshots/take-snapshot.ts";
 import { attachTerminal, listTerminals, openTerminal } from "./terminal/open-terminal.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { TerminalOptions } from "./terminal/terminal-options.ts";
+import { PoolWorkflows } from "./workflows/pool-workflows.ts";
+import { Workflows } from "./workflows/workflows.ts";
 
 /** A leased VM: an isolated workspace with its own files, processes and network. Disposing gives it back. */
 export class AgentOs implements AsyncDisposable {
@@ -58,6 +60,8 @@ export class AgentOs implements AsyncDisposable {
   readonly fs: VmFiles;
   /** The sessions with agents, of this VM and of its user. */
   readonly sessions: Sessions;
+  /** Workflows of agents and commands in this VM. */
+  readonly workflows: Workflows;
   readonly #core: SidecarCore;
   readonly #lease: VmLease;
 
@@ -147,6 +151,12 @@ export class AgentOs implements AsyncDisposable {
     );
   }
 
+  /** The user's workflow runs on a sidecar, without holding a VM. */
+  static workflows(options: SidecarChoice = {}): PoolWorkflows {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    return new PoolWorkflows(chosen(pool, sidecar), signal);
+  }
+
   /** The terminals of the user's VMs on a sidecar. */
   static async terminals(options: SidecarChoice = {}): Promise<TerminalInfo[]> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
@@ -183,6 +193,7 @@ export class AgentOs implements AsyncDisposable {
     this.#lease = lease;
     this.fs = new VmFiles(lease.admin);
     this.sessions = new Sessions(lease.admin);
+    this.workflows = new Workflows(lease.admin);
   }
 
   /** The VM's id. */

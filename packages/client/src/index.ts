@@ -91,6 +91,12 @@ export {
   type SnapshotInfo,
   type VmInfo,
   type VmStats,
+  type WorkflowDefinition,
+  type WorkflowEvent,
+  type WorkflowReport,
+  type WorkflowRunInfo,
+  type WorkflowRunSummary,
+  type WorkflowStepInfo,
 } from "@agentos/protocol";
 export type { Decision, Hooks } from "./sessions/hooks.ts";
 export {
@@ -125,3 +131,19 @@ export type {
 export type { Sessions } from "./sessions/sessions.ts";
 export type { Trigger, TriggerFunction } from "./sessions/triggers.ts";
 export type { Turn, TurnResult } from "./sessions/turn.ts";
+export {
+  defineWorkflow,
+  type Workflow,
+  type WorkflowFunctions,
+  type WorkflowStepContext,
+  type WorkflowStepFunction,
+  type WorkflowVerifier,
+} from "./workflows/define-workflow.ts";
+export type {
+  WorkflowCheckOptions,
+  WorkflowInput,
+  WorkflowRunOptions,
+} from "./workflows/workflow-options.ts";
+export type { PoolWorkflows, WorkflowTemplate } from "./workflows/pool-workflows.ts";
+export type { WorkflowRun } from "./workflows/workflow-run.ts";
+export type { Workflows } from "./workflows/workflows.ts";

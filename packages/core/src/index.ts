@@ -55,3 +55,26 @@ export type {
   VmAttachment,
   VmTerminals,
 } from "./vm-terminals.ts";
+export type {
+  WorkflowAgentHandle,
+  WorkflowAgentRequest,
+  WorkflowAgents,
+  WorkflowAnswer,
+} from "./workflow-agents.ts";
+export type {
+  WorkflowCommand,
+  WorkflowCommandResult,
+  WorkflowCommands,
+  WorkflowNotices,
+  WorkflowPlace,
+  WorkflowPlaces,
+} from "./workflow-place.ts";
+export type {
+  ListedWorkflowRun,
+  StoredWorkflowRun,
+  StoredWorkflowStep,
+  WorkflowRunChange,
+  WorkflowRunFacts,
+  WorkflowStore,
+  WorkflowWrite,
+} from "./workflow-store.ts";

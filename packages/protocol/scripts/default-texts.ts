@@ -45,5 +45,11 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   toolResultBytes:
     "What of a tool's result goes to the transcript and the model; the rest is dropped: `truncated`.",
   eventBatchBytes: "One answer of `session.events`, unless one event alone is larger.",
+  workflowConcurrency: "Steps of one workflow at the same time.",
+  workflowRetries: "Tries after the first, where a workflow's strategy is `retry`.",
+  workflowRetryDelayMs: "Between two tries of a workflow's step.",
+  workflowIterations: "How often an agent may work on a step that has reviewers.",
+  workflowIdleMs: "An agent of a workflow that says nothing for this long is idle.",
+  nudgeAfterMs: "An idle agent is reminded after this, where it is at all.",
   historySteps: "Steps that a session's history keeps; the oldest go first.",
 };

@@ -75,4 +75,16 @@ export const DEFAULTS = {
   eventBatchBytes: 256 * KIB,
   /** Steps that a history keeps; the oldest go first. */
   historySteps: 10_000,
+  /** Steps of one workflow at the same time. */
+  workflowConcurrency: 4,
+  /** Tries after the first, of a step in a workflow whose strategy is `retry`. */
+  workflowRetries: 2,
+  /** Between two tries of a step. */
+  workflowRetryDelayMs: 1_000,
+  /** How often an agent may work on a step that has reviewers. */
+  workflowIterations: 3,
+  /** Without a sign of life for this long, an agent of a workflow is idle. */
+  workflowIdleMs: 30_000,
+  /** Before an idle agent is reminded, where it is at all. */
+  nudgeAfterMs: 120_000,
 } as const;

@@ -154,6 +154,36 @@ export { Step } from "./session/step.ts";
 export { ToolCall, ToolInfo, ToolName, ToolResult, ToolSource } from "./session/tool.ts";
 export { BudgetName, StopReason, TurnResult } from "./session/turn.ts";
 export { ModelUse, SessionUsage, Usage } from "./session/usage.ts";
+export { parseWorkflow } from "./workflow/parse-workflow.ts";
+export { WORKFLOW_CLIS, WorkflowAgent, WorkflowPreset } from "./workflow/workflow-agent.ts";
+export {
+  type Coordination,
+  type Preflight,
+  WORKFLOW_PATTERNS,
+  WorkflowDefinition,
+  WorkflowPattern,
+} from "./workflow/workflow-definition.ts";
+export { WorkflowSource } from "./workflow/workflow-methods.ts";
+export { WorkflowName } from "./workflow/workflow-names.ts";
+export {
+  WorkflowEvent,
+  WorkflowHappening,
+  WorkflowReport,
+  WorkflowRunInfo,
+  WorkflowRunStatus,
+  WorkflowRunSummary,
+  WorkflowStepInfo,
+  WorkflowStepStatus,
+  WorkflowStepType,
+  WorkflowTopology,
+} from "./workflow/workflow-run.ts";
+export {
+  AgentStep,
+  CustomStepDefinition,
+  CustomSteps,
+  Verification,
+  WorkflowStep,
+} from "./workflow/workflow-step.ts";
 export { type Corkable, WriteBatch } from "./write-batch.ts";
 export { TreeReader } from "./tree/tree-reader.ts";
 export { TREE_BOUNDS, type TreeAttributes, type TreeRecord } from "./tree/tree-record.ts";

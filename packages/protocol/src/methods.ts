@@ -41,6 +41,7 @@ import {
   TerminalRef,
   TerminalSize,
 } from "./terminal.ts";
+import { WORKFLOW_METHODS } from "./workflow/workflow-methods.ts";
 import { Lease, LeasedVm, VmInfo, VmScope, VmSpec, VmStats } from "./vm.ts";
 
 const Nothing = z.object({});
@@ -356,6 +357,7 @@ export const METHODS = {
     result: ProcessStarted,
   },
   ...SESSION_METHODS,
+  ...WORKFLOW_METHODS,
 } as const satisfies Record<string, Method>;
 
 interface Method {

@@ -1,2 +1,2 @@
-/** The version of what `Relay` writes down. */
-export const RELAY_STATE_VERSION = 1;
+export { listTemplates } from "./workflow/templates/templates.ts";
+export { WorkflowHost, type WorkflowHostOptions } from "./workflow/workflow-host.ts";

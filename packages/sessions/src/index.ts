@@ -11,3 +11,4 @@ export type { SubagentRequest, Subagents } from "./subagents.ts";
 export type { OpenToolDesk, ToolDesk, ToolDeskRequest, ToolTurn } from "./tool-desk.ts";
 export { FINISH_TOOL } from "./tools/builtin/finish.ts";
 export { openTools } from "./tools/open-tools.ts";
+export { runProcess } from "./vm/run-process.ts";

@@ -8,6 +8,7 @@ import {
   type Transport,
 } from "@agentos/protocol";
 
+import { WorkflowHost } from "@agentos/relay";
 import { openHooks, openTools, SessionHost } from "@agentos/sessions";
 
 import { BOUNDS } from "./bounds.ts";
@@ -24,6 +25,7 @@ import { SidecarHome } from "./sidecar-home.ts";
 import { SystemClock } from "./system-clock.ts";
 import { DriverSet } from "./vms/driver-set.ts";
 import { VmHost } from "./vms/vm-host.ts";
+import { HeldPlaces } from "./workflows/held-places.ts";
 import { SIDECAR_VERSION } from "./version.ts";
 
 export type Ready = Extract<StartReply, { kind: "ready" }>;
@@ -41,6 +43,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   readonly #callbacks: BoundCallbacks;
   readonly #gateway: Gateway;
   readonly #sessions: SessionHost;
+  readonly #workflows: WorkflowHost;
   readonly #connections = new Set<Connection>();
   readonly #startedAt = new Date().toISOString();
   readonly #closed = Promise.withResolvers<void>();
@@ -92,6 +95,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     });
     this.#gateway = Gateway.inVms({ key: home.key, clock });
     this.#sessions = this.#makeSessions();
+    this.#workflows = this.#makeWorkflows();
   }
 
   get sidecarId(): string {
@@ -114,6 +118,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       keys: this.#keys,
       control: this,
       sessions: this.#sessions,
+      workflows: this.#workflows,
       callbacks: this.#callbacks,
     };
   }
@@ -175,6 +180,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     // First, so that nobody asks for a VM of an earlier life before it is known; the taking over itself goes on beside.
     this.#host.restore(this.#home.store.restore());
     this.#sessions.restore();
+    this.#workflows.restore();
     const server = await WebSocketServer.open({
       listen,
       keys: this.#keys,
@@ -206,13 +212,25 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     });
   }
 
+  #makeWorkflows(): WorkflowHost {
+    const { holds: vms } = this.#host;
+    return new WorkflowHost({
+      store: this.#home.store.workflows,
+      places: new HeldPlaces({ vms, sessions: this.#sessions, clock: this.#clock }),
+      callbacks: (user) => this.#callbacks.of(user),
+      clock: this.#clock,
+      log: this.#options.log,
+      onChange: () => this.#idle?.changed(),
+    });
+  }
+
   #idleExit(): IdleExit | undefined {
     const { pool, idleMs = DEFAULTS.sidecarIdleMs } = this.#options;
     if (pool === undefined) return undefined;
     return new IdleExit({
       clock: this.#clock,
       idleMs,
-      isBusy: () => this.#host.isBusy || this.#sessions.isBusy,
+      isBusy: () => this.#host.isBusy || this.#sessions.isBusy || this.#workflows.isBusy,
       expired: () => this.shutdown("nobody used it"),
     });
   }
@@ -261,7 +279,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   async #endSessions(reason: string): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, BOUNDS.sessionsEndMs);
-    await Promise.race([this.#sessions.close(reason), late]);
+    await Promise.race([this.#workflows.close().then(() => this.#sessions.close(reason)), late]);
     clearTimeout(timer);
   }
 

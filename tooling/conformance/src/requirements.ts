@@ -23,6 +23,7 @@ import { unix } from "./requirements/unix.ts";
 import { virtual } from "./requirements/virtual.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
 import { vmEnds } from "./requirements/vm-ends.ts";
+import { workflows } from "./requirements/workflows.ts";
 
 const all: readonly Requirement[] = [
   ...sidecarHandle,
@@ -42,6 +43,7 @@ const all: readonly Requirement[] = [
   ...packages,
   ...sessionTools,
   ...sessions,
+  ...workflows,
   ...sessionCases,
   ...apiRuntime,
   ...programAgents,

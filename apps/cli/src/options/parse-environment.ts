@@ -13,3 +13,14 @@ export function environmentParser(host: Readonly<Record<string, string | undefin
     return Object.fromEntries([...Object.entries(previous ?? {}), [name, value]]);
   };
 }
+
+/** A parser for repeated `NAME=value`. */
+export function variableParser(
+  text: string,
+  previous: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const split = text.indexOf("=");
+  if (split < 1) throw new InvalidArgumentError("Expected NAME=value.");
+  const added = [text.slice(0, split), text.slice(split + 1)];
+  return Object.fromEntries([...Object.entries(previous ?? {}), added]);
+}

@@ -17,15 +17,25 @@ export type SessionFunction = (
   signal: AbortSignal,
 ) => Promise<CallbackResult>;
 
+/** Whose functions they are: a session's, or a workflow run's. */
+export type FunctionsOwner = "session" | "workflow";
+
 /** A session's functions by name, told to the sidecar over each connection that holds the lease. */
 export class BoundFunctions implements SessionFunctions, Resumable {
   readonly #admin: VmAdmin;
   readonly #sessionId: string;
   readonly #functions: ReadonlyMap<string, SessionFunction>;
+  readonly #owner: FunctionsOwner;
   readonly #bound = Promise.withResolvers<void>();
   #unregister: () => void = () => undefined;
 
-  constructor(admin: VmAdmin, sessionId: string, functions: ReadonlyMap<string, SessionFunction>) {
+  constructor(
+    admin: VmAdmin,
+    sessionId: string,
+    functions: ReadonlyMap<string, SessionFunction>,
+    owner: FunctionsOwner = "session",
+  ) {
+    this.#owner = owner;
     this.#admin = admin;
     this.#sessionId = sessionId;
     this.#functions = functions;
@@ -49,9 +59,7 @@ export class BoundFunctions implements SessionFunctions, Resumable {
   resume(connection: Connection): void {
     this.#unregister();
     this.#unregister = connection.callbacks.register(this.#sessionId, this);
-    const callbacks = [...this.#functions.keys()];
-    const params = { ...this.#admin.scope, sessionId: this.#sessionId, callbacks };
-    connection.request("session.handle", params).then(
+    this.#tell(connection).then(
       () => this.#bound.resolve(),
       (error: unknown) => {
         if (!isLost(error, connection)) this.#refused(error);
@@ -70,6 +78,15 @@ export class BoundFunctions implements SessionFunctions, Resumable {
     const reason = "this program has no such function";
     const { callback } = params;
     throw new AgentOsError("CALLBACK_FAILED", `${callback}: ${reason}`, { callback, reason });
+  }
+
+  async #tell(connection: Connection): Promise<void> {
+    const callbacks = [...this.#functions.keys()];
+    const { scope } = this.#admin;
+    const id = this.#sessionId;
+    if (this.#owner === "session")
+      await connection.request("session.handle", { ...scope, sessionId: id, callbacks });
+    else await connection.request("workflow.handle", { ...scope, runId: id, callbacks });
   }
 
   #refused(error: unknown): void {

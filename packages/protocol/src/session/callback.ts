@@ -20,6 +20,14 @@ export const CallbackParams = z.object({
     z.object({ kind: z.literal("handler"), call: ToolCall }),
     z.object({ kind: z.literal("tool"), name: z.string(), input: Json }),
     z.object({ kind: z.literal("trigger"), changes: z.array(z.string()) }),
+    /** A custom step of a workflow, or what verifies one; `sessionId` is the run's id. */
+    z.object({
+      kind: z.literal("step"),
+      step: z.string(),
+      attempt: z.int(),
+      params: z.record(z.string(), z.string()),
+    }),
+    z.object({ kind: z.literal("verification"), step: z.string(), output: z.string() }),
   ]),
 });
 export type CallbackParams = z.infer<typeof CallbackParams>;
@@ -42,5 +50,7 @@ export const CallbackResult = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("handler"), allow: z.boolean(), message: z.string().optional() }),
   z.object({ kind: z.literal("tool"), isError: z.boolean(), content: z.array(ContentPart) }),
   z.object({ kind: z.literal("trigger"), prompt: z.string().optional() }),
+  z.object({ kind: z.literal("step"), output: z.string() }),
+  z.object({ kind: z.literal("verification"), passed: z.boolean(), reason: z.string().optional() }),
 ]);
 export type CallbackResult = z.infer<typeof CallbackResult>;

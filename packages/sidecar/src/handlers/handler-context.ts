@@ -1,4 +1,5 @@
 import type { SidecarInfo } from "@agentos/protocol";
+import type { WorkflowHost } from "@agentos/relay";
 import type { SessionHost } from "@agentos/sessions";
 
 import type { ApiKey, ApiKeys } from "../keys/api-keys.ts";
@@ -22,6 +23,7 @@ export interface SidecarParts {
   readonly keys: ApiKeys;
   readonly control: SidecarControl;
   readonly sessions: SessionHost;
+  readonly workflows: WorkflowHost;
   readonly callbacks: BoundCallbacks;
 }
 

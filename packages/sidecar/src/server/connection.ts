@@ -27,6 +27,7 @@ import { sidecarHandlers } from "../handlers/sidecar.ts";
 import { snapshotHandlers } from "../handlers/snapshot.ts";
 import { terminalHandlers } from "../handlers/terminal.ts";
 import { vmHandlers } from "../handlers/vm.ts";
+import { workflowHandlers } from "../handlers/workflow.ts";
 import type { ApiKey } from "../keys/api-keys.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Asker } from "../sessions/bound-callbacks.ts";
@@ -117,6 +118,7 @@ export class Connection implements Holder, Asker {
       ...networkHandlers(context),
       ...fsHandlers(context),
       ...sessionHandlers(context),
+      ...workflowHandlers(context),
     };
     return {
       ...gated(afterwards, () => this.#assertAuthenticated()),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { SQLInputValue } from "node:sqlite";
 
-import type { SessionStore, VmRecord } from "@agentos/core";
+import type { SessionStore, VmRecord, WorkflowStore } from "@agentos/core";
 
 import { BOUNDS } from "../bounds.ts";
 import { type EndedVm, readEndedVm } from "./ended-vm.ts";
@@ -9,6 +9,7 @@ import { openDatabase } from "./open-database.ts";
 import { SealedText } from "./sealed-text.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 import { SqliteSessionStore } from "./sqlite-session-store.ts";
+import { SqliteWorkflowStore } from "./sqlite-workflow-store.ts";
 import { StateFile } from "./state-file.ts";
 import { startFailure } from "./store-failure.ts";
 import { readStoredLease, type StoredLease } from "./stored-lease.ts";
@@ -32,10 +33,11 @@ export interface Restored {
   unreadable: number;
 }
 
-/** What survives a sidecar: its VMs, who holds them, and its sessions. Every write is on disk, as far as a dying process is concerned, when it returns. */
+/** What survives a sidecar: its VMs, who holds them, its sessions and workflows. Every write is on disk, as far as a dying process is concerned, when it returns. */
 export class Store implements Disposable {
   readonly sessions: SessionStore;
   readonly snapshots: SnapshotStore;
+  readonly workflows: WorkflowStore;
   readonly #file: StateFile;
   readonly #sealed: SealedText;
   readonly #isSameBoot: boolean;
@@ -46,6 +48,7 @@ export class Store implements Disposable {
     this.#sealed = new SealedText(key);
     this.sessions = new SqliteSessionStore(this.#file, this.#sealed);
     this.snapshots = new SnapshotStore(this.#file);
+    this.workflows = new SqliteWorkflowStore(this.#file, this.#sealed);
     this.#isSameBoot = this.#noteBoot(path ?? "in memory");
   }
 
