@@ -41,6 +41,7 @@ export default defineConfig({
             "**/*.e2e.test.ts",
             "**/*.chaos.test.ts",
             "**/*.full.test.ts",
+            "**/*.agents.test.ts",
             "**/node_modules/**",
           ],
           // Much of it waits for processes and timers: two cores are not too few for two.
@@ -87,6 +88,17 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 4 },
           testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        // Real agents from the npm registry, in VMs: by `npm run test:agents` only.
+        test: {
+          name: "agents",
+          include: ["tooling/*/test/**/*.agents.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 5 },
+          testTimeout: 120_000,
           hookTimeout: 300_000,
         },
       },

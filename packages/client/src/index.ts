@@ -70,6 +70,7 @@ export {
   type Placement,
   type ProcessInfo,
   PROTOCOL_VERSION,
+  providerOf,
   type RequestAnswer,
   type SessionEvent,
   type SessionInfo,

@@ -129,7 +129,7 @@ export {
 } from "./session/model-providers.ts";
 export { CallbackName, Policy, PolicyRule } from "./session/policy.ts";
 export { PendingRequest, Question, RequestAnswer, RequestOutcome } from "./session/request.ts";
-export { aliasesOf, withoutAlias } from "./session/runtime-alias.ts";
+export { aliasesOf, providerOf, withoutAlias } from "./session/runtime-alias.ts";
 export {
   SessionEvent,
   SessionHappening,

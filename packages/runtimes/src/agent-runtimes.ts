@@ -1,5 +1,7 @@
 import type { AgentRuntime } from "@agentos/core";
 
+import { CLAUDE_CAPABILITIES } from "./claude-code/claude-capabilities.ts";
+import { CODEX_CAPABILITIES } from "./codex/codex-capabilities.ts";
 import { COMMAND_CAPABILITIES } from "./command/command-capabilities.ts";
 import { LazyRuntime } from "./lazy-runtime.ts";
 import { PTY_CAPABILITIES } from "./pty/pty-capabilities.ts";
@@ -7,6 +9,14 @@ import { PTY_CAPABILITIES } from "./pty/pty-capabilities.ts";
 /** The runtimes whose agents are programs in a VM. */
 export function agentRuntimes(): AgentRuntime[] {
   return [
+    new LazyRuntime("claude-code", CLAUDE_CAPABILITIES, async () => {
+      const { ClaudeRuntime } = await import("./claude-code/claude-runtime.ts");
+      return new ClaudeRuntime();
+    }),
+    new LazyRuntime("codex", CODEX_CAPABILITIES, async () => {
+      const { CodexRuntime } = await import("./codex/codex-runtime.ts");
+      return new CodexRuntime();
+    }),
     new LazyRuntime("command", COMMAND_CAPABILITIES, async () => {
       const { CommandRuntime } = await import("./command/command-runtime.ts");
       return new CommandRuntime();

@@ -6,6 +6,7 @@ import type {
   RuntimeState,
   SessionVm,
   ToolDoor,
+  ToolVerdict,
 } from "@agentos/core";
 import {
   AgentOsError,
@@ -30,6 +31,8 @@ export interface TestHostOptions {
   readonly state?: readonly Json[];
   /** What its way to a model speaks. Undefined: there is none. */
   readonly api?: ModelApi;
+  /** Whether the agent may run a tool by itself. */
+  readonly authorize?: (call: ToolCall, signal: AbortSignal) => Promise<ToolVerdict>;
   /** Programs of its VM. */
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   /** Model calls after which there is no room. */
@@ -44,6 +47,10 @@ export class TestHost implements RuntimeHost {
   readonly calls: ToolCall[] = [];
   readonly used: { usage: Usage; hasToolCalls: boolean }[] = [];
   readonly sessionIds: string[] = [];
+  /** Of tools that the agent ran by itself. */
+  readonly results: ToolResult[] = [];
+  /** What the gateway saw of the last model call. */
+  failure: AgentOsError | undefined;
   readonly #options: TestHostOptions;
   #entries: Json[];
 
@@ -104,11 +111,16 @@ export class TestHost implements RuntimeHost {
     }
   }
 
-  authorizeTool(): never {
-    throw new Error("this agent runs no tool by itself");
+  async authorizeTool(call: ToolCall, signal: AbortSignal): Promise<ToolVerdict> {
+    const { authorize } = this.#options;
+    if (authorize === undefined) throw new Error("this agent runs no tool by itself");
+    this.calls.push(call);
+    return await authorize(call, signal);
   }
 
-  toolEnded(): void {}
+  toolEnded(result: ToolResult): void {
+    this.results.push(result);
+  }
 
   async ask(): Promise<undefined> {
     return undefined;
@@ -129,11 +141,14 @@ export class TestHost implements RuntimeHost {
   async endpoint(): Promise<AgentEndpoint> {
     const { api } = this.#options;
     if (api === undefined) throw new Error("this test's host has no gateway");
+    const failure = (): AgentOsError | undefined => this.failure;
     return {
       api,
       baseUrl: "http://127.0.0.1:1",
       token: "token",
-      failure: undefined,
+      get failure() {
+        return failure();
+      },
       rateLimits: [],
       [Symbol.asyncDispose]: async () => undefined,
     };

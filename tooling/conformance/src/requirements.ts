@@ -1,5 +1,6 @@
 import type { DriverName, Requirement } from "./requirement.ts";
 import { adoption } from "./requirements/adoption.ts";
+import { agentClis } from "./requirements/agent-clis.ts";
 import { apiRuntime } from "./requirements/api-runtime.ts";
 import { asOrdinaryUser } from "./requirements/as-ordinary-user.ts";
 import { badInput } from "./requirements/bad-input.ts";
@@ -46,6 +47,7 @@ const all: readonly Requirement[] = [
   ...workflows,
   ...sessionCases,
   ...apiRuntime,
+  ...agentClis,
   ...programAgents,
   ...modelGateway,
   ...terminal,

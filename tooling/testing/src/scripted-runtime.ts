@@ -44,6 +44,8 @@ export interface ScriptedRuntimeOptions {
     signal: AbortSignal,
     host: RuntimeHost,
   ) => Promise<void>;
+  /** What its agents can do beside prompts. Default: nothing. */
+  readonly controls?: Pick<RuntimeSession, "steer" | "setModel" | "compact">;
   /** Awaited inside the agent's end. */
   readonly onDispose?: () => Promise<void>;
 }
@@ -98,6 +100,7 @@ export class ScriptedRuntime implements AgentRuntime {
         this.prompts.push(turn);
         return this.script(turnOf(turn, request, host));
       },
+      controls: this.#options.controls ?? {},
       end: async () => {
         await this.#options.onDispose?.();
         this.agents.delete(agent);
@@ -117,18 +120,23 @@ export class ScriptedRuntime implements AgentRuntime {
 
 interface AgentOptions {
   readonly play: (turn: RuntimeTurn) => ReturnType<Script>;
+  readonly controls: NonNullable<ScriptedRuntimeOptions["controls"]>;
   readonly end: () => Promise<void>;
 }
 
 /** One open scripted agent. */
 export class ScriptedAgent implements RuntimeSession {
   readonly exited: Promise<AgentOsError>;
+  declare steer?: NonNullable<RuntimeSession["steer"]>;
+  declare setModel?: NonNullable<RuntimeSession["setModel"]>;
+  declare compact?: NonNullable<RuntimeSession["compact"]>;
   readonly #options: AgentOptions;
   readonly #exited = Promise.withResolvers<AgentOsError>();
 
   constructor(options: AgentOptions) {
     this.#options = options;
     this.exited = this.#exited.promise;
+    Object.assign(this, options.controls);
   }
 
   async prompt(turn: RuntimeTurn): Promise<RuntimeTurnResult> {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { AgentOs, AgentOsError, isAgentOsError } from "@agentos/client";
+import { AgentOs, AgentOsError, AgentStore, isAgentOsError } from "@agentos/client";
 
 import type { GlobalOptions } from "../command-context.ts";
 import { type DemoJob, demoJobFor } from "../demo/demo-job.ts";
@@ -112,9 +112,18 @@ async function change(stage: Stage, os: AgentOs, job: DemoJob): Promise<void> {
     await screen.begin(`\n${job.again}`);
     return await watch.time("fix", "fix one line", () => fix(os));
   }
+  const { agent } = stage.model;
+  if (agent !== undefined) {
+    await watch.time("install", `the program of ${agent}`, () => install(agent, signal));
+  }
   await screen.begin(`\nAn agent in the VM is asked to find the bug and fix it\n${model.said}`);
   await watch.time("agent", "the agent", () => runAgent(stage, os, model));
   await screen.begin("\nThe tests again, from outside");
+}
+
+async function install(agent: string, signal: AbortSignal) {
+  const { version } = await new AgentStore().install(agent, { signal });
+  return [`${agent} ${version} is installed: every VM sees it`, undefined] as const;
 }
 
 async function runAgent({ io, json, signal }: Stage, os: AgentOs, model: DemoModel) {

@@ -147,6 +147,7 @@ function defineRecords(session: Command, context: CommandContext): void {
         (await import("../commands/session/control.ts")).cancel(context.io, globals, id),
       ),
     );
+  defineControls(session, context);
   session
     .command("list")
     .description("your sessions, closed ones too")
@@ -171,6 +172,39 @@ function defineRecords(session: Command, context: CommandContext): void {
     .action((id: string, _options: object, self: Command) =>
       context.run(self, async (globals) =>
         (await import("../commands/session/control.ts")).remove(context.io, globals, id),
+      ),
+    );
+}
+
+/** What not every runtime can. */
+function defineControls(session: Command, context: CommandContext): void {
+  session
+    .command("steer")
+    .description("give the running turn more to think about")
+    .argument("<session>", SESSION)
+    .argument("<text>", "what to say")
+    .action((id: string, text: string, _options: object, self: Command) =>
+      context.run(self, async (globals) =>
+        (await import("../commands/session/control.ts")).steer(context.io, globals, id, text),
+      ),
+    );
+  session
+    .command("model")
+    .description("have the agent use another model")
+    .argument("<session>", SESSION)
+    .argument("<model>", "the model's name")
+    .action((id: string, model: string, _options: object, self: Command) =>
+      context.run(self, async (globals) =>
+        (await import("../commands/session/control.ts")).setModel(context.io, globals, id, model),
+      ),
+    );
+  session
+    .command("compact")
+    .description("have the agent sum up its conversation")
+    .argument("<session>", SESSION)
+    .action((id: string, _options: object, self: Command) =>
+      context.run(self, async (globals) =>
+        (await import("../commands/session/control.ts")).compact(context.io, globals, id),
       ),
     );
 }

@@ -15,6 +15,7 @@ export function defineSidecarCommands(program: Command, context: CommandContext)
   program
     .command("demo")
     .description("a project's failing test, found and fixed by an agent in a VM")
+    .option("--agent <name>", "a coding agent: claude-code, codex, gemini-cli, opencode or pi")
     .option("--provider <name>", "a real model: anthropic, openai or gemini, with your key")
     .option("--base-url <url>", "the address of a model's server")
     .option("--key-variable <name>", "the environment variable that has the key")

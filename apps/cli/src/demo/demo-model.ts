@@ -3,7 +3,12 @@ import { access } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { AgentOsError, type SessionOptions } from "@agentos/client";
+import {
+  AgentOsError,
+  providerOf,
+  type ProviderOption,
+  type SessionOptions,
+} from "@agentos/client";
 import { execa } from "execa";
 
 import type { Io } from "../io.ts";
@@ -17,6 +22,8 @@ const PACE_MS = 4;
 const START_MS = 10_000;
 
 export interface DemoModelOptions {
+  /** A coding agent, in place of one that is a model alone. */
+  readonly agent?: string;
   readonly provider?: string;
   readonly baseUrl?: string;
   readonly keyVariable?: string;
@@ -36,11 +43,12 @@ export async function openDemoModel(
   signal: AbortSignal,
 ): Promise<DemoModel | undefined> {
   const isReal = options.provider !== undefined || options.baseUrl !== undefined;
-  return isReal ? realModel(options, env) : await scriptedModel(signal);
+  return isReal ? realModel(options, env) : await scriptedModel(options, signal);
 }
 
 function realModel(options: DemoModelOptions, env: Io["env"]): DemoModel {
-  const { provider = "openai-compatible", baseUrl, keyVariable, model } = options;
+  const { agent = "api", baseUrl, keyVariable, model } = options;
+  const { provider = providerOf(agent) ?? "openai-compatible" } = options;
   const apiKey = keyVariable === undefined ? undefined : env[keyVariable];
   if (keyVariable !== undefined && apiKey === undefined) {
     const message = `the environment variable ${keyVariable} is not set`;
@@ -49,7 +57,7 @@ function realModel(options: DemoModelOptions, env: Io["env"]): DemoModel {
   return {
     said: `The model is ${provider}'s${baseUrl === undefined ? "" : `, at ${baseUrl}`}.`,
     session: {
-      runtime: "api",
+      runtime: agent,
       provider: {
         name: provider,
         ...(baseUrl === undefined ? {} : { baseUrl }),
@@ -61,7 +69,10 @@ function realModel(options: DemoModelOptions, env: Io["env"]): DemoModel {
   };
 }
 
-async function scriptedModel(signal: AbortSignal): Promise<DemoModel | undefined> {
+async function scriptedModel(
+  { agent = "api", model }: DemoModelOptions,
+  signal: AbortSignal,
+): Promise<DemoModel | undefined> {
   const program = fileURLToPath(new URL(SCRIPTED, import.meta.url));
   const isThere = await access(program).then(
     () => true,
@@ -83,14 +94,21 @@ async function scriptedModel(signal: AbortSignal): Promise<DemoModel | undefined
   return {
     said: "The model is scripted: a program of this repository plays it. Nothing is spent; the cost\nshown is what such a model lists. --provider anthropic|openai|gemini takes a real one.",
     session: {
-      runtime: "api",
-      provider: { name: "anthropic", baseUrl: `${url}/v1`, apiKey: SCRIPTED_KEY },
+      runtime: agent,
+      provider: scriptedProvider(agent, url),
+      ...(model === undefined ? {} : { model }),
     },
     [Symbol.asyncDispose]: async () => {
       child.stdin.end();
       await child;
     },
   };
+}
+
+/** It speaks every provider's format: the agent takes the one that it knows. */
+function scriptedProvider(agent: string, url: string): ProviderOption {
+  const name = providerOf(agent) ?? "anthropic";
+  return { name, baseUrl: `${url}/${name === "gemini" ? "v1beta" : "v1"}`, apiKey: SCRIPTED_KEY };
 }
 
 function urlOf(line: string): string {

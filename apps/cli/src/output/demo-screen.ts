@@ -15,6 +15,7 @@ export type StepName =
   | "tests"
   | "fix"
   | "agent"
+  | "install"
   | "tests-again"
   | "bring-back"
   | "end";

@@ -4,6 +4,7 @@ import {
   ask,
   deny,
   type PolicyItem,
+  providerOf as providerOfRuntime,
   type SessionOptions,
 } from "@agentos/client";
 
@@ -55,7 +56,7 @@ function providerOf(
   if (provider === undefined && baseUrl === undefined && keyVariable === undefined)
     return undefined;
   const apiKey = keyVariable === undefined ? undefined : env[keyVariable];
-  const name = provider ?? runtime;
+  const name = provider ?? providerOfRuntime(runtime) ?? runtime;
   if (keyVariable !== undefined && (apiKey ?? "") === "") throw missingKey(name, keyVariable);
   return {
     name,

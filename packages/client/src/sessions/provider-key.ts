@@ -1,4 +1,4 @@
-import { isModelProvider, MODEL_PROVIDERS, type SessionSpec } from "@agentos/protocol";
+import { isModelProvider, MODEL_PROVIDERS, providerOf, type SessionSpec } from "@agentos/protocol";
 
 type Provider = NonNullable<SessionSpec["provider"]>;
 
@@ -15,7 +15,8 @@ export function withKey(
   env: Readonly<Record<string, string | undefined>>,
 ): Provider | undefined {
   const given = typeof provider === "string" ? { name: provider } : provider;
-  const asked = given ?? (isModelProvider(runtime) ? { name: runtime } : undefined);
+  const meant = isModelProvider(runtime) ? runtime : providerOf(runtime);
+  const asked = given ?? (meant === undefined ? undefined : { name: meant });
   if (asked === undefined || asked.apiKey !== undefined) return asked;
   if (!isModelProvider(asked.name)) return asked;
   const variables: readonly string[] = MODEL_PROVIDERS[asked.name].keyVariables;

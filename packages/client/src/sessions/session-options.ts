@@ -61,6 +61,8 @@ export interface SessionOptions {
   readonly args?: readonly string[];
   /** How a program on a terminal is used, with `pty`. */
   readonly terminal?: SessionTerminal;
+  /** Which installed version of the agent's program. Default: the one that this build was tried with. */
+  readonly agentVersion?: string;
   /** A text replaces the agent's own; `append` adds to it. */
   readonly systemPrompt?: SystemPrompt;
   /** Folders that file tools stay below. Default: anywhere in the VM. */

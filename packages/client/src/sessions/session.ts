@@ -80,6 +80,22 @@ export class Session implements AsyncDisposable {
     return await this.#admin.request("session.cancel", this.#held);
   }
 
+  /** Gives the running turn more to think about, and says which; `null` where none ran. Rejects with `UNSUPPORTED` where the runtime can't. */
+  async steer(content: Content): Promise<{ turnId: string | null }> {
+    return await this.#admin.request("session.steer", { ...this.#held, content });
+  }
+
+  /** Has the agent use another model from now on. Rejects with `MODEL_SWITCH_FAILED`, or `UNSUPPORTED` where the runtime can't. */
+  async setModel(model: string): Promise<void> {
+    await this.#admin.request("session.setModel", { ...this.#held, model });
+  }
+
+  /** Has the agent sum up its conversation, between turns. Rejects with `SESSION_BUSY`, or `UNSUPPORTED` where the runtime can't. */
+  async compact(options: { signal?: AbortSignal } = {}): Promise<void> {
+    const asking = { signal: options.signal, deadlineMs: null };
+    await this.#admin.request("session.compact", this.#held, asking);
+  }
+
   /** Answers a permission request or a question. Rejects with `REQUEST_SETTLED` where it has its answer. */
   async respond(requestId: string, answer: RequestAnswer): Promise<void> {
     await this.#admin.request("session.respond", { ...this.#held, requestId, answer });

@@ -42,7 +42,7 @@ async function publishCodex(version: string): Promise<void> {
   });
 }
 
-test("what is installed can be listed and removed, versions side by side", async () => {
+test("[agent.store] what is installed can be listed and removed, versions side by side", async () => {
   await publishCodex("0.1.0");
   await publishCodex("0.10.0");
   const store = new AgentStore({ stateDirectory });
@@ -71,7 +71,7 @@ test("what is installed can be listed and removed, versions side by side", async
   expect(await readdir(join(store.directory, "codex"))).toEqual([]);
 });
 
-test("a package with another hash than this build knows is refused, and nothing of it stays", async () => {
+test("[agent.store-verified] a package with another hash than this build knows is refused, and nothing of it stays", async () => {
   await publishCodex(AGENT_PROGRAMS.codex.version);
   const store = new AgentStore({ stateDirectory });
   await expect(store.install("codex")).rejects.toMatchObject({
@@ -107,7 +107,7 @@ test.each(["nope", "codex@", "codex@../..", "codex@1 2", ""])("%j is no agent", 
   await expect(store.remove(name)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
-test("what a killed install left, and what is not ours, is not taken for a version", async () => {
+test("[agent.store-atomic] what a killed install left, and what is not ours, is not taken for a version", async () => {
   await publishCodex("0.1.0");
   const store = new AgentStore({ stateDirectory });
   const left = join(store.directory, ".staging-killed");

@@ -8,6 +8,20 @@ const ALIASES: Readonly<Record<string, string>> = {
   gemini: "gemini",
 };
 
+/** Where the models of an agent are that speaks to one provider, or to this one first. */
+const RUNTIME_PROVIDERS: Readonly<Record<string, string>> = {
+  "claude-code": "anthropic",
+  codex: "openai",
+  "gemini-cli": "gemini",
+  opencode: "anthropic",
+  pi: "anthropic",
+};
+
+/** The provider that a runtime means where its session names none. */
+export function providerOf(runtime: string): string | undefined {
+  return ALIASES[runtime] ?? RUNTIME_PROVIDERS[runtime];
+}
+
 /** The other names of a runtime. */
 export function aliasesOf(runtime: string): readonly string[] {
   return runtime === "api" ? Object.keys(ALIASES) : [];
@@ -19,7 +33,10 @@ export function aliasesOf(runtime: string): readonly string[] {
  */
 export function withoutAlias<S extends Pick<SessionSpec, "runtime" | "provider">>(spec: S): S {
   const expected = Object.hasOwn(ALIASES, spec.runtime) ? ALIASES[spec.runtime] : undefined;
-  if (expected === undefined) return spec;
+  if (expected === undefined) {
+    const name = spec.provider === undefined ? providerOf(spec.runtime) : undefined;
+    return name === undefined ? spec : { ...spec, provider: { name } };
+  }
   const actual = spec.provider?.name ?? expected;
   if (actual !== expected) {
     const argument = "session.provider.name";

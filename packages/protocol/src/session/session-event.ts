@@ -28,6 +28,10 @@ export type TurnSource = z.infer<typeof TurnSource>;
 /** What happens in a session, without its place in the transcript. */
 export const SessionHappening = z.discriminatedUnion("type", [
   z.object({ type: z.literal("turn_start"), source: TurnSource, prompt: Content }),
+  /** Said to the agent while its turn ran. */
+  z.object({ type: z.literal("steer"), content: Content }),
+  /** The agent uses another model from now on. */
+  z.object({ type: z.literal("model"), model: z.string() }),
   z.object({ type: z.literal("text"), delta: z.string() }),
   z.object({ type: z.literal("thought"), delta: z.string() }),
   z.object({ type: z.literal("tool_call"), call: ToolCall }),

@@ -90,6 +90,25 @@ export const SESSION_METHODS = {
     params: HeldSession.extend({ turnId: Id.optional() }),
     result: z.object({ turnId: Id.nullable() }),
   },
+  "session.steer": {
+    scope: "vm",
+    summary:
+      "Give the running turn more to think about, where the runtime can; answers which, `null` where none ran.",
+    params: HeldSession.extend({ content: Content }),
+    result: z.object({ turnId: Id.nullable() }),
+  },
+  "session.setModel": {
+    scope: "vm",
+    summary: "Have the agent use another model, where the runtime can; answered once it does.",
+    params: HeldSession.extend({ model: z.string().min(1).max(256) }),
+    result: Nothing,
+  },
+  "session.compact": {
+    scope: "vm",
+    summary: "Have the agent sum up its conversation between turns, where the runtime can.",
+    params: HeldSession,
+    result: Nothing,
+  },
   "session.respond": {
     scope: "vm",
     summary: "Answer a permission request or a question, once.",

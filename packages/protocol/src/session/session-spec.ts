@@ -201,6 +201,8 @@ export const SessionSpec = z.strictObject({
   args: z.array(z.string()).max(256).optional(),
   /** With the runtime `pty`. */
   terminal: SessionTerminal.optional(),
+  /** Which installed version of the agent's program. Default: the one that this build was tried with. */
+  agentVersion: z.string().min(1).max(64).optional(),
   resume: Resume.optional(),
   /** Where file tools may act. Default: `cwd`. Empty: anywhere in the VM. */
   workspaces: z.array(VmPath).max(32).optional(),

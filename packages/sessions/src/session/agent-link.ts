@@ -144,7 +144,9 @@ export class AgentLink {
   }
 
   async #make(agentSessionId: string | undefined, signal: AbortSignal): Promise<OpenAgent> {
-    const { runtime, record, spec } = this.#parts;
+    const { runtime, record } = this.#parts;
+    // As it is now: its model may have been changed.
+    const { spec } = record.now;
     const desk = await this.#openDesk(signal);
     const cwd = spec.cwd ?? DEFAULT_CWD;
     const host = new AgentHost({ parts: this.#parts, desk, doors: this.#doors, run: this.#run });

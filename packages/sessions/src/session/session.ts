@@ -11,6 +11,7 @@ import {
   type TurnSource,
 } from "@agentos/protocol";
 
+import { AgentControls } from "./agent-controls.ts";
 import { AgentLink } from "./agent-link.ts";
 import { assertPrompt } from "./assert-prompt.ts";
 import { countCall } from "./count-call.ts";
@@ -60,6 +61,8 @@ export class Session {
   readonly #children = new Set<Session>();
   readonly #results = new Map<string, PromiseWithResolvers<TurnResult>>();
   readonly #triggers: Triggers;
+  /** What may be done to its agent beside prompts. */
+  readonly controls: AgentControls;
 
   constructor(options: SessionOptions) {
     const { parts, queued = [] } = options;
@@ -76,6 +79,13 @@ export class Session {
       spacingMs: parts.spec.turnSpacingMs ?? DEFAULTS.turnSpacingMs,
       queued,
       due: () => this.#pump(),
+    });
+    this.controls = new AgentControls({
+      parts,
+      link: this.#link,
+      run: () => this.#run?.turn,
+      beside: (work) => this.#later(work),
+      life: this.#life.signal,
     });
     this.#triggers = new Triggers(parts, (content) => this.ask(content, "trigger"));
     void parts.access.ended.then((reason) => this.#vmEnded(reason));

@@ -11,7 +11,12 @@ type Scope = VmScope & { sessionId: string };
 
 /** Sessions: read by their user, used by who holds a lease on their VM. */
 export function sessionHandlers(context: HandlerContext): Handlers {
-  return { ...reading(context), ...prompting(context), ...living(context) };
+  return {
+    ...reading(context),
+    ...prompting(context),
+    ...controlling(context),
+    ...living(context),
+  };
 }
 
 /** Throws where the caller holds no lease with the VM's present fence. */
@@ -70,6 +75,22 @@ function prompting(context: HandlerContext): Handlers {
       const { user } = heldOf(context, scope);
       usedOf(context, scope);
       context.callbacks.bind(user, scope.sessionId, callbacks, context.asker);
+      return {};
+    },
+  };
+}
+
+function controlling(context: HandlerContext): Handlers {
+  return {
+    "session.steer": async ({ content, ...scope }) => ({
+      turnId: await usedOf(context, scope).controls.steer(content),
+    }),
+    "session.setModel": async ({ model, ...scope }) => {
+      await usedOf(context, scope).controls.setModel(model, scope.fence);
+      return {};
+    },
+    "session.compact": async (scope) => {
+      await usedOf(context, scope).controls.compact(scope.fence);
       return {};
     },
   };

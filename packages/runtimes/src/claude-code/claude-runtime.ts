@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+
+import type { AgentRuntime, RuntimeHost, RuntimeRequest, RuntimeSession } from "@agentos/core";
+import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
+
+import { checkProvider } from "../agent-program/check-provider.ts";
+import { findProgram, pathOf } from "../agent-program/find-program.ts";
+import { refuseOptions } from "../vm-agent/check-given.ts";
+import { CLAUDE_CAPABILITIES } from "./claude-capabilities.ts";
+import { claudeArguments, claudeEnvironment } from "./claude-command.ts";
+import { ClaudeSession } from "./claude-session.ts";
+
+const AGENT = "claude-code";
+/** The control protocol is the same in these. */
+const SUPPORTED = { from: "2.1.300", below: "2.2.0" };
+
+/** Claude Code, as it comes from npm, in a VM: driven by its control protocol, its model behind the gateway. */
+export class ClaudeRuntime implements AgentRuntime {
+  readonly name = AGENT;
+  readonly capabilities = CLAUDE_CAPABILITIES;
+
+  async check(spec: SessionSpec): Promise<void> {
+    checkProvider(spec, ["anthropic"]);
+    refuseOptions(spec, ["initialHistory"]);
+  }
+
+  async open(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession> {
+    const { spec, sessionId, cwd } = request;
+    const { vm } = host;
+    const endpoint = await host.endpoint(options);
+    const program = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
+    const isResumed = request.agentSessionId !== undefined;
+    const agentSessionId = request.agentSessionId ?? randomUUID();
+    const words = claudeArguments({ spec, isResumed, agentSessionId });
+    return await ClaudeSession.open(
+      {
+        request,
+        host,
+        endpoint,
+        agentSessionId,
+        program: {
+          agent: AGENT,
+          vm,
+          sessionId,
+          argv: [...program.argv, ...words],
+          cwd,
+          env: { PATH: pathOf(program, vm.environment), ...claudeEnvironment(spec, endpoint) },
+          shutdownMs: spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs,
+        },
+      },
+      options,
+    );
+  }
+}

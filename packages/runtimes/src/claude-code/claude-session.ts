@@ -1,0 +1,195 @@
+import type {
+  AgentEndpoint,
+  RuntimeHost,
+  RuntimeRequest,
+  RuntimeSession,
+  RuntimeTurn,
+  RuntimeTurnResult,
+} from "@agentos/core";
+import { AgentOsError, type Content, type JsonObject } from "@agentos/protocol";
+
+import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
+import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
+import { initializeRequest } from "./claude-command.ts";
+import { userLine } from "./claude-content.ts";
+import { ClaudeControl, ClaudeRefusal } from "./claude-control.ts";
+import { claudeFailure, lostSession } from "./claude-failure.ts";
+import { type ClaudeLine, type ClaudeResult, parseClaudeLine } from "./claude-line.ts";
+import { ClaudeTools, TOOL_HOOK } from "./claude-tools.ts";
+import { ClaudeTurn } from "./claude-turn.ts";
+
+export interface ClaudeSessionOptions {
+  readonly request: RuntimeRequest;
+  readonly host: RuntimeHost;
+  readonly endpoint: AgentEndpoint;
+  readonly program: Omit<AgentProcessOptions, "onLine" | "onBytes">;
+  /** Claude Code's own id of the conversation. */
+  readonly agentSessionId: string;
+}
+
+/** One conversation with Claude Code: its program in the VM, spoken to by its control protocol. */
+export class ClaudeSession implements RuntimeSession {
+  readonly #options: ClaudeSessionOptions;
+  readonly #tools: ClaudeTools;
+  readonly #control: ClaudeControl;
+  readonly #exited = Promise.withResolvers<AgentOsError>();
+  #process: AgentProcess | undefined;
+  #turn: ClaudeTurn | undefined;
+  /** It has begun a conversation that can be resumed. */
+  #isBegun = false;
+
+  /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
+  static async open(
+    options: ClaudeSessionOptions,
+    { signal }: { signal: AbortSignal },
+  ): Promise<ClaudeSession> {
+    const session = new ClaudeSession(options);
+    try {
+      await session.#start(signal);
+      return session;
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: ClaudeSessionOptions) {
+    this.#options = options;
+    this.#tools = new ClaudeTools(options.host, options.request.tools);
+    this.#control = new ClaudeControl({
+      send: (message) => this.#send(message),
+      onRequest: (request, signal) => this.#asked(request, signal),
+    });
+  }
+
+  get exited(): Promise<AgentOsError> {
+    return this.#exited.promise;
+  }
+
+  async prompt(given: RuntimeTurn): Promise<RuntimeTurnResult> {
+    const { host, endpoint } = this.#options;
+    const line = await userLine(host, given);
+    const { signal } = given;
+    signal.throwIfAborted();
+    this.#tools.begin(signal);
+    const turn = new ClaudeTurn({
+      host,
+      tools: this.#tools,
+      signal,
+      failure: (result) => this.#lost(result) ?? claudeFailure(result, endpoint),
+    });
+    this.#turn = turn;
+    const interrupt = (): void => void this.#interrupt();
+    signal.addEventListener("abort", interrupt, { once: true });
+    try {
+      await this.#send(line);
+      return await turn.ended;
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+      this.#turn = undefined;
+    }
+  }
+
+  /** It reads it before its next call of the model. */
+  async steer(content: Content): Promise<void> {
+    await this.#send(await userLine(this.#options.host, { content, from: "user", attempt: 0 }));
+  }
+
+  async setModel(model: string): Promise<void> {
+    try {
+      await this.#control.request({ subtype: "set_model", model });
+    } catch (error) {
+      if (!(error instanceof ClaudeRefusal)) throw error;
+      const reason = error.message;
+      const message = `claude-code does not take the model ${model}: ${reason}`;
+      throw new AgentOsError("MODEL_SWITCH_FAILED", message, { model, reason });
+    }
+  }
+
+  async compact(): Promise<void> {
+    const { signal } = new AbortController();
+    const turn = { turnId: "compact", content: "/compact", from: "user", attempt: 0 } as const;
+    const { error } = await this.prompt({ ...turn, signal });
+    if (error !== undefined) throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process?.[Symbol.asyncDispose]();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { program, request } = this.#options;
+    this.#process = await AgentProcess.start(
+      { ...program, onLine: (line) => this.#line(line) },
+      { signal },
+    );
+    void this.#watch(this.#process);
+    const words = initializeRequest(request.spec, request.announcements, !this.#tools.isEmpty);
+    await this.#control.request(words);
+  }
+
+  async #watch(process: AgentProcess): Promise<void> {
+    const exit = await process.exited;
+    const { sessionId } = this.#options.request;
+    const error = (!this.#isBegun && lostSession(sessionId, exit.details.stderr)) || exit;
+    this.#control.close(error);
+    this.#turn?.gone(error, this.#isBegun);
+    this.#exited.resolve(error);
+  }
+
+  #line(line: AgentLine): void {
+    const known = line.kind === "json" ? parseClaudeLine(line.value) : undefined;
+    // The line that follows them has all that they said.
+    if (known?.type !== "stream_event") this.#options.host.emit(rawEvent(line));
+    if (known === undefined) return;
+    if (isControl(known)) return this.#control.receive(known);
+    if (known.type === "system" && known.subtype === "init") this.#begun(known.session_id);
+    if (known.type === "result") this.#refused(known);
+    this.#turn?.take(known);
+  }
+
+  /** It says that it can't go on, and may not end. */
+  #refused(result: ClaudeResult): void {
+    const lost = this.#lost(result);
+    if (lost !== undefined) this.#control.close(lost);
+  }
+
+  #begun(agentSessionId: string = this.#options.agentSessionId): void {
+    this.#isBegun = true;
+    this.#options.host.recordSession(agentSessionId);
+  }
+
+  async #asked(request: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    if (request["subtype"] === "hook_callback" && request["callback_id"] === TOOL_HOOK) {
+      return await this.#tools.beforeTool(request, signal);
+    }
+    if (request["subtype"] === "mcp_message") return await this.#tools.answerMcp(request, signal);
+    // The hook has decided: what asks all the same is not one of its tools.
+    if (request["subtype"] === "can_use_tool") {
+      return { behavior: "deny", message: "nobody is there to be asked" };
+    }
+    throw new Error(`agentos has no answer to ${JSON.stringify(request["subtype"])}`);
+  }
+
+  /** Its turn ends with a result; one that does not is the engine's to give up. */
+  async #interrupt(): Promise<void> {
+    await this.#control.request({ subtype: "interrupt" }).catch(() => undefined);
+  }
+
+  #lost({ errors = [] }: ClaudeResult): AgentOsError | undefined {
+    return this.#isBegun ? undefined : lostSession(this.#options.request.sessionId, errors);
+  }
+
+  async #send(message: JsonObject): Promise<void> {
+    await this.#process?.send(message);
+  }
+}
+
+function isControl(
+  line: ClaudeLine,
+): line is Extract<
+  ClaudeLine,
+  { type: "control_request" | "control_cancel_request" | "control_response" }
+> {
+  return line.type.startsWith("control_");
+}

@@ -1,0 +1,268 @@
+import { posix } from "node:path";
+
+import type {
+  AgentEndpoint,
+  RuntimeHost,
+  RuntimeRequest,
+  RuntimeSession,
+  RuntimeTurn,
+  RuntimeTurnResult,
+} from "@agentos/core";
+import { AgentOsError, type Content, type Json, type JsonObject } from "@agentos/protocol";
+
+import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
+import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
+import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
+import { writeVmFile } from "../vm/write-vm-file.ts";
+import { dynamicTools, threadParams } from "./codex-command.ts";
+import { userInput } from "./codex-content.ts";
+import { codexFailure, lostThread } from "./codex-failure.ts";
+import { CodexHook, HOOKS_FILE, PORT_VARIABLE } from "./codex-hook.ts";
+import { HooksResult, ThreadResult, TurnParams, TurnResult } from "./codex-message.ts";
+import { CodexTools } from "./codex-tools.ts";
+import { CodexRun } from "./codex-turn.ts";
+
+/** Until Codex answers a request of ours. */
+const ANSWER_MS = 30_000;
+const CLIENT = { name: "agentos", title: "AgentOS", version: "1" };
+const METHOD_NOT_FOUND = -32_601;
+
+export interface CodexSessionOptions {
+  readonly request: RuntimeRequest;
+  readonly host: RuntimeHost;
+  readonly endpoint: AgentEndpoint;
+  readonly home: string;
+  readonly program: Omit<AgentProcessOptions, "onLine" | "onBytes">;
+}
+
+/** One conversation with Codex: its app server in the VM. */
+export class CodexSession implements RuntimeSession {
+  readonly #options: CodexSessionOptions;
+  readonly #tools: CodexTools;
+  readonly #peer: LinePeer;
+  readonly #exited = Promise.withResolvers<AgentOsError>();
+  #process: AgentProcess | undefined;
+  #hook: CodexHook | undefined;
+  #threadId = "";
+  #run: CodexRun | undefined;
+  /** Codex's own id of the running turn. */
+  #turnId: string | undefined;
+  #isBegun = false;
+
+  /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
+  static async open(
+    options: CodexSessionOptions,
+    { signal }: { signal: AbortSignal },
+  ): Promise<CodexSession> {
+    const session = new CodexSession(options);
+    try {
+      await session.#start(signal);
+      return session;
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: CodexSessionOptions) {
+    this.#options = options;
+    this.#tools = new CodexTools(options.host, options.request.tools);
+    this.#peer = new LinePeer({
+      hasVersion: false,
+      send: async (message) => await this.#process?.send(message),
+      onRequest: (method, params) => this.#asked(method, params),
+      onNotification: (method, params) => this.#told(method, params),
+    });
+  }
+
+  get exited(): Promise<AgentOsError> {
+    return this.#exited.promise;
+  }
+
+  async prompt(given: RuntimeTurn): Promise<RuntimeTurnResult> {
+    const { host, request } = this.#options;
+    const input = await userInput(host, given);
+    const { outputSchema, thinking } = request.spec;
+    const effort = thinking === "off" ? "none" : thinking;
+    return await this.#running(given.signal, async () => {
+      const result = await this.#request("turn/start", {
+        threadId: this.#threadId,
+        input,
+        ...(outputSchema === undefined ? {} : { outputSchema }),
+        ...(effort === undefined ? {} : { effort }),
+      });
+      this.#turnId = TurnResult.parse(result).turn.id;
+    });
+  }
+
+  async steer(content: Content): Promise<void> {
+    const { host } = this.#options;
+    const input = await userInput(host, { content, from: "user", attempt: 0 });
+    const expectedTurnId = this.#turnId ?? "";
+    await this.#request("turn/steer", { threadId: this.#threadId, expectedTurnId, input });
+  }
+
+  async setModel(model: string): Promise<void> {
+    try {
+      await this.#request("thread/settings/update", { threadId: this.#threadId, model });
+    } catch (error) {
+      if (!(error instanceof LinePeerError)) throw error;
+      const reason = error.message;
+      const message = `codex does not take the model ${model}: ${reason}`;
+      throw new AgentOsError("MODEL_SWITCH_FAILED", message, { model, reason });
+    }
+  }
+
+  async compact(): Promise<void> {
+    const { signal } = new AbortController();
+    const { error } = await this.#running(signal, async () => {
+      await this.#request("thread/compact/start", { threadId: this.#threadId });
+    });
+    if (error !== undefined) throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process?.[Symbol.asyncDispose]();
+    await this.#hook?.[Symbol.asyncDispose]();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { program, host, home } = this.#options;
+    this.#hook = await CodexHook.open(host.vm, (input) => this.#tools.beforeTool(input));
+    const { files } = host.vm.handle();
+    await files.mkdir(home, { mode: 0o700, recursive: true });
+    const hooks = Buffer.from(JSON.stringify(HOOKS_FILE));
+    await writeVmFile(files, posix.join(home, "hooks.json"), hooks);
+    const env = { ...program.env, [PORT_VARIABLE]: String(this.#hook.port) };
+    this.#process = await AgentProcess.start(
+      { ...program, env, onLine: (line) => this.#line(line) },
+      { signal },
+    );
+    void this.#watch(this.#process);
+    const capabilities = { experimentalApi: true };
+    await this.#request("initialize", { clientInfo: CLIENT, capabilities });
+    await this.#peer.notify("initialized", {});
+    await this.#trustHook();
+    await this.#openThread();
+  }
+
+  /** Codex runs no hook that nobody has looked at: this one is ours. Without it nothing would stand before its tools. */
+  async #trustHook(): Promise<void> {
+    const { cwd } = this.#options.request;
+    const [hook] = await this.#hooks(cwd);
+    if (hook === undefined) throw hookMissing();
+    if (hook.trustStatus === "trusted") return;
+    const value = { [hook.key]: { trusted_hash: hook.currentHash } };
+    const edits = [{ keyPath: "hooks.state", value, mergeStrategy: "upsert" }];
+    await this.#request("config/batchWrite", { edits, reloadUserConfig: true });
+    const [trusted] = await this.#hooks(cwd);
+    if (trusted?.trustStatus !== "trusted") throw hookMissing();
+  }
+
+  async #hooks(cwd: string) {
+    const { data } = HooksResult.parse(await this.#request("hooks/list", { cwds: [cwd] }));
+    return data
+      .flatMap(({ hooks }) => hooks)
+      .filter(({ command }) => command?.includes(PORT_VARIABLE));
+  }
+
+  async #openThread(): Promise<void> {
+    const { request } = this.#options;
+    const { agentSessionId: threadId, sessionId, tools } = request;
+    const params = threadParams(request);
+    if (threadId === undefined) {
+      const made = { ...params, dynamicTools: dynamicTools(tools) };
+      this.#threadId = ThreadResult.parse(await this.#request("thread/start", made)).thread.id;
+      return;
+    }
+    const resumed = { ...params, threadId, excludeTurns: true };
+    const result = await this.#request("thread/resume", resumed).catch((error: unknown) => {
+      throw error instanceof LinePeerError ? lostThread(sessionId, error.message) : error;
+    });
+    this.#threadId = ThreadResult.parse(result).thread.id;
+    this.#isBegun = true;
+  }
+
+  /** A turn from its start to its notification of the end. */
+  async #running(signal: AbortSignal, begin: () => Promise<void>): Promise<RuntimeTurnResult> {
+    const { host, endpoint, request } = this.#options;
+    signal.throwIfAborted();
+    this.#tools.begin(signal);
+    const run = new CodexRun({
+      host,
+      tools: this.#tools,
+      spec: request.spec,
+      signal,
+      failure: (error) => codexFailure(error, endpoint),
+    });
+    this.#run = run;
+    const interrupt = (): void => void this.#interrupt();
+    signal.addEventListener("abort", interrupt, { once: true });
+    try {
+      await begin();
+      if (signal.aborted) interrupt();
+      return await run.ended;
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+      this.#run = undefined;
+      this.#turnId = undefined;
+    }
+  }
+
+  async #watch(process: AgentProcess): Promise<void> {
+    const error = await process.exited;
+    this.#peer.close(error);
+    this.#run?.gone(error, this.#isBegun);
+    this.#exited.resolve(error);
+  }
+
+  #line(line: AgentLine): void {
+    const message = line.kind === "json" ? line.value : undefined;
+    if (!isDelta(message)) this.#options.host.emit(rawEvent(line));
+    if (message !== undefined) this.#peer.receive(message);
+  }
+
+  #told(method: string, params: Json): void {
+    const turn = TurnParams.safeParse(params).data?.turn;
+    if (method === "turn/started") this.#begun(turn?.id);
+    if (method === "turn/completed" && turn !== undefined) this.#run?.completed(turn);
+    else this.#run?.take(method, params);
+  }
+
+  /** From here on there is something to go on with. */
+  #begun(turnId: string | undefined): void {
+    this.#isBegun = true;
+    this.#turnId = turnId ?? this.#turnId;
+    this.#options.host.recordSession(this.#threadId);
+  }
+
+  async #asked(method: string, params: Json): Promise<Json> {
+    if (method === "item/tool/call") return await this.#tools.call(params);
+    // The hook has decided already.
+    if (method.endsWith("/requestApproval")) return { decision: "accept" };
+    throw new LinePeerError(METHOD_NOT_FOUND, `agentos has no answer to ${method}`, undefined);
+  }
+
+  async #interrupt(): Promise<void> {
+    const turnId = this.#turnId;
+    if (turnId === undefined) return;
+    const params = { threadId: this.#threadId, turnId };
+    // A turn that does not end is the engine's to give up.
+    await this.#request("turn/interrupt", params).catch(() => undefined);
+  }
+
+  async #request(method: string, params: JsonObject): Promise<Json> {
+    return await this.#peer.request(method, params, { timeoutMs: ANSWER_MS });
+  }
+}
+
+function isDelta(message: Json | undefined): boolean {
+  if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
+  const { method } = message;
+  return typeof method === "string" && /delta$/i.test(method);
+}
+
+function hookMissing(): AgentOsError<"PROTOCOL_ERROR"> {
+  const reason = "codex does not take the hook before its tools";
+  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
+}
