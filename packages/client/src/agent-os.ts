@@ -42,7 +42,9 @@ import type { VmProcess } from "./process/vm-process.ts";
 import type { Session } from "./sessions/session.ts";
 import type { SessionOptions } from "./sessions/session-options.ts";
 import { Sessions } from "./sessions/sessions.ts";
-import { type AgentOsSidecar, sidecarCore, sidecarHandle } from "./sidecar/agent-os-sidecar.ts";
+import { VmRelay } from "./relay/vm-relay.ts";
+import { type AgentOsSidecar, sidecarHandle } from "./sidecar/agent-os-sidecar.ts";
+import { chosenSidecar } from "./sidecar/chosen-sidecar.ts";
 import { ExplicitHost } from "./sidecar/explicit-host.ts";
 import { sharedSidecar } from "./sidecar/shared-sidecars.ts";
 import { SidecarCore } from "./sidecar/sidecar-core.ts";
@@ -62,20 +64,22 @@ export class AgentOs implements AsyncDisposable {
   readonly sessions: Sessions;
   /** Workflows of agents and commands in this VM. */
   readonly workflows: Workflows;
+  /** Agents by name, and their messages: those of the user, to be started in this VM. */
+  readonly relay: VmRelay;
   readonly #core: SidecarCore;
   readonly #lease: VmLease;
 
   /** Leases a new VM, starting the sidecar where none is alive. */
   static async create(options: CreateOptions = {}): Promise<AgentOs> {
     const { pool, sidecar, signal, ...spec } = parseCreateOptions(options);
-    const core = chosen(pool, sidecar);
+    const core = chosenSidecar(pool, sidecar);
     return new AgentOs(core, await core.create(spec, signal));
   }
 
   /** Another lease on a VM, by name or id. Rejects with `NOT_FOUND`. */
   static async attach(nameOrVmId: string, options: AttachOptions = {}): Promise<AgentOs> {
     const { pool, sidecar, signal, mode = "shared" } = parseAttachOptions(options);
-    const core = chosen(pool, sidecar);
+    const core = chosenSidecar(pool, sidecar);
     return new AgentOs(core, await core.attach(nameOrVmId, mode, signal));
   }
 
@@ -85,7 +89,7 @@ export class AgentOs implements AsyncDisposable {
    */
   static async end(nameOrVmId: string, options: SidecarChoice = {}): Promise<boolean> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { ended } = await chosen(pool, sidecar).use(
+    const { ended } = await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("vm.end", { vm: nameOrVmId }, { signal }),
       signal,
     );
@@ -95,7 +99,7 @@ export class AgentOs implements AsyncDisposable {
   /** The user's VMs on a sidecar. None is started where none is alive, unless one was killed: the next one takes over what it left. */
   static async list(options: SidecarChoice = {}): Promise<VmInfo[]> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const core = chosen(pool, sidecar);
+    const core = chosenSidecar(pool, sidecar);
     if (!(await core.mayHaveVms())) return [];
     const { vms } = await core.use(
       (connection) => connection.request("vm.list", {}, { signal }),
@@ -107,7 +111,7 @@ export class AgentOs implements AsyncDisposable {
   /** The user's sessions on a sidecar, closed ones included, without holding a VM. */
   static async listSessions(options: SidecarChoice = {}): Promise<SessionSummary[]> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { sessions } = await chosen(pool, sidecar).use(
+    const { sessions } = await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("session.list", {}, { signal }),
       signal,
     );
@@ -117,7 +121,7 @@ export class AgentOs implements AsyncDisposable {
   /** What one session is, without holding its VM. Rejects with `NOT_FOUND`. */
   static async sessionInfo(sessionId: string, options: SidecarChoice = {}): Promise<SessionInfo> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    return await chosen(pool, sidecar).use(
+    return await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("session.info", { sessionId }, { signal }),
       signal,
     );
@@ -126,7 +130,7 @@ export class AgentOs implements AsyncDisposable {
   /** Ends a session, open or closed, and forgets it. Rejects with `NOT_FOUND`. */
   static async deleteSession(sessionId: string, options: SidecarChoice = {}): Promise<void> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    await chosen(pool, sidecar).use(
+    await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("session.delete", { sessionId }, { signal }),
       signal,
     );
@@ -160,7 +164,7 @@ export class AgentOs implements AsyncDisposable {
   /** The terminals of the user's VMs on a sidecar. */
   static async terminals(options: SidecarChoice = {}): Promise<TerminalInfo[]> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { terminals } = await chosen(pool, sidecar).use(
+    const { terminals } = await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("terminal.list", {}, { signal }),
       signal,
     );
@@ -194,6 +198,7 @@ export class AgentOs implements AsyncDisposable {
     this.fs = new VmFiles(lease.admin);
     this.sessions = new Sessions(lease.admin);
     this.workflows = new Workflows(lease.admin);
+    this.relay = new VmRelay(lease.admin);
   }
 
   /** The VM's id. */
@@ -338,8 +343,4 @@ export class AgentOs implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
-}
-
-function chosen(pool: string | undefined, sidecar: unknown): SidecarCore {
-  return sidecar === undefined ? sharedSidecar(pool) : sidecarCore(sidecar);
 }

@@ -54,14 +54,20 @@ export { decodeSidecarState, encodeSidecarState } from "./sidecar/sidecar-state.
 export type { Terminal } from "./terminal/terminal.ts";
 export type { TerminalOptions } from "./terminal/terminal-options.ts";
 export {
+  type AgentInfo,
+  type AgentMetrics,
   AgentOsError,
   type Content,
+  type CrashRecord,
   type ContentPart,
   DEFAULTS,
+  type Delivery,
+  type DeliveryState,
   type ErrorCode,
   type ErrorDetails,
   type FileStat,
   type FileType,
+  type InboxEntry,
   isAgentOsError,
   type Limits,
   type Mount,
@@ -71,6 +77,10 @@ export {
   type ProcessInfo,
   PROTOCOL_VERSION,
   providerOf,
+  type RelayCounts,
+  type RelayEvent,
+  type RelayHealth,
+  type RelayMessage,
   type RequestAnswer,
   type SessionEvent,
   type SessionInfo,
@@ -99,6 +109,19 @@ export {
   type WorkflowRunSummary,
   type WorkflowStepInfo,
 } from "@agentos/protocol";
+export type { AgentLogEntry, AgentLogOptions } from "./relay/agent-log.ts";
+export type { AgentOptions } from "./relay/agent-options.ts";
+export {
+  type HistoryOptions,
+  type InboxOptions,
+  Relay,
+  type RelayChannel,
+  type RelayThread,
+  type SendOptions,
+} from "./relay/relay.ts";
+export type { RelayEventOptions } from "./relay/relay-events.ts";
+export type { MessageWaitOptions, SentMessage } from "./relay/sent-message.ts";
+export type { SpawnedAgent, VmRelay } from "./relay/vm-relay.ts";
 export type { Decision, Hooks } from "./sessions/hooks.ts";
 export {
   defineTool,

@@ -151,6 +151,10 @@ export interface RuntimeSession extends AsyncDisposable {
   setModel?(model: string): Promise<void>;
   /** Between turns. */
   compact?(): Promise<void>;
+  /** Types into the agent's terminal; resolves with the bytes that it took. Undefined where it has none. */
+  input?(data: string): Promise<number>;
+  /** The agent's own processes in the VM, by pid; their descendants count with them. Undefined where it has none. */
+  pids?(): readonly number[];
 }
 
 /** Drives one kind of agent. */

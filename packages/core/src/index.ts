@@ -10,6 +10,14 @@ export type {
   RuntimeTurnResult,
   ToolVerdict,
 } from "./agent-runtime.ts";
+export type {
+  AgentPlace,
+  AgentSessions,
+  AgentUse,
+  SessionLook,
+  SessionRef,
+  TurnProgress,
+} from "./agent-sessions.ts";
 export type { ClientCallbacks } from "./client-callbacks.ts";
 export type { Clock } from "./clock.ts";
 export type { ChannelBytes, FrameSink, FrameSource, LogSource } from "./frame-sink.ts";
@@ -38,6 +46,20 @@ export type {
 export type { ReadRequest, VmFiles, VmWrite, WriteRequest } from "./vm-files.ts";
 export type { VmDoor, VmIncoming, VmNetwork, VmPort } from "./vm-network.ts";
 export type { ProcessRequest, VmProcess, VmProcessExit } from "./vm-process.ts";
+export type {
+  AgentChange,
+  DeliveryChange,
+  HistoryQuery,
+  RelayCursor,
+  RelayStore,
+  RelayStores,
+  RelayTotals,
+  RelayWrite,
+  StoredAgent,
+  StoredDelivery,
+  StoredThread,
+} from "./relay-store.ts";
+export type { SessionTool, SessionToolCall, ToolSource } from "./session-tool.ts";
 export type {
   SessionBatch,
   SessionChange,

@@ -51,5 +51,22 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   workflowIterations: "How often an agent may work on a step that has reviewers.",
   workflowIdleMs: "An agent of a workflow that says nothing for this long is idle.",
   nudgeAfterMs: "An idle agent is reminded after this, where it is at all.",
+  mailboxMessages: "Messages that wait for one agent; one more is refused: `MAILBOX_FULL`.",
+  mailboxBytes: "The same in bytes of text.",
+  messageBytes: "The text of one message.",
+  messageAgeMs: "A message that waited for longer expires.",
+  priorityAgingMs:
+    "A message of priority 1 comes this much later than one of priority 0, one of 4 four times as much.",
+  deliveryAttempts: "Tries of a delivery that its session lost, then a dead letter.",
+  keptMessages: "Messages that the relay keeps; the oldest that are done go first.",
+  relayEvents: "Events that the relay's log keeps; the oldest go first.",
+  agentIdleMs: "An agent without work and output for this long is idle.",
+  nudgeMs: "An idle agent with `nudge` is reminded after this, and each further time after it.",
+  restartCooldownMs:
+    "A dead agent with `restart` waits this long; doubled with each failure in a row, up to 60 s.",
+  maxRestarts: "Restarts of one agent.",
+  maxConsecutiveFailures: "Failures of one agent in a row.",
+  agentHealthyMs: "After this long without a failure the row ends.",
+  crashRecords: "Crashes that the relay remembers; the oldest go first.",
   historySteps: "Steps that a session's history keeps; the oldest go first.",
 };

@@ -73,6 +73,28 @@ export const DEFAULTS = {
   toolResultBytes: 128 * KIB,
   /** One answer of `session.events` at most, unless one event alone is larger. */
   eventBatchBytes: 256 * KIB,
+  /** Messages that wait for one agent; one more is refused. */
+  mailboxMessages: 1_000,
+  mailboxBytes: 16 * MIB,
+  messageBytes: MIB,
+  /** A message that waited for longer expires. */
+  messageAgeMs: 86_400_000,
+  /** A message waits this long for each step of its priority: 4 comes four of them after 0. */
+  priorityAgingMs: 30_000,
+  /** Tries of a delivery that its session lost. */
+  deliveryAttempts: 10,
+  /** Messages that the relay's history keeps per user; the oldest that nobody waits for go first. */
+  keptMessages: 100_000,
+  relayEvents: 200_000,
+  /** Without work and output for this long, an agent is idle. */
+  agentIdleMs: 30_000,
+  nudgeMs: 120_000,
+  restartCooldownMs: 2_000,
+  maxRestarts: 5,
+  maxConsecutiveFailures: 3,
+  /** After this long without a failure, a restarted agent counts as healthy. */
+  agentHealthyMs: 60_000,
+  crashRecords: 500,
   /** Steps that a history keeps; the oldest go first. */
   historySteps: 10_000,
   /** Steps of one workflow at the same time. */

@@ -8,6 +8,10 @@ const count = z.number();
  * docs/errors.md says of each when it occurs and what to do.
  */
 export const ERROR_CODES = {
+  ACL_DENIED: {
+    retryable: false,
+    details: z.object({ sender: text, target: text, ownerChain: z.array(text) }),
+  },
   AGENT_EXITED: {
     retryable: true,
     details: z.object({
@@ -80,6 +84,10 @@ export const ERROR_CODES = {
     retryable: false,
     details: z.object({ argument: text, expected: text, actual: text }),
   },
+  MAILBOX_FULL: {
+    retryable: true,
+    details: z.object({ agent: text, limit: text, capacity: count, waiting: count }),
+  },
   MISSING_KEY: {
     retryable: false,
     details: z.object({ provider: text, variables: z.array(text) }),
@@ -88,6 +96,10 @@ export const ERROR_CODES = {
   MOUNT_REFUSED: {
     retryable: false,
     details: z.object({ source: text.optional(), target: text, reason: text }),
+  },
+  NOT_DELIVERED: {
+    retryable: false,
+    details: z.object({ messageId: text, recipient: text, state: text, reason: text }),
   },
   NOT_FOUND: { retryable: false, details: z.object({ kind: text, id: text }) },
   PACKAGE_MISSING: { retryable: false, details: z.object({ package: text, install: text }) },

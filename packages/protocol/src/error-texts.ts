@@ -9,6 +9,10 @@ export interface ErrorText {
 
 /** What docs/errors.md says of each code. */
 export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
+  ACL_DENIED: {
+    when: "An agent wrote to somebody, or released an agent, that is not within its reach.",
+    remedy: "Let both join a channel, name the address in `sendTo`, or let a parent do it.",
+  },
   AGENT_EXITED: {
     when: "The agent's program ended before its turn did.",
     remedy: "Read `details.stderr`. Prompt again: the session starts it anew.",
@@ -106,6 +110,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "An argument is not what the call takes. Nothing was changed.",
     remedy: "`details` names the argument, what was expected and what came.",
   },
+  MAILBOX_FULL: {
+    when: "The agent's mailbox has as many messages, or bytes, as it may have.",
+    remedy: "Send again later. `details` has the bound.",
+  },
   MISSING_KEY: {
     when: "The model's provider needs a key and none was given.",
     remedy: "Set one of `details.variables` where the client runs, or pass `provider.apiKey`.",
@@ -118,6 +126,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "A mount of the VM can't be had as it was asked for.",
     remedy:
       "See `details.reason`: the source is missing, not yours, or root's and asked read-write.",
+  },
+  NOT_DELIVERED: {
+    when: "A message that something waited for can't reach its recipient any more.",
+    remedy: "`details.reason` says why. A dead letter can be redelivered.",
   },
   NOT_FOUND: {
     when: "There is no such thing, or it belongs to another user.",

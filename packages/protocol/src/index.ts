@@ -117,6 +117,37 @@ export {
   VmSpec,
   VmStats,
 } from "./vm.ts";
+export {
+  AgentActivity,
+  AgentInfo,
+  AgentMetrics,
+  AgentState,
+  Continuity,
+  CrashCategory,
+  CrashRecord,
+  RelayCounts,
+  RelayHealth,
+} from "./relay/agent-info.ts";
+export { AgentName, ChannelName, channelOf, foldName, TeamName } from "./relay/agent-name.ts";
+export {
+  AgentSpec,
+  DeliveryMode,
+  NudgePolicy,
+  RestartPolicy,
+  ShadowMode,
+} from "./relay/agent-spec.ts";
+export {
+  Confirmation,
+  Delivery,
+  DeliveryReason,
+  DeliveryState,
+  InboxEntry,
+  MessageText,
+  Priority,
+  RelayMessage,
+  ThreadId,
+} from "./relay/message.ts";
+export { RELAY_EVENT_TYPES, RelayEvent, RelayHappening } from "./relay/relay-event.ts";
 export { CallbackParams, CallbackResult } from "./session/callback.ts";
 export { ChatMessage, Content, ContentPart } from "./session/content.ts";
 export { HOOK_POINTS, HookPoint } from "./session/hook.ts";

@@ -30,6 +30,7 @@ import {
   SignalScope,
 } from "./process.ts";
 import { Port } from "./network.ts";
+import { RELAY_METHODS } from "./relay/relay-methods.ts";
 import { SESSION_METHODS } from "./session/session-methods.ts";
 import { SidecarInfo } from "./sidecar.ts";
 import { SnapshotCreate, SnapshotInfo, SnapshotRef } from "./snapshot.ts";
@@ -358,6 +359,7 @@ export const METHODS = {
   },
   ...SESSION_METHODS,
   ...WORKFLOW_METHODS,
+  ...RELAY_METHODS,
 } as const satisfies Record<string, Method>;
 
 interface Method {

@@ -2,6 +2,8 @@ import type { ErrorCode, ErrorDetails } from "../src/error-codes.ts";
 
 /** Details of every code. */
 export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
+  ACL_DENIED: { sender: "a", target: "b", ownerChain: ["c"] },
+  MAILBOX_FULL: { agent: "a", limit: "mailboxMessages", capacity: 1, waiting: 1 },
   AGENT_NOT_INSTALLED: { agent: "claude-code", install: "agentos agents install claude-code" },
   AGENT_VERSION: {
     agent: "claude-code",
@@ -33,6 +35,7 @@ export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
   INTERNAL: { reason: "r" },
   INVALID_ARGUMENT: { argument: "a", expected: "b", actual: "c" },
   MOUNT_REFUSED: { source: "/a", target: "/b", reason: "r" },
+  NOT_DELIVERED: { messageId: "m", recipient: "a", state: "expired", reason: "too_old" },
   NOT_FOUND: { kind: "vm", id: "x" },
   POOL_EXHAUSTED: { limit: "vms", capacity: 1, waiting: 2 },
   PROTOCOL_ERROR: { reason: "r" },

@@ -5,3 +5,4 @@ export { costOf } from "./prices/cost-of.ts";
 export { rateLimitReset } from "./api/rate-limit-reset.ts";
 export { KeyRedactor } from "./api/key-redactor.ts";
 export { providerFailure } from "./api/provider-failure.ts";
+export { writeVmFile } from "./vm/write-vm-file.ts";

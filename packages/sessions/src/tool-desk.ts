@@ -1,4 +1,4 @@
-import type { ClientCallbacks, Clock, SessionVm, ToolVerdict } from "@agentos/core";
+import type { ClientCallbacks, Clock, SessionTool, SessionVm, ToolVerdict } from "@agentos/core";
 import type {
   Question,
   RequestAnswer,
@@ -51,6 +51,8 @@ export interface ToolDeskRequest {
   readonly clock: Clock;
   /** The agent takes AgentOS's own tools; else it brings its own. */
   readonly builtinTools: boolean;
+  /** Tools of the sidecar, whatever the agent's runtime. */
+  readonly given: readonly SessionTool[];
   /** Tells something that the session survives: a server that did not start. */
   readonly notice: (message: string) => void;
 }

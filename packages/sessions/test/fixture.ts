@@ -104,6 +104,7 @@ export function contextOf(options: ContextOptions): TestContext {
     requests,
     subagents: undefined,
     builtinTools: options.builtinTools ?? true,
+    given: [],
     notice,
     notices,
     requested,

@@ -8,7 +8,7 @@ import {
   type Transport,
 } from "@agentos/protocol";
 
-import { WorkflowHost } from "@agentos/relay";
+import { Relay, WorkflowHost } from "@agentos/relay";
 import { openHooks, openTools, SessionHost } from "@agentos/sessions";
 
 import { BOUNDS } from "./bounds.ts";
@@ -18,6 +18,7 @@ import { IdleExit } from "./idle-exit.ts";
 import { type ApiKey, ApiKeys } from "./keys/api-keys.ts";
 import { errorFacts } from "./log.ts";
 import { capacityOf, type DriverContext, type SidecarOptions } from "./options.ts";
+import { SessionAgents } from "./relay/session-agents.ts";
 import { Connection } from "./server/connection.ts";
 import { BoundCallbacks } from "./sessions/bound-callbacks.ts";
 import { WebSocketServer } from "./server/websocket-server.ts";
@@ -44,6 +45,8 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   readonly #gateway: Gateway;
   readonly #sessions: SessionHost;
   readonly #workflows: WorkflowHost;
+  readonly #agents: SessionAgents;
+  readonly #relay: Relay;
   readonly #connections = new Set<Connection>();
   readonly #startedAt = new Date().toISOString();
   readonly #closed = Promise.withResolvers<void>();
@@ -87,15 +90,25 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       log: options.log,
       store,
       onChange: () => this.#idle?.changed(),
-      onHeld: (held) => this.#sessions.held(held),
+      onHeld: (held) => {
+        this.#sessions.held(held);
+        this.#relay.held(held);
+      },
     });
     this.#callbacks = new BoundCallbacks({
       clock,
       parentOf: (user, sessionId) => this.#sessions.parentOf(user, sessionId),
     });
     this.#gateway = Gateway.inVms({ key: home.key, clock });
+    this.#agents = new SessionAgents({ sessions: () => this.#sessions, log: options.log });
     this.#sessions = this.#makeSessions();
     this.#workflows = this.#makeWorkflows();
+    this.#relay = new Relay({
+      sessions: this.#agents,
+      stores: store.relay,
+      clock,
+      log: options.log,
+    });
   }
 
   get sidecarId(): string {
@@ -119,6 +132,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       control: this,
       sessions: this.#sessions,
       workflows: this.#workflows,
+      relay: this.#relay,
       callbacks: this.#callbacks,
     };
   }
@@ -181,6 +195,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     this.#host.restore(this.#home.store.restore());
     this.#sessions.restore();
     this.#workflows.restore();
+    this.#relay.restore();
     const server = await WebSocketServer.open({
       listen,
       keys: this.#keys,
@@ -208,6 +223,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       callbacks: (user) => this.#callbacks.of(user),
       clock: this.#clock,
       log,
+      onEvents: (ref, events) => this.#agents.told(ref, events),
       onChange: () => this.#idle?.changed(),
     });
   }

@@ -72,6 +72,8 @@ export class ScriptedRuntime implements AgentRuntime {
   readonly opened: RuntimeRequest[] = [];
   /** Every prompt that an agent was given, in order. */
   readonly prompts: RuntimeTurn[] = [];
+  /** The session of each of them. */
+  readonly promptedSessions: string[] = [];
   readonly agents = new Set<ScriptedAgent>();
   /** What the next turns play; a test may change it. */
   script: Script;
@@ -98,6 +100,7 @@ export class ScriptedRuntime implements AgentRuntime {
     const agent = new ScriptedAgent({
       play: (turn) => {
         this.prompts.push(turn);
+        this.promptedSessions.push(request.sessionId);
         return this.script(turnOf(turn, request, host));
       },
       controls: this.#options.controls ?? {},

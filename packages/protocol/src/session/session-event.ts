@@ -22,7 +22,7 @@ export const SessionState = z.enum([
 ]);
 export type SessionState = z.infer<typeof SessionState>;
 
-export const TurnSource = z.enum(["prompt", "send", "trigger", "agent"]);
+export const TurnSource = z.enum(["prompt", "send", "trigger", "agent", "message"]);
 export type TurnSource = z.infer<typeof TurnSource>;
 
 /** What happens in a session, without its place in the transcript. */
@@ -74,6 +74,8 @@ export const SessionHappening = z.discriminatedUnion("type", [
   /** What the agent said, as it said it, for audit. */
   z.object({ type: z.literal("raw"), source: z.string(), value: Json }),
   z.object({ type: z.literal("error"), error: WireError }),
+  /** The agent's program is gone by itself; the next turn starts it anew. */
+  z.object({ type: z.literal("agent_exited"), error: WireError }),
   z.object({ type: z.literal("turn_end"), result: TurnResult }),
 ]);
 export type SessionHappening = z.infer<typeof SessionHappening>;

@@ -1,8 +1,9 @@
-import type { RuntimeSession } from "@agentos/core";
+import type { RuntimeSession, SessionTool } from "@agentos/core";
 import {
   type AgentOsError,
   type Content,
   DEFAULTS,
+  encodeError,
   isAgentOsError,
   type ToolInfo,
 } from "@agentos/protocol";
@@ -46,6 +47,11 @@ export class AgentLink {
   /** What the agent may call; empty until it was opened. */
   get tools(): readonly ToolInfo[] {
     return this.#desk?.tools ?? [];
+  }
+
+  /** The agent's own session, while it lives. */
+  get session(): RuntimeSession | undefined {
+    return this.#agent?.exit === undefined ? this.#agent?.session : undefined;
   }
 
   /** The agent, opened where it is not. */
@@ -182,6 +188,7 @@ export class AgentLink {
         subagents,
         clock,
         builtinTools: runtime.capabilities.builtinTools,
+        given: this.#given(),
         notice,
       },
       { signal },
@@ -194,12 +201,36 @@ export class AgentLink {
     return desk;
   }
 
+  /** What the sidecar gives this session's agent. */
+  #given(): readonly SessionTool[] {
+    const { host, record } = this.#parts;
+    const { user, vmId } = record.now;
+    const session = { user, sessionId: record.sessionId, vmId };
+    return (host.toolSources ?? []).flatMap((source) => [...source.tools(session)]);
+  }
+
   #keep(agent: OpenAgent): void {
     this.#agent = agent;
     void (async () => {
-      agent.exit = await agent.session.exited;
+      const exit = await agent.session.exited;
+      agent.exit = exit;
       agent.gone.abort();
+      // One that was given up goes as it was told to.
+      if (this.#agent === agent) this.#tellExit(exit);
     })();
+  }
+
+  #tellExit(exit: AgentOsError): void {
+    const { record, host } = this.#parts;
+    const turnId = this.#run()?.turn.turnId ?? null;
+    const happening = { type: "agent_exited" as const, error: encodeError(exit) };
+    try {
+      record.write({ entries: [{ turnId, happening }] });
+    } catch (error) {
+      // The next turn starts the agent anew all the same.
+      const facts = { sessionId: record.sessionId, ...errorFacts(error) };
+      host.log.error(facts, "an agent's end was not written");
+    }
   }
 
   /** It may still come: then it is ended at once. What comes next waits for that, within its time. */

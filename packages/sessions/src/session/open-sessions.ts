@@ -1,5 +1,11 @@
 import type { AgentRuntime, StoredSession, StoredTurn } from "@agentos/core";
-import { AgentOsError, aliasesOf, DEFAULTS, type SessionSpec } from "@agentos/protocol";
+import {
+  AgentOsError,
+  aliasesOf,
+  DEFAULTS,
+  type SessionEvent,
+  type SessionSpec,
+} from "@agentos/protocol";
 
 import type { Subagents } from "../subagents.ts";
 import { buildSession } from "./build-session.ts";
@@ -75,14 +81,17 @@ export class OpenSessions {
 
   /** A stored session, for reading and writing. */
   record(key: string, stored: StoredSession): SessionRecord {
-    const { store, clock, log } = this.#options;
+    const { store, clock, log, onEvents } = this.#options;
     const onFault = (error: unknown): void => {
       const facts = { sessionId: stored.spec.sessionId, ...errorFacts(error) };
       log.error(facts, "a session's text was not written");
       const end = { stopReason: "error", text: "", error: asAgentOsError(error) } as const;
       this.get(key)?.runningTurn?.stop(end);
     };
-    return new SessionRecord({ key, store, stored, clock, onFault });
+    const { user, spec } = stored;
+    const ref = { user, sessionId: spec.sessionId };
+    const onStored = (events: readonly SessionEvent[]): void => onEvents?.(ref, events);
+    return new SessionRecord({ key, store, stored, clock, onStored, onFault });
   }
 
   /** A new session. Rejects as the runtime does, and nothing of it is left. */

@@ -9,7 +9,7 @@ import {
 } from "@agentos/protocol";
 import type { StoredSession } from "@agentos/core";
 
-import { assertSupports } from "./check-spec.ts";
+import { assertSupports, checkSpec } from "./check-spec.ts";
 import { assertDepth, childSpec } from "./child-spec.ts";
 import { type Holder, keyOf, OpenSessions } from "./open-sessions.ts";
 import type { Session } from "./session.ts";
@@ -65,6 +65,14 @@ export class SessionHost {
     assertMayGoOn(stored, holder, spec);
     if (isOpen(stored.state) || mode === undefined) return await this.#info(key);
     return (await this.#open.resume(key, holder, spec, stored)).view.info();
+  }
+
+  /** Whether a session could be opened so, as far as can be known without; resolves with its runtime's name. */
+  async check(spec: SessionSpec): Promise<string> {
+    const runtime = this.#open.runtime(spec.runtime);
+    checkSpec(spec, runtime);
+    await runtime.check(spec);
+    return runtime.name;
   }
 
   list(user: string, vmId: string | undefined): SessionSummary[] {

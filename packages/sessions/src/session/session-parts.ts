@@ -3,11 +3,13 @@ import type {
   ClientCallbacks,
   Clock,
   ModelGateway,
+  SessionRef,
   SessionStore,
   SessionVms,
   ToolDoors,
+  ToolSource,
 } from "@agentos/core";
-import type { SessionSpec, Usage } from "@agentos/protocol";
+import type { SessionEvent, SessionSpec, Usage } from "@agentos/protocol";
 
 import type { HookRunner, OpenHooks } from "../hook-runner.ts";
 import type { RequestBook } from "../request-book.ts";
@@ -40,6 +42,10 @@ export interface SessionHostOptions {
   readonly log: SessionLog;
   /** Default `DEFAULTS.sessionsPerSidecar`. */
   readonly maxSessions?: number | undefined;
+  /** Tools of the sidecar that sessions have besides. */
+  readonly toolSources?: readonly ToolSource[] | undefined;
+  /** Every event of every session, once it is stored. Must not throw. */
+  readonly onEvents?: ((ref: SessionRef, events: readonly SessionEvent[]) => void) | undefined;
   /** Sessions or turns came or went. */
   readonly onChange?: (() => void) | undefined;
 }

@@ -33,6 +33,8 @@ export interface RecordOptions {
   readonly store: SessionStore;
   readonly stored: StoredSession;
   readonly clock: Clock;
+  /** These are stored. */
+  readonly onStored?: ((events: readonly SessionEvent[]) => void) | undefined;
   /** What was gathered could not be written. */
   readonly onFault: (error: unknown) => void;
 }
@@ -91,6 +93,7 @@ export class SessionRecord {
     const lastSeq = events.at(-1)?.seq ?? this.#stored.lastSeq;
     this.#stored = { ...this.#stored, ...next, lastSeq };
     this.transcript.stored(events);
+    if (events.length > 0) this.#options.onStored?.(events);
   }
 
   /** It could not be written: so it is in this life only. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import type { StoredTurn } from "@agentos/core";
+import type { RuntimeSession, StoredTurn } from "@agentos/core";
 import {
   AgentOsError,
   type Content,
@@ -113,6 +113,11 @@ export class Session {
     }));
   }
 
+  /** The agent's own session, while it lives. */
+  get agent(): RuntimeSession | undefined {
+    return this.#link.session;
+  }
+
   /** Whether a turn runs. */
   get isBusy(): boolean {
     return this.#run !== undefined;
@@ -184,6 +189,23 @@ export class Session {
       throw error;
     }
     return await result.promise;
+  }
+
+  /** Starts its agent again where it is gone, between turns. Rejects where it can't be. */
+  async revive(): Promise<void> {
+    this.#assertOpen();
+    // The turn that runs does so by itself.
+    if (this.#run !== undefined) return;
+    const { access } = this.#parts;
+    const release = access.hold(access.fence, (error) => this.#life.abort(error));
+    const revived = this.#link.ready(this.#life.signal).finally(release);
+    this.#later(
+      revived.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    await revived;
   }
 
   /** Ends the turn that runs now, or the one named; resolves with which, once its end is written. Never another one. */

@@ -11,6 +11,7 @@ import { searchTools } from "./builtin/search.ts";
 import { startSubagent } from "./builtin/start-subagent.ts";
 import { viewFile } from "./builtin/view-file.ts";
 import { openMcpServers } from "../mcp/open-mcp-servers.ts";
+import { givenTool } from "./given-tool.ts";
 import { hostTool } from "./host-tool.ts";
 import type { Tool } from "./tool.ts";
 import { enabledTools } from "./tool-registry.ts";
@@ -29,10 +30,11 @@ export const openTools: OpenToolDesk = async (context, { signal }) => {
   const opened: { desk?: SessionTools } = {};
   const ask = askQuestion(async (questions, turn) => await opened.desk?.ask(questions, turn));
   const builtin = context.builtinTools ? builtinTools(context, commands, ask) : [];
+  const given = context.given.map(givenTool);
   const host = (context.spec.tools ?? []).map((tool) => hostTool(context, tool));
   const servers = await openMcpServers(context, stack, signal);
   const mcp = servers.flatMap(({ tools }) => tools);
-  opened.desk = new SessionTools(context, [...builtin, ...host, ...mcp], stack.move());
+  opened.desk = new SessionTools(context, [...builtin, ...given, ...host, ...mcp], stack.move());
   return opened.desk;
 };
 

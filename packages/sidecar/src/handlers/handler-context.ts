@@ -1,5 +1,5 @@
 import type { SidecarInfo } from "@agentos/protocol";
-import type { WorkflowHost } from "@agentos/relay";
+import type { Relay, WorkflowHost } from "@agentos/relay";
 import type { SessionHost } from "@agentos/sessions";
 
 import type { ApiKey, ApiKeys } from "../keys/api-keys.ts";
@@ -24,6 +24,7 @@ export interface SidecarParts {
   readonly control: SidecarControl;
   readonly sessions: SessionHost;
   readonly workflows: WorkflowHost;
+  readonly relay: Relay;
   readonly callbacks: BoundCallbacks;
 }
 

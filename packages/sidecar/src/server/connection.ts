@@ -22,6 +22,7 @@ import { keyHandlers } from "../handlers/key.ts";
 import { leaseHandlers } from "../handlers/lease.ts";
 import { networkHandlers } from "../handlers/network.ts";
 import { processHandlers } from "../handlers/process.ts";
+import { relayHandlers } from "../handlers/relay.ts";
 import { sessionHandlers } from "../handlers/session.ts";
 import { sidecarHandlers } from "../handlers/sidecar.ts";
 import { snapshotHandlers } from "../handlers/snapshot.ts";
@@ -119,6 +120,7 @@ export class Connection implements Holder, Asker {
       ...fsHandlers(context),
       ...sessionHandlers(context),
       ...workflowHandlers(context),
+      ...relayHandlers(context),
     };
     return {
       ...gated(afterwards, () => this.#assertAuthenticated()),

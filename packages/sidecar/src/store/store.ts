@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import type { SQLInputValue } from "node:sqlite";
 
-import type { SessionStore, VmRecord, WorkflowStore } from "@agentos/core";
+import type { RelayStores, SessionStore, VmRecord, WorkflowStore } from "@agentos/core";
 
 import { BOUNDS } from "../bounds.ts";
 import { type EndedVm, readEndedVm } from "./ended-vm.ts";
 import { openDatabase } from "./open-database.ts";
 import { SealedText } from "./sealed-text.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
+import { SqliteRelayStores } from "./sqlite-relay-stores.ts";
 import { SqliteSessionStore } from "./sqlite-session-store.ts";
 import { SqliteWorkflowStore } from "./sqlite-workflow-store.ts";
 import { StateFile } from "./state-file.ts";
@@ -38,6 +39,7 @@ export class Store implements Disposable {
   readonly sessions: SessionStore;
   readonly snapshots: SnapshotStore;
   readonly workflows: WorkflowStore;
+  readonly relay: RelayStores;
   readonly #file: StateFile;
   readonly #sealed: SealedText;
   readonly #isSameBoot: boolean;
@@ -49,6 +51,7 @@ export class Store implements Disposable {
     this.sessions = new SqliteSessionStore(this.#file, this.#sealed);
     this.snapshots = new SnapshotStore(this.#file);
     this.workflows = new SqliteWorkflowStore(this.#file, this.#sealed);
+    this.relay = new SqliteRelayStores(this.#file, this.#sealed);
     this.#isSameBoot = this.#noteBoot(path ?? "in memory");
   }
 

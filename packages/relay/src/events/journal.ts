@@ -1,0 +1,110 @@
+import type { Clock, RelayStore, RelayWrite } from "@agentos/core";
+import {
+  AgentOsError,
+  DEFAULTS,
+  type ParsedParams,
+  type RelayEvent,
+  type RelayHappening,
+} from "@agentos/protocol";
+
+import { RELAY_BOUNDS } from "../relay-bounds.ts";
+
+export interface JournalOptions {
+  readonly store: RelayStore;
+  readonly clock: Clock;
+  readonly now: () => number;
+}
+
+type ReadRequest = ParsedParams<"relay.events">;
+
+interface Batch {
+  readonly events: readonly RelayEvent[];
+  readonly seq: number;
+}
+
+/** One user's log of events: what changes is written through it, then told to whoever waits. */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #readers = new Set<() => void>();
+  #lastSeq: number;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#lastSeq = options.store.lastSeq;
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** In one transaction with the events; then readers are told. Nothing happens where it throws. */
+  write(write: Omit<RelayWrite, "events">, happenings: readonly RelayHappening[]): void {
+    const at = this.#options.now();
+    const events = happenings.map((happening, index) => {
+      const seq = this.#lastSeq + 1 + index;
+      return { seq, at, ...happening };
+    });
+    this.#options.store.write({ ...write, events });
+    this.#lastSeq += events.length;
+    if (events.length > 0) for (const look of Array.from(this.#readers)) look();
+  }
+
+  /** The events after a seq that are asked for: at once where there are any, else the next ones within `waitMs`. */
+  async read(
+    request: ReadRequest,
+    signal: AbortSignal,
+  ): Promise<{ events: RelayEvent[]; seq: number; oldest: number }> {
+    const { waitMs = 0 } = request;
+    let batch = this.#batch(request, request.after);
+    if (batch.events.length === 0 && waitMs > 0) batch = await this.#wait(request, batch, signal);
+    return {
+      events: [...batch.events],
+      seq: batch.seq,
+      oldest: this.#options.store.oldestSeq,
+    };
+  }
+
+  #batch(request: ReadRequest, after: number): Batch {
+    if (after >= this.#lastSeq) return { events: [], seq: after };
+    const { limit = RELAY_BOUNDS.batchEntries, agent, messageId, types } = request;
+    const events = this.#options.store.events({
+      after,
+      limit,
+      maxBytes: DEFAULTS.eventBatchBytes,
+      agent,
+      messageId,
+      types,
+    });
+    // Nothing that was asked for is in the rest either.
+    return { events, seq: events.at(-1)?.seq ?? this.#lastSeq };
+  }
+
+  async #wait(request: ReadRequest, seen: Batch, signal: AbortSignal): Promise<Batch> {
+    signal.throwIfAborted();
+    if (this.#readers.size >= RELAY_BOUNDS.waitingReaders) throw tooMany(this.#readers.size);
+    const { promise, resolve, reject } = Promise.withResolvers<Batch>();
+    let last = seen;
+    const look = (): void => {
+      last = this.#batch(request, last.seq);
+      if (last.events.length > 0) resolve(last);
+    };
+    const abort = (): void => reject(signal.reason);
+    const cancel = this.#options.clock.after(request.waitMs ?? 0, () => resolve(last));
+    signal.addEventListener("abort", abort, { once: true });
+    this.#readers.add(look);
+    try {
+      return await promise;
+    } finally {
+      this.#readers.delete(look);
+      signal.removeEventListener("abort", abort);
+      cancel();
+    }
+  }
+}
+
+function tooMany(waiting: number): AgentOsError {
+  const limit = "waitingReaders";
+  const capacity = RELAY_BOUNDS.waitingReaders;
+  const message = `${capacity} readers wait for the relay's next event already`;
+  return new AgentOsError("POOL_EXHAUSTED", message, { limit, capacity, waiting });
+}

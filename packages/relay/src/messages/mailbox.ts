@@ -1,0 +1,177 @@
+import PQueue from "p-queue";
+
+import type { StoredDelivery } from "@agentos/core";
+import { DEFAULTS, type DeliveryReason } from "@agentos/protocol";
+
+import type { UserParts } from "../relay-parts.ts";
+import { advance, isLast, type Step } from "./live-delivery.ts";
+
+export interface MailboxOptions {
+  readonly parts: UserParts;
+  /** Gives one to the agent; resolves once the agent may have the next one. Never rejects. */
+  readonly deliver: (delivery: StoredDelivery) => Promise<void>;
+  /** It ended, and the agent has not seen it. */
+  readonly undelivered: (delivery: StoredDelivery) => void;
+}
+
+/** Which bound of a mailbox leaves no room. */
+export interface NoRoom {
+  readonly limit: "mailboxMessages" | "mailboxBytes";
+  readonly capacity: number;
+  readonly waiting: number;
+}
+
+/**
+ * What is on its way to one agent, one after the other: by priority, in which each step counts as much as waiting for
+ * `DEFAULTS.priorityAgingMs`, so that nothing waits for ever; within one priority as it was accepted.
+ */
+export class Mailbox {
+  readonly #options: MailboxOptions;
+  readonly #queue = new PQueue({ concurrency: 1, autoStart: false });
+  readonly #open = new Map<string, StoredDelivery>();
+  #waitingBytes = 0;
+  #waiting = 0;
+  #cancelSweep: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(options: MailboxOptions) {
+    this.#options = options;
+  }
+
+  /** Messages that no turn has begun with, the one on its way included. */
+  get pending(): number {
+    return this.#waiting;
+  }
+
+  get isEmpty(): boolean {
+    return this.#open.size === 0;
+  }
+
+  noRoom(bytes: number): NoRoom | undefined {
+    const { mailboxMessages, mailboxBytes } = DEFAULTS;
+    if (this.#waiting >= mailboxMessages)
+      return { limit: "mailboxMessages", capacity: mailboxMessages, waiting: this.#waiting };
+    if (this.#waiting > 0 && this.#waitingBytes + bytes > mailboxBytes)
+      return { limit: "mailboxBytes", capacity: mailboxBytes, waiting: this.#waitingBytes };
+    return undefined;
+  }
+
+  get(deliveryId: string): StoredDelivery | undefined {
+    return this.#open.get(deliveryId);
+  }
+
+  /** It is stored; it waits for its turn from now on. */
+  add(delivery: StoredDelivery): void {
+    this.hold(delivery);
+    this.enqueue(delivery.deliveryId);
+  }
+
+  /** It is stored; whoever holds it sees to it, or enqueues it. */
+  hold(delivery: StoredDelivery): void {
+    this.#open.set(delivery.deliveryId, delivery);
+    this.#count(delivery, 1);
+    this.#sweepLater();
+  }
+
+  enqueue(deliveryId: string): void {
+    const delivery = this.#open.get(deliveryId);
+    if (delivery === undefined) return;
+    const due = delivery.acceptedAt + delivery.priority * DEFAULTS.priorityAgingMs;
+    void this.#queue.add(() => this.#deliver(deliveryId), { priority: -due });
+  }
+
+  /** From now on, one after the other. */
+  start(): void {
+    if (!this.#isClosed) this.#queue.start();
+  }
+
+  /** The one on its way ends as it does; no other begins. */
+  pause(): void {
+    this.#queue.pause();
+  }
+
+  /** Writes what became of it. False: it can't, or is over already. */
+  step(deliveryId: string, step: Step): boolean {
+    const delivery = this.#open.get(deliveryId);
+    if (delivery === undefined) return false;
+    const { parts, undelivered } = this.#options;
+    const advanced = advance(delivery, step, parts.now());
+    if (advanced === undefined) return false;
+    const { next, change, told } = advanced;
+    parts.journal.write({ changeDeliveries: [change] }, [told]);
+    this.#count(delivery, -1);
+    this.#count(next, 1);
+    if (isLast(next.state)) this.#open.delete(deliveryId);
+    else this.#open.set(deliveryId, next);
+    if (next.state !== "answered" && !wasSeen(next)) {
+      if (isLast(next.state)) undelivered(next);
+    }
+    return true;
+  }
+
+  /** Nothing more will be seen of it: its state stays as it is. */
+  done(deliveryId: string): void {
+    const delivery = this.#open.get(deliveryId);
+    if (delivery === undefined) return;
+    this.#count(delivery, -1);
+    this.#open.delete(deliveryId);
+  }
+
+  /** Its agent is gone: what it has not seen are dead letters, what it was at has failed. */
+  close(reason: DeliveryReason): void {
+    this.#isClosed = true;
+    this.#queue.pause();
+    this.#queue.clear();
+    this.#cancelSweep?.();
+    for (const delivery of Array.from(this.#open.values())) {
+      const state = wasSeen(delivery) ? "failed" : "dead_lettered";
+      this.step(delivery.deliveryId, { state, reason });
+    }
+  }
+
+  async #deliver(deliveryId: string): Promise<void> {
+    const delivery = this.#open.get(deliveryId);
+    if (delivery === undefined || this.#isClosed) return;
+    if (this.#isTooOld(delivery)) this.#expire(delivery);
+    else await this.#options.deliver(delivery);
+  }
+
+  #expire({ deliveryId }: StoredDelivery): void {
+    this.step(deliveryId, { state: "expired", reason: "too_old" });
+  }
+
+  #isTooOld({ acceptedAt }: StoredDelivery): boolean {
+    return this.#options.parts.now() - acceptedAt >= DEFAULTS.messageAgeMs;
+  }
+
+  /** A blocked agent's mail gets old as well. */
+  #sweepLater(): void {
+    if (this.#cancelSweep !== undefined || this.#isClosed) return;
+    const [oldest] = this.#open.values();
+    if (oldest === undefined) return;
+    const { now, clock } = this.#options.parts;
+    const dueMs = oldest.acceptedAt + DEFAULTS.messageAgeMs - now();
+    this.#cancelSweep = clock.after(Math.max(1, dueMs), () => {
+      this.#cancelSweep = undefined;
+      for (const delivery of Array.from(this.#open.values())) {
+        if (isWaiting(delivery) && this.#isTooOld(delivery)) this.#expire(delivery);
+      }
+      this.#sweepLater();
+    });
+  }
+
+  #count(delivery: StoredDelivery, by: 1 | -1): void {
+    if (!isWaiting(delivery)) return;
+    this.#waiting += by;
+    this.#waitingBytes += by * delivery.bytes;
+  }
+}
+
+function isWaiting({ state }: StoredDelivery): boolean {
+  return state === "accepted" || state === "queued";
+}
+
+/** Whether a turn has begun with it. */
+function wasSeen({ history }: StoredDelivery): boolean {
+  return history.some(({ state }) => state === "consumed");
+}

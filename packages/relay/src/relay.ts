@@ -1,0 +1,47 @@
+import type { SessionRef } from "@agentos/core";
+import type { SessionEvent } from "@agentos/protocol";
+
+import { Journal } from "./events/journal.ts";
+import type { RelayOptions } from "./relay-parts.ts";
+import { UserRelay } from "./user-relay.ts";
+
+/** The agents of every user of a sidecar. Those of one user are unknown to another. */
+export class Relay implements Disposable {
+  readonly #options: RelayOptions;
+  readonly #users = new Map<string, UserRelay>();
+  readonly #unsubscribe: () => void;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#unsubscribe = options.sessions.subscribe((ref, events) => this.#observe(ref, events));
+  }
+
+  of(user: string): UserRelay {
+    const known = this.#users.get(user);
+    if (known !== undefined) return known;
+    const { sessions, stores, clock, log, now = () => Date.now() } = this.#options;
+    const store = stores.of(user);
+    const journal = new Journal({ store, clock, now });
+    const relay = new UserRelay({ user, sessions, store, journal, clock, now, log });
+    this.#users.set(user, relay);
+    return relay;
+  }
+
+  /** What an earlier life left. After the sessions' own. */
+  restore(): void {
+    for (const user of this.#options.stores.users()) this.of(user).restore();
+  }
+
+  /** A VM's holder is there, or there again. */
+  held({ user, vmId }: { user: string; vmId: string }): void {
+    this.#users.get(user)?.held(vmId);
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+  }
+
+  #observe({ user, sessionId }: SessionRef, events: readonly SessionEvent[]): void {
+    this.#users.get(user)?.observe(sessionId, events);
+  }
+}

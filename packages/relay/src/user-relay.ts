@@ -1,0 +1,262 @@
+import { randomUUID } from "node:crypto";
+
+import type { AgentPlace, StoredAgent } from "@agentos/core";
+import {
+  AgentOsError,
+  type AgentSpec,
+  channelOf,
+  encodeError,
+  type MethodResult,
+  type SessionEvent,
+} from "@agentos/protocol";
+
+import { Agent } from "./agents/agent.ts";
+import { infoOf } from "./agents/agent-view.ts";
+import { continuityOf, taskWith } from "./agents/continuity.ts";
+import { Roster } from "./agents/roster.ts";
+import { Shadows } from "./agents/shadows.ts";
+import { isSystem, personOf } from "./messages/address.ts";
+import { Drafts } from "./messages/drafts.ts";
+import { PostOffice, type Sender, type Sent, type SendRequest } from "./messages/post-office.ts";
+import { isMember, isSame, Reach } from "./messages/reach.ts";
+import type { UserParts } from "./relay-parts.ts";
+
+type Spawned = MethodResult<"relay.spawn">;
+
+/** One user's agents and what they say to one another. */
+export class UserRelay {
+  /** By the clock. */
+  readonly startedMs: number;
+  /** Long texts on their way here. */
+  readonly drafts = new Drafts();
+  readonly #parts: UserParts;
+  readonly #roster = new Roster();
+  readonly #reach: Reach;
+  readonly #shadows: Shadows;
+  readonly #post: PostOffice;
+  /** Spawns under way, by agentId. */
+  readonly #starting = new Map<string, Promise<Spawned>>();
+
+  constructor(parts: UserParts) {
+    this.#parts = parts;
+    this.startedMs = parts.clock.now();
+    const roster = this.#roster;
+    this.#reach = new Reach(roster, parts.store);
+    this.#shadows = new Shadows(roster);
+    const { shadows, reach } = { shadows: this.#shadows, reach: this.#reach };
+    this.#post = new PostOffice({ parts, roster, reach, shadows });
+  }
+
+  get parts(): UserParts {
+    return this.#parts;
+  }
+
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  /** Starts an agent; the same agentId again is the same agent. Rejects as opening its session does, and nothing is left of it. */
+  async spawn(place: AgentPlace, agentId: string, spec: AgentSpec): Promise<Spawned> {
+    const known = this.#starting.get(agentId);
+    if (known !== undefined) return await known;
+    const living = this.#roster.byId(agentId);
+    if (living !== undefined) return { agent: living.info(), seq: 0 };
+    const past = this.#parts.store.agentById(agentId);
+    if (past !== undefined)
+      return { agent: infoOf(past, { activity: "idle", pending: 0 }), seq: 0 };
+    const spawned = this.#spawn(place, agentId, spec);
+    this.#starting.set(agentId, spawned);
+    try {
+      return await spawned;
+    } finally {
+      this.#starting.delete(agentId);
+    }
+  }
+
+  /** Throws `NOT_FOUND` or `ACL_DENIED`; resolves once nothing of the agent is left. */
+  async release(name: string, reason: string | undefined, by?: Agent): Promise<void> {
+    const agent = this.#roster.get(name);
+    if (by !== undefined && !this.#reach.mayRelease(by, agent)) {
+      const ownerChain = this.#reach.ownerChain(agent);
+      const told = { type: "acl_denied", agent: agent.name, sender: by.name, ownerChain } as const;
+      this.#parts.journal.write({}, [told]);
+      throw this.#reach.denied(by, agent.name, ownerChain);
+    }
+    await this.#release(agent, reason ?? "released on request", by?.name ?? "host");
+  }
+
+  send(request: SendRequest, sender: Sender): Sent {
+    return this.#post.send(request, sender);
+  }
+
+  /** Sends a dead letter again, as another delivery of the same message. Throws `NOT_FOUND`, `INVALID_ARGUMENT` or `MAILBOX_FULL`. */
+  redeliver(deliveryId: string, to: string | undefined): MethodResult<"relay.redeliver"> {
+    return this.#post.redeliver(deliveryId, to);
+  }
+
+  /** Who speaks under a name from outside: an agent that lives as itself. */
+  sender(from: string | null | undefined): Sender {
+    const name = from?.trim() ?? "";
+    if (isSystem(name)) return { kind: "outside", name: name.toLowerCase() };
+    const agent = name === "" ? undefined : this.#roster.find(name.replace(/^@/, ""));
+    if (agent !== undefined) return { kind: "agent", agent };
+    return { kind: "outside", name: personOf(name) };
+  }
+
+  join(name: string, asked: string): void {
+    const channel = channelOf(asked);
+    const agent = this.#roster.get(name);
+    if (isMember(agent, channel)) return;
+    const channels = [...agent.stored.channels, channel];
+    agent.change({ channels }, [{ type: "channel_joined", agent: agent.name, channel }]);
+  }
+
+  leave(name: string, asked: string): void {
+    const channel = channelOf(asked);
+    const agent = this.#roster.get(name);
+    if (!isMember(agent, channel)) throw notJoined(agent.name, channel);
+    const channels = agent.stored.channels.filter((each) => !isSame(each, channel));
+    agent.change({ channels }, [{ type: "channel_left", agent: agent.name, channel }]);
+  }
+
+  /** What a session told, where it is an agent's. */
+  observe(sessionId: string, events: readonly SessionEvent[]): void {
+    this.#roster.byId(sessionId)?.observe(events);
+  }
+
+  /** What an earlier life left: agents whose sessions are open go on once their VM's holder is there, the others are gone. */
+  restore(): void {
+    for (const stored of this.#parts.store.livingAgents()) {
+      const agent = this.#build(stored);
+      for (const delivery of this.#parts.store.open(stored.agentId)) agent.mailbox.add(delivery);
+      if (this.#parts.sessions.look(agent.ref) !== undefined) {
+        if (stored.state !== "ready") agent.change({ state: "ready" }, []);
+        continue;
+      }
+      const reason = "its session did not outlive the sidecar";
+      const ending = { agent: agent.name, exitCode: null, signal: null, reason };
+      const told = [{ type: "agent_exited" as const, ...ending }];
+      agent.over({ state: "dead", reason: "vm_ended", told });
+    }
+  }
+
+  /** A VM's holder is there, or there again. */
+  held(vmId: string): void {
+    for (const agent of this.#roster.reachable) {
+      if (agent.stored.vmId === vmId && agent.stored.state === "ready") agent.start();
+    }
+  }
+
+  async #spawn(place: AgentPlace, agentId: string, spec: AgentSpec): Promise<Spawned> {
+    const { journal, sessions, store } = this.#parts;
+    this.#roster.assertFree(spec.name);
+    this.#shadows.check(spec);
+    if (spec.parent !== undefined) this.#roster.get(spec.parent);
+    const left = spec.continueFrom === undefined ? undefined : store.continuity(spec.continueFrom);
+    const seq = journal.lastSeq;
+    const agent = this.#build(this.#newAgent(place, agentId, spec));
+    journal.write({ addAgent: agent.stored }, []);
+    this.#giveTask(agent, left === undefined ? spec.task : taskWith(left, spec.task));
+    try {
+      await sessions.open(place, { ...spec.session, sessionId: agentId });
+    } catch (error) {
+      this.#parts.log.warn({ agentId, code: encodeError(error).code }, "an agent did not start");
+      agent.over({ state: "dead", reason: "agent_exited", told: [] });
+      throw error;
+    }
+    this.#ready(agent);
+    const warning =
+      spec.continueFrom !== undefined && left === undefined
+        ? { warning: `there is no continuity of ${spec.continueFrom}` }
+        : {};
+    return { agent: agent.info(), seq, ...warning };
+  }
+
+  #ready(agent: Agent): void {
+    const { name, agentId, spec, channels, model } = agent.stored;
+    agent.change({ state: "ready" }, [
+      {
+        type: "agent_spawned",
+        agent: name,
+        agentId,
+        sessionId: agentId,
+        runtime: spec.session.runtime,
+        model,
+        parent: spec.parent ?? null,
+      },
+      { type: "agent_ready", agent: name },
+      ...channels.map((channel) => ({ type: "channel_joined" as const, agent: name, channel })),
+    ]);
+    agent.start();
+  }
+
+  #giveTask(agent: Agent, task: string | undefined): void {
+    if (task === undefined || task.trim() === "") return;
+    const messageId = `init_${randomUUID()}`;
+    const request = { messageId, to: agent.name, text: task, kind: "task", priority: 0 } as const;
+    this.#post.send(request, { kind: "outside", name: "broker" });
+  }
+
+  #newAgent({ vmId }: AgentPlace, agentId: string, spec: AgentSpec): StoredAgent {
+    return {
+      agentId,
+      name: spec.name,
+      vmId,
+      spec,
+      state: "starting",
+      channels: [...new Set((spec.channels ?? []).map(channelOf))],
+      model: spec.session.model ?? null,
+      restarts: 0,
+      createdAt: this.#parts.now(),
+    };
+  }
+
+  #build(stored: StoredAgent): Agent {
+    const agent = new Agent({
+      parts: this.#parts,
+      stored,
+      undelivered: (delivery) => this.#post.undelivered(delivery),
+      nudge: (nudged, text, count) => this.#nudge(nudged, text, count),
+      exhausted: (idle) => void this.#release(idle, "idle", "broker").catch(() => undefined),
+      gone: (over) => this.#gone(over),
+    });
+    this.#roster.add(agent);
+    return agent;
+  }
+
+  #nudge(agent: Agent, text: string, count: number): void {
+    const messageId = `nudge_${randomUUID()}`;
+    this.#parts.journal.write({}, [{ type: "agent_nudged", agent: agent.name, count }]);
+    const request = { messageId, to: agent.name, text, kind: "nudge", priority: 1 } as const;
+    this.#post.send(request, { kind: "outside", name: "broker" });
+  }
+
+  async #release(agent: Agent, reason: string, by: string): Promise<void> {
+    const { journal, store, now } = this.#parts;
+    const saveContinuity = continuityOf(agent, store, { summary: reason, now: now() });
+    journal.write({ saveContinuity }, [{ type: "continuity_saved", agent: agent.name }]);
+    await agent.release([{ type: "agent_released", agent: agent.name, reason, by }], reason);
+  }
+
+  #gone(agent: Agent): void {
+    this.#roster.remove(agent);
+    for (const shadow of this.#shadows.of(agent.name)) {
+      const text = `SESSION_END: ${agent.name} is gone.`;
+      const request = {
+        messageId: `copy_${randomUUID()}`,
+        to: shadow.name,
+        text,
+        kind: "copy",
+      } as const;
+      this.#post.send(request, { kind: "outside", name: "broker" });
+    }
+  }
+}
+
+function notJoined(name: string, channel: string): AgentOsError<"NOT_FOUND"> {
+  const message = `${name} is not a member of #${channel}`;
+  return new AgentOsError("NOT_FOUND", message, {
+    kind: "membership",
+    id: `${name} in #${channel}`,
+  });
+}
