@@ -2,9 +2,11 @@ import { Command, CommanderError } from "commander";
 
 import { CommandContext } from "./command-context.ts";
 import { defineAgentsCommands } from "./definitions/agents.ts";
+import { defineAgentCommands } from "./definitions/agent.ts";
 import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
 import { defineNetworkCommands } from "./definitions/network.ts";
+import { defineRelayCommands } from "./definitions/relay.ts";
 import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
 import { defineSnapshotCommands } from "./definitions/snapshot.ts";
@@ -54,6 +56,8 @@ function createProgram(context: CommandContext): Command {
   defineNetworkCommands(program, context);
   defineSnapshotCommands(program, context);
   defineSessionCommands(program, context);
+  defineAgentCommands(program, context);
+  defineRelayCommands(program, context);
   defineAgentsCommands(program, context);
   defineWorkflowCommands(program, context);
   for (const command of [program, ...commandsBelow(program)]) addGlobals(command);

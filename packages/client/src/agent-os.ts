@@ -139,7 +139,7 @@ export class AgentOs implements AsyncDisposable {
   /** The user's snapshots on a sidecar. */
   static async snapshots(options: SidecarChoice = {}): Promise<SnapshotInfo[]> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { snapshots } = await chosen(pool, sidecar).use(
+    const { snapshots } = await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("snapshot.list", {}, { signal }),
       signal,
     );
@@ -149,7 +149,7 @@ export class AgentOs implements AsyncDisposable {
   /** Removes a snapshot by name or id. Rejects with `NOT_FOUND`, and `IN_USE` while a VM that began with it lives. */
   static async removeSnapshot(nameOrId: string, options: SidecarChoice = {}): Promise<void> {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    await chosen(pool, sidecar).use(
+    await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("snapshot.remove", { snapshot: nameOrId }, { signal }),
       signal,
     );
@@ -158,7 +158,7 @@ export class AgentOs implements AsyncDisposable {
   /** The user's workflow runs on a sidecar, without holding a VM. */
   static workflows(options: SidecarChoice = {}): PoolWorkflows {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
-    return new PoolWorkflows(chosen(pool, sidecar), signal);
+    return new PoolWorkflows(chosenSidecar(pool, sidecar), signal);
   }
 
   /** The terminals of the user's VMs on a sidecar. */

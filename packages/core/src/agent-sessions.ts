@@ -51,6 +51,8 @@ export interface AgentSessions {
   check(place: AgentPlace, spec: SessionSpec): Promise<string>;
   /** Undefined: it is not open, or not any more. */
   look(ref: SessionRef): SessionLook | undefined;
+  /** Where it is; undefined: it is not open. */
+  place(ref: SessionRef): AgentPlace | undefined;
   /**
    * Takes a prompt as a turn; stored when this returns, with the transcript's last seq before it. The same turnId again
    * is the same turn. Throws `SESSION_CLOSED`, `NOT_FOUND` or `POOL_EXHAUSTED`.

@@ -1,8 +1,9 @@
-import type { SessionRef } from "@agentos/core";
+import type { SessionRef, ToolSource } from "@agentos/core";
 import type { SessionEvent } from "@agentos/protocol";
 
 import { Journal } from "./events/journal.ts";
 import type { RelayOptions } from "./relay-parts.ts";
+import { RelayTools } from "./tools/relay-tools.ts";
 import { UserRelay } from "./user-relay.ts";
 
 /** The agents of every user of a sidecar. Those of one user are unknown to another. */
@@ -25,6 +26,11 @@ export class Relay implements Disposable {
     const relay = new UserRelay({ user, sessions, store, journal, clock, now, log });
     this.#users.set(user, relay);
     return relay;
+  }
+
+  /** What its agents may do with it. */
+  get tools(): ToolSource {
+    return new RelayTools((user) => this.of(user));
   }
 
   /** What an earlier life left. After the sessions' own. */

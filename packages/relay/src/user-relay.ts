@@ -7,6 +7,7 @@ import {
   channelOf,
   encodeError,
   type MethodResult,
+  type RelayMessage,
   type SessionEvent,
 } from "@agentos/protocol";
 
@@ -15,7 +16,7 @@ import { infoOf } from "./agents/agent-view.ts";
 import { continuityOf, taskWith } from "./agents/continuity.ts";
 import { Roster } from "./agents/roster.ts";
 import { Shadows } from "./agents/shadows.ts";
-import { isSystem, personOf } from "./messages/address.ts";
+import { isSystem, personOf, unknownAgent } from "./messages/address.ts";
 import { Drafts } from "./messages/drafts.ts";
 import { PostOffice, type Sender, type Sent, type SendRequest } from "./messages/post-office.ts";
 import { isMember, isSame, Reach } from "./messages/reach.ts";
@@ -77,10 +78,7 @@ export class UserRelay {
   async release(name: string, reason: string | undefined, by?: Agent): Promise<void> {
     const agent = this.#roster.get(name);
     if (by !== undefined && !this.#reach.mayRelease(by, agent)) {
-      const ownerChain = this.#reach.ownerChain(agent);
-      const told = { type: "acl_denied", agent: agent.name, sender: by.name, ownerChain } as const;
-      this.#parts.journal.write({}, [told]);
-      throw this.#reach.denied(by, agent.name, ownerChain);
+      throw this.#post.denied(by, agent.name, this.#reach.ownerChain(agent));
     }
     await this.#release(agent, reason ?? "released on request", by?.name ?? "host");
   }
@@ -92,6 +90,52 @@ export class UserRelay {
   /** Sends a dead letter again, as another delivery of the same message. Throws `NOT_FOUND`, `INVALID_ARGUMENT` or `MAILBOX_FULL`. */
   redeliver(deliveryId: string, to: string | undefined): MethodResult<"relay.redeliver"> {
     return this.#post.redeliver(deliveryId, to);
+  }
+
+  /** A message that the agent got. Throws `NOT_FOUND`. */
+  received(agent: Agent, messageId: string): RelayMessage {
+    const { store } = this.#parts;
+    const message = store.message(messageId);
+    const isIts = store.deliveries(messageId).some(({ agentId }) => agentId === agent.agentId);
+    if (message !== undefined && isIts) return message;
+    const details = { kind: "message", id: messageId };
+    throw new AgentOsError("NOT_FOUND", `no message ${messageId} was for you`, details);
+  }
+
+  /** The agents that this one may write to. */
+  within(agent: Agent): Agent[] {
+    return this.#roster.reachable.filter(
+      (each) => each !== agent && this.#reach.mayWrite(agent, each),
+    );
+  }
+
+  membersOf(channel: string): string[] {
+    return this.#roster.reachable
+      .filter((agent) => isMember(agent, channel))
+      .map(({ name }) => name);
+  }
+
+  /** Makes an agent a member by its own wish: only where it may write. Throws `ACL_DENIED`. */
+  joinItself(agent: Agent, asked: string): void {
+    const isFree = agent.stored.spec.sendTo === undefined;
+    if (!isFree && !this.#reach.mayWriteInto(agent, asked))
+      throw this.#post.denied(agent, `#${channelOf(asked)}`, []);
+    this.join(agent.name, asked);
+  }
+
+  /** What an agent leaves for one that goes on, in its own words. */
+  saveContinuity(agent: Agent, summary: string): void {
+    agent.summary = summary;
+    const { journal, store, now } = this.#parts;
+    const saveContinuity = continuityOf(agent, store, { summary, now: now() });
+    journal.write({ saveContinuity }, [{ type: "continuity_saved", agent: agent.name }]);
+  }
+
+  /** Starts an agent below another one, in its VM. Rejects as `spawn` does. */
+  async spawnBelow(parent: Agent, spec: AgentSpec): Promise<Spawned> {
+    const place = this.#parts.sessions.place(parent.ref);
+    if (place === undefined) throw unknownAgent(parent.name);
+    return await this.spawn(place, `agent-${randomUUID()}`, spec);
   }
 
   /** Who speaks under a name from outside: an agent that lives as itself. */
@@ -232,9 +276,7 @@ export class UserRelay {
   }
 
   async #release(agent: Agent, reason: string, by: string): Promise<void> {
-    const { journal, store, now } = this.#parts;
-    const saveContinuity = continuityOf(agent, store, { summary: reason, now: now() });
-    journal.write({ saveContinuity }, [{ type: "continuity_saved", agent: agent.name }]);
+    this.saveContinuity(agent, agent.summary ?? reason);
     await agent.release([{ type: "agent_released", agent: agent.name, reason, by }], reason);
   }
 

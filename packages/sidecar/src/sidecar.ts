@@ -223,6 +223,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       callbacks: (user) => this.#callbacks.of(user),
       clock: this.#clock,
       log,
+      toolSources: [{ tools: (session) => this.#relay.tools.tools(session) }],
       onEvents: (ref, events) => this.#agents.told(ref, events),
       onChange: () => this.#idle?.changed(),
     });

@@ -40,12 +40,12 @@ export function defineSessionCommands(program: Command, context: CommandContext)
 }
 
 /** An option that may be given more than once. */
-function many(value: string, earlier: readonly string[] = []): readonly string[] {
+export function many(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }
 
 /** What the agent is, may do and may cost. */
-function addAgentOptions(command: Command): Command {
+export function addAgentOptions(command: Command): Command {
   return command
     .option("--provider <name>", "where the model is (default: the runtime's)")
     .option("--base-url <url>", "another address of the provider")

@@ -16,6 +16,11 @@ export function parseCount(text: string): number {
   return value;
 }
 
+/** A whole number of at least 0. */
+export function parseWhole(text: string): number {
+  return text === "0" ? 0 : parseCount(text);
+}
+
 /** Milliseconds from seconds, at least 1 and at most what the wire carries (49 days). */
 export function parseSeconds(text: string): number {
   const ms = Math.ceil(parsePositive(text) * 1000);

@@ -1,6 +1,7 @@
 import { type AgentOsError, type ErrorCode, isAgentOsError } from "@agentos/client";
 
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  ACL_DENIED: "Let both join a channel: agentos channel join",
   AGENT_EXITED: "Read what the agent wrote last, above; then prompt again.",
   ALREADY_EXISTS: "Choose another name, or see what has it with: agentos ps",
   ARGUMENTS_TOO_LONG: "Pass long input on standard input or in a file.",
@@ -17,7 +18,9 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   INSTALL_FAILED: "Look at the version's name and at npm's settings: npm config list",
   MODEL_SWITCH_FAILED: "Look at the model's name; the session goes on with the one that it had.",
   MOUNT_REFUSED: "Leave out --mount to copy the directory in, or add --read-only.",
+  MAILBOX_FULL: "Send again later; see what the agent is at with: agentos agent show",
   MISSING_KEY: "Set the variable where you call agentos, or name another with --key-variable.",
+  NOT_DELIVERED: "See why with: agentos deadletters",
   NOT_FOUND: "See what there is with: agentos ps",
   POOL_EXHAUSTED: "End VMs that you no longer need (agentos ps), or use another --pool.",
   PROVIDER_FAILED: "Try again later; the provider's status page may say more.",

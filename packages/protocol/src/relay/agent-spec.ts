@@ -32,7 +32,7 @@ export const NudgePolicy = z.strictObject({
   /** What is said. */
   text: z.string().min(1).max(16_384).optional(),
   /** What follows the last one. Default `none`. */
-  then: z.enum(["release", "none"]).optional(),
+  atEnd: z.enum(["release", "none"]).optional(),
 });
 export type NudgePolicy = z.infer<typeof NudgePolicy>;
 

@@ -39,6 +39,8 @@ export interface AgentEnding {
 /** One living agent: its mailbox, its session, and what is known of both. */
 export class Agent {
   readonly mailbox: Mailbox;
+  /** Its own words for whoever goes on from it. */
+  summary: string | undefined;
   readonly #options: AgentOptions;
   readonly #handover: Handover;
   readonly #idle: IdleWatch;

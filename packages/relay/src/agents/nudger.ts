@@ -43,11 +43,11 @@ export class Nudger {
     this.#count = 0;
   }
 
-  #due({ maxNudges = 1, text = TEXT, then = "none" }: NudgePolicy): void {
+  #due({ maxNudges = 1, text = TEXT, atEnd = "none" }: NudgePolicy): void {
     this.#cancel = undefined;
     if (this.#count < maxNudges) {
       this.#count += 1;
       this.#options.nudge(text, this.#count);
-    } else if (then === "release") this.#options.exhausted();
+    } else if (atEnd === "release") this.#options.exhausted();
   }
 }

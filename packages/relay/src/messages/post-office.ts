@@ -116,6 +116,14 @@ export class PostOffice {
     });
   }
 
+  /** Tells a denial, and gives the error to throw. */
+  denied(sender: Agent, target: string, ownerChain: string[]): AgentOsError {
+    const { parts, reach } = this.#options;
+    const told = { type: "acl_denied", agent: target, sender: sender.name, ownerChain } as const;
+    parts.journal.write({}, [told]);
+    return reach.denied(sender, target, ownerChain);
+  }
+
   /** The relay's own word to somebody. Where its mailbox is full, nobody hears it. */
   #say(request: Omit<SendRequest, "messageId">): void {
     try {
@@ -198,7 +206,7 @@ export class PostOffice {
     );
     if (kind === "channel") {
       if (sender.kind === "agent" && !reach.mayWriteInto(sender.agent, name))
-        throw this.#denied(sender.agent, `#${name}`, []);
+        throw this.denied(sender.agent, `#${name}`, []);
       return named.filter((agent) => isMember(agent, name));
     }
     const wanted = named.filter(
@@ -213,14 +221,7 @@ export class PostOffice {
   #assertMayWrite(sender: Sender, target: Agent): void {
     const { reach } = this.#options;
     if (sender.kind === "outside" || reach.mayWrite(sender.agent, target)) return;
-    throw this.#denied(sender.agent, target.name, reach.ownerChain(target));
-  }
-
-  #denied(sender: Agent, target: string, ownerChain: string[]): AgentOsError {
-    const { parts, reach } = this.#options;
-    const told = { type: "acl_denied", agent: target, sender: sender.name, ownerChain } as const;
-    parts.journal.write({}, [told]);
-    return reach.denied(sender, target, ownerChain);
+    throw this.denied(sender.agent, target.name, reach.ownerChain(target));
   }
 
   #store(message: RelayMessage, recipients: readonly Recipient[]): StoredDelivery[] {

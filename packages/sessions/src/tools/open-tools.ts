@@ -30,7 +30,7 @@ export const openTools: OpenToolDesk = async (context, { signal }) => {
   const opened: { desk?: SessionTools } = {};
   const ask = askQuestion(async (questions, turn) => await opened.desk?.ask(questions, turn));
   const builtin = context.builtinTools ? builtinTools(context, commands, ask) : [];
-  const given = context.given.map(givenTool);
+  const given = context.builtinTools ? [] : givenTools(context);
   const host = (context.spec.tools ?? []).map((tool) => hostTool(context, tool));
   const servers = await openMcpServers(context, stack, signal);
   const mcp = servers.flatMap(({ tools }) => tools);
@@ -54,8 +54,15 @@ function builtinTools(
     ...commands.tools,
     ask,
     ...(subagents === undefined || subagents.known.length === 0 ? [] : [startSubagent(subagents)]),
+    ...context.given.map(givenTool),
   ];
   const enabled = enabledTools(tools, spec.capabilities ?? {});
   // Not a capability: without it there is no structured output.
   return spec.outputSchema === undefined ? enabled : [...enabled, finish(spec.outputSchema)];
+}
+
+/** For an agent that brings its own tools: those of the sidecar that it is not refused. */
+function givenTools({ given, spec }: ToolDeskRequest): readonly Tool[] {
+  const refused = spec.capabilities?.disabledTools ?? [];
+  return given.map(givenTool).filter(({ info }) => !refused.includes(info.name));
 }

@@ -74,6 +74,12 @@ export class SessionAgents implements AgentSessions {
     };
   }
 
+  place(ref: SessionRef): AgentPlace | undefined {
+    const access = this.#find(ref)?.parts.access;
+    if (access === undefined) return undefined;
+    return { user: ref.user, vmId: access.vmId, fence: access.fence };
+  }
+
   prompt(ref: SessionRef, turn: { turnId: string; content: Content }): { seq: number } {
     const session = this.#sessions.opened(ref.user, ref.sessionId);
     const { fence } = session.parts.access;

@@ -1,4 +1,4 @@
-import { AgentOs, isAgentOsError, type Session } from "@agentos/client";
+import type { AgentOs, Session } from "@agentos/client";
 
 import type { GlobalOptions } from "../../command-context.ts";
 import { EXIT_CODE } from "../../exit-code.ts";
@@ -7,6 +7,7 @@ import type { Io } from "../../io.ts";
 import { write, writeJson } from "../../output/write.ts";
 import { type AgentOptions, agentOptions } from "../../session/agent-options.ts";
 import { terminalAnswers, turnAnswers, watchTurn } from "../../session/converse.ts";
+import { leaseVm } from "../../session/lease-vm.ts";
 import { createSessionView } from "../../session/session-view.ts";
 
 export interface StartOptions extends AgentOptions {
@@ -25,7 +26,7 @@ export async function start(
 ): Promise<number> {
   using interrupts = new Interrupts(io.signals);
   const json = globals.json === true;
-  const os = await leaseVm(globals, options, interrupts.signal);
+  const os = await leaseVm(globals.pool, options.vm, interrupts.signal);
   try {
     if (options.copy !== undefined)
       await os.fs.upload(options.copy, "/workspace", { signal: interrupts.signal });
@@ -44,21 +45,6 @@ export async function start(
     return await watchTurn(session, turn, createSessionView(io, json), interrupts);
   } finally {
     await os.dispose();
-  }
-}
-
-/** The VM named, made where there is none; without a name one that ends with this command. */
-async function leaseVm(
-  { pool }: GlobalOptions,
-  { vm }: StartOptions,
-  signal: AbortSignal,
-): Promise<AgentOs> {
-  if (vm === undefined) return await AgentOs.create({ pool, signal });
-  try {
-    return await AgentOs.attach(vm, { pool, signal });
-  } catch (error) {
-    if (!isAgentOsError(error, "NOT_FOUND")) throw error;
-    return await AgentOs.create({ pool, name: vm, signal });
   }
 }
 
