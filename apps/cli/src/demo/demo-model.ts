@@ -17,6 +17,8 @@ import type { Io } from "../io.ts";
 const SCRIPTED = "../../../../tooling/fake-model/dist/main.js";
 /** Any one will do: it is checked by nobody. */
 const SCRIPTED_KEY = "scripted";
+/** Of the newest models Codex offers tools in a form that the script does not know. */
+const SCRIPTED_MODELS: Readonly<Record<string, string>> = { codex: "gpt-5.1" };
 /** Between two pieces of its text, so that a person sees them come. */
 const PACE_MS = 4;
 const START_MS = 10_000;
@@ -70,7 +72,7 @@ function realModel(options: DemoModelOptions, env: Io["env"]): DemoModel {
 }
 
 async function scriptedModel(
-  { agent = "api", model }: DemoModelOptions,
+  { agent = "api", model = SCRIPTED_MODELS[agent] }: DemoModelOptions,
   signal: AbortSignal,
 ): Promise<DemoModel | undefined> {
   const program = fileURLToPath(new URL(SCRIPTED, import.meta.url));

@@ -5,6 +5,7 @@ import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
+import { openConversation } from "../agent-program/open-conversation.ts";
 import { refuseOptions } from "../vm-agent/check-given.ts";
 import { CLAUDE_CAPABILITIES } from "./claude-capabilities.ts";
 import { claudeArguments, claudeEnvironment } from "./claude-command.ts";
@@ -33,26 +34,22 @@ export class ClaudeRuntime implements AgentRuntime {
     const { vm } = host;
     const endpoint = await host.endpoint(options);
     const program = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
-    const isResumed = request.agentSessionId !== undefined;
-    const agentSessionId = request.agentSessionId ?? randomUUID();
-    const words = claudeArguments({ spec, isResumed, agentSessionId });
-    return await ClaudeSession.open(
-      {
-        request,
-        host,
-        endpoint,
-        agentSessionId,
-        program: {
-          agent: AGENT,
-          vm,
-          sessionId,
-          argv: [...program.argv, ...words],
-          cwd,
-          env: { PATH: pathOf(program, vm.environment), ...claudeEnvironment(spec, endpoint) },
-          shutdownMs: spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs,
+    return await openConversation(host.state, request.agentSessionId, async (known) => {
+      const agentSessionId = known ?? randomUUID();
+      const words = claudeArguments({ spec, isResumed: known !== undefined, agentSessionId });
+      const env = { PATH: pathOf(program, vm.environment), ...claudeEnvironment(spec, endpoint) };
+      const argv = [...program.argv, ...words];
+      const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
+      return await ClaudeSession.open(
+        {
+          request,
+          host,
+          endpoint,
+          agentSessionId,
+          program: { agent: AGENT, vm, sessionId, argv, cwd, env, shutdownMs },
         },
-      },
-      options,
-    );
+        options,
+      );
+    });
   }
 }

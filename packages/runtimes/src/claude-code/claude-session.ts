@@ -10,6 +10,7 @@ import { AgentOsError, type Content, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
 import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
+import { answered } from "../agent-program/open-conversation.ts";
 import { initializeRequest } from "./claude-command.ts";
 import { userLine } from "./claude-content.ts";
 import { ClaudeControl, ClaudeRefusal } from "./claude-control.ts";
@@ -144,13 +145,14 @@ export class ClaudeSession implements RuntimeSession {
     if (known === undefined) return;
     if (isControl(known)) return this.#control.receive(known);
     if (known.type === "system" && known.subtype === "init") this.#begun(known.session_id);
-    if (known.type === "result") this.#refused(known);
+    if (known.type === "result") this.#resulted(known);
     this.#turn?.take(known);
   }
 
-  /** It says that it can't go on, and may not end. */
-  #refused(result: ClaudeResult): void {
+  #resulted(result: ClaudeResult): void {
     const lost = this.#lost(result);
+    if (this.#isBegun) answered(this.#options.host.state);
+    // It says that it can't go on, and may not end.
     if (lost !== undefined) this.#control.close(lost);
   }
 

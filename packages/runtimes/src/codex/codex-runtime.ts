@@ -3,6 +3,7 @@ import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
+import { openConversation } from "../agent-program/open-conversation.ts";
 import { refuseOptions } from "../vm-agent/check-given.ts";
 import { CODEX_CAPABILITIES } from "./codex-capabilities.ts";
 import { codexArguments, codexEnvironment, codexHome } from "./codex-command.ts";
@@ -32,26 +33,23 @@ export class CodexRuntime implements AgentRuntime {
     const endpoint = await host.endpoint(options);
     const program = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
     const home = codexHome(vm);
-    return await CodexSession.open(
-      {
-        request,
-        host,
-        endpoint,
-        home,
-        program: {
-          agent: AGENT,
-          vm,
-          sessionId,
-          argv: [...program.argv, ...codexArguments(endpoint)],
-          cwd,
-          env: {
-            PATH: pathOf(program, vm.environment),
-            ...codexEnvironment(spec, endpoint, home),
-          },
-          shutdownMs: spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs,
+    const argv = [...program.argv, ...codexArguments(endpoint)];
+    const env = {
+      PATH: pathOf(program, vm.environment),
+      ...codexEnvironment(spec, endpoint, home),
+    };
+    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
+    return await openConversation(host.state, request.agentSessionId, async (agentSessionId) => {
+      return await CodexSession.open(
+        {
+          request: { ...request, agentSessionId },
+          host,
+          endpoint,
+          home,
+          program: { agent: AGENT, vm, sessionId, argv, cwd, env, shutdownMs },
         },
-      },
-      options,
-    );
+        options,
+      );
+    });
   }
 }

@@ -13,12 +13,19 @@ import { AgentOsError, type Content, type Json, type JsonObject } from "@agentos
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
 import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
 import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
+import { answered } from "../agent-program/open-conversation.ts";
 import { writeVmFile } from "../vm/write-vm-file.ts";
 import { dynamicTools, threadParams } from "./codex-command.ts";
 import { userInput } from "./codex-content.ts";
 import { codexFailure, lostThread } from "./codex-failure.ts";
 import { CodexHook, HOOKS_FILE, PORT_VARIABLE } from "./codex-hook.ts";
-import { HooksResult, ThreadResult, TurnParams, TurnResult } from "./codex-message.ts";
+import {
+  type CodexTurn,
+  HooksResult,
+  ThreadResult,
+  TurnParams,
+  TurnResult,
+} from "./codex-message.ts";
 import { CodexTools } from "./codex-tools.ts";
 import { CodexRun } from "./codex-turn.ts";
 
@@ -225,8 +232,13 @@ export class CodexSession implements RuntimeSession {
   #told(method: string, params: Json): void {
     const turn = TurnParams.safeParse(params).data?.turn;
     if (method === "turn/started") this.#begun(turn?.id);
-    if (method === "turn/completed" && turn !== undefined) this.#run?.completed(turn);
+    if (method === "turn/completed" && turn !== undefined) this.#completed(turn);
     else this.#run?.take(method, params);
+  }
+
+  #completed(turn: CodexTurn): void {
+    answered(this.#options.host.state);
+    this.#run?.completed(turn);
   }
 
   /** From here on there is something to go on with. */

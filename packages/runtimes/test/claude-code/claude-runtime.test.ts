@@ -159,8 +159,19 @@ describe("claude-code, by what the real one said", () => {
 
   test("[agent.lost] an unknown conversation is RESUME_LOST", async () => {
     const { program } = await recording("lost");
-    await expect(
-      openWith(program, { resume: "11111111-2222-3333-4444-555555555555" }),
-    ).rejects.toMatchObject({ code: "RESUME_LOST" });
+    const resume = "11111111-2222-3333-4444-555555555555";
+    await expect(openWith(program, { resume, state: [{ answered: true }] })).rejects.toMatchObject({
+      code: "RESUME_LOST",
+    });
+  });
+
+  test("[agent.nothing-lost] one that was killed before its first answer begins anew", async () => {
+    const [lost, fresh] = await Promise.all([recording("lost"), recording("tool")]);
+    const { agent, host } = await openWith(
+      (context) => (context.argv.includes("--resume") ? lost : fresh).program(context),
+      { resume: "11111111-2222-3333-4444-555555555555" },
+    );
+    expect(await agent.prompt("do the job")).toMatchObject({ stopReason: "end_turn" });
+    expect(host.entries).toEqual([{ answered: true }]);
   });
 });

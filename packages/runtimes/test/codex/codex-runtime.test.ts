@@ -174,6 +174,8 @@ describe("codex, by what the real one said", () => {
 
   test("[agent.lost] an unknown thread is RESUME_LOST", async () => {
     const resume = "019a0000-0000-7000-8000-000000000000";
-    await expect(openReplay("lost", { resume })).rejects.toMatchObject({ code: "RESUME_LOST" });
+    await expect(openReplay("lost", { resume, state: [{ answered: true }] })).rejects.toMatchObject(
+      { code: "RESUME_LOST" },
+    );
   });
 });

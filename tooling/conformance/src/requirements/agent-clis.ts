@@ -14,6 +14,7 @@ export const agentClis = rows("seeds/002", {
   "agent.failures": "401, 429 and 500 are told as what they are, whatever the exit code says",
   "agent.gateway-first": "what the gateway saw of a failure comes before the agent's own words",
   "agent.lost": "an unknown conversation is RESUME_LOST",
+  "agent.nothing-lost": "a conversation that was killed before its first answer begins anew",
   "agent.bad-lines": "malformed and unknown lines are kept raw, and the session goes on",
   "agent.long-line": "a line of 50 MiB is cut, and the session goes on",
   "agent.exit-code": "an exit code alone is never believed",

@@ -35,8 +35,10 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     kept: "/home/agent/.agentos/codex/sessions",
     process: /codex/,
     byHand: ([program = "", _appServer, ...settings], prompt) => [
-      "env",
-      "CODEX_HOME=/home/agent/by-hand",
+      "sh",
+      "-c",
+      'mkdir -p ~/by-hand && CODEX_HOME=~/by-hand exec "$@"',
+      "sh",
       program,
       "exec",
       "--json",

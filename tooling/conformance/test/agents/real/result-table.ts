@@ -11,7 +11,7 @@ interface Row {
   readonly cells: Map<string, string>;
 }
 
-/** What each agent passed, as a table of docs/agents.md. Agents that a run leaves out keep their column. */
+/** What each agent passed, as a table of docs/agents.md. */
 export class ResultTable {
   readonly #rows = new Map<string, Row>();
   readonly #titles = new Map<string, string>();
