@@ -14,6 +14,7 @@ import { network } from "./requirements/network.ts";
 import { onVirtual } from "./requirements/on-virtual.ts";
 import { packages } from "./requirements/packages.ts";
 import { programAgents } from "./requirements/program-agents.ts";
+import { relay } from "./requirements/relay.ts";
 import { sessionTools } from "./requirements/session-tools.ts";
 import { sessionCases } from "./requirements/session-cases.ts";
 import { sessions } from "./requirements/sessions.ts";
@@ -51,6 +52,7 @@ const all: readonly Requirement[] = [
   ...programAgents,
   ...modelGateway,
   ...terminal,
+  ...relay,
   ...network,
 ];
 

@@ -22,6 +22,8 @@ export interface ScriptedTurn extends RuntimeTurn {
   readonly until: <T>(promise: Promise<T>) => Promise<T>;
   /** Rejects once the turn is to end. */
   readonly forever: () => Promise<never>;
+  /** The agent is gone all of a sudden. */
+  readonly exit: (exitCode: number) => void;
   /** Tells a model call. */
   readonly used: (tokens: number, more?: { hasToolCalls?: boolean; costUsd?: number }) => void;
 }
@@ -97,11 +99,11 @@ export class ScriptedRuntime implements AgentRuntime {
   ): Promise<ScriptedAgent> {
     this.opened.push(request);
     await this.#options.onOpen?.(request, signal, host);
-    const agent = new ScriptedAgent({
+    const agent: ScriptedAgent = new ScriptedAgent({
       play: (turn) => {
         this.prompts.push(turn);
         this.promptedSessions.push(request.sessionId);
-        return this.script(turnOf(turn, request, host));
+        return this.script(turnOf(turn, request, host, (code) => agent.exit(code)));
       },
       controls: this.#options.controls ?? {},
       end: async () => {
@@ -160,7 +162,12 @@ export class ScriptedAgent implements RuntimeSession {
   }
 }
 
-function turnOf(turn: RuntimeTurn, request: RuntimeRequest, host: RuntimeHost): ScriptedTurn {
+function turnOf(
+  turn: RuntimeTurn,
+  request: RuntimeRequest,
+  host: RuntimeHost,
+  exit: (exitCode: number) => void,
+): ScriptedTurn {
   const { signal, content } = turn;
   let calls = 0;
   const until = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, aborted(signal)]);
@@ -170,6 +177,7 @@ function turnOf(turn: RuntimeTurn, request: RuntimeRequest, host: RuntimeHost): 
     request,
     prompt: typeof content === "string" ? content : JSON.stringify(content),
     until,
+    exit,
     forever: () => aborted(signal),
     say: (delta) => host.emit({ type: "text", delta }),
     call: (name, input = {}, callId = `${turn.turnId}-${(calls += 1)}`) =>

@@ -34,6 +34,8 @@ function defineSpawn(agent: Command, context: CommandContext): void {
     .argument("<name>", NAME)
     .requiredOption("--runtime <name>", "the kind of agent: api, anthropic, openai, gemini, ...")
     .requiredOption("--vm <name>", "the VM to work in, made where there is none", parseName)
+    .option("--command <program>", "the agent's program, where its runtime takes one")
+    .option("--arg <text>", "an argument of it", many)
     .option("--task <text>", "what it is to do first")
     .option("--team <name>", "its team")
     .option("--channel <name>", "a channel to be in (default: general)", many)

@@ -106,20 +106,24 @@ export class SessionAgents implements AgentSessions {
 
   async steer(ref: SessionRef, content: Content): Promise<boolean> {
     const session = this.#find(ref);
-    const agent = session?.agent;
-    if (session?.runningTurn === undefined || agent?.steer === undefined) return false;
-    await agent.steer(content);
-    return true;
+    if (session?.agent?.steer === undefined) return false;
+    return (await session.controls.steer(content)) !== null;
   }
 
   async cancel(ref: SessionRef, turnId: string): Promise<void> {
     await this.#find(ref)?.cancel(turnId);
   }
 
-  async setModel(ref: SessionRef, model: string, _timeoutMs: number): Promise<void> {
-    const { agent } = this.#sessions.opened(ref.user, ref.sessionId);
-    if (agent?.setModel === undefined) throw unsupported("another model for this agent");
-    await agent.setModel(model);
+  async setModel(ref: SessionRef, model: string, timeoutMs: number): Promise<void> {
+    const session = this.#sessions.opened(ref.user, ref.sessionId);
+    const switched = session.controls.setModel(model, session.parts.access.fence);
+    const late = Promise.withResolvers<never>();
+    const cancel = session.parts.host.clock.after(timeoutMs, () => late.reject(tooLate(timeoutMs)));
+    try {
+      await Promise.race([switched, late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   async input(ref: SessionRef, data: string): Promise<number> {
@@ -180,4 +184,10 @@ function withDescendants(all: readonly ProcessInfo[], roots: readonly number[]):
 
 function unsupported(what: string): AgentOsError<"UNSUPPORTED"> {
   return new AgentOsError("UNSUPPORTED", `there is no ${what}`, { what });
+}
+
+function tooLate(deadlineMs: number): AgentOsError<"DEADLINE_EXCEEDED"> {
+  const operation = "switching the agent's model";
+  const message = `${operation} took longer than ${deadlineMs} ms`;
+  return new AgentOsError("DEADLINE_EXCEEDED", message, { operation, deadlineMs });
 }

@@ -10,6 +10,8 @@ import { leaseVm } from "../../session/lease-vm.ts";
 export interface SpawnOptions extends AgentOptions {
   readonly runtime: string;
   readonly vm: string;
+  readonly command?: string;
+  readonly arg?: readonly string[];
   readonly task?: string;
   readonly team?: string;
   readonly channel?: readonly string[];
@@ -28,10 +30,10 @@ export async function spawn(
 ): Promise<number> {
   using interrupts = new Interrupts(io.signals);
   await using os = await leaseVm(pool, options.vm, interrupts.signal);
-  const { task, team, channel: channels, parent, continueFrom, shadowOf, restart } = options;
-  const given = Object.entries({ task, team, channels, parent, continueFrom, shadowOf }).filter(
-    ([, value]) => value !== undefined,
-  );
+  const { command, arg: args, channel: channels, restart, task, team, parent } = options;
+  const { continueFrom, shadowOf } = options;
+  const named = { command, args, channels, task, team, parent, continueFrom, shadowOf };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined);
   const agent = await os.relay.spawn(name, {
     runtime: options.runtime,
     ...agentOptions(options.runtime, options, io.env),
