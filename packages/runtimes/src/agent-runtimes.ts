@@ -1,5 +1,7 @@
 import type { AgentRuntime } from "@agentos/core";
 
+import type { AcpAgent } from "./acp/acp-agent.ts";
+import { ACP_CAPABILITIES } from "./acp/acp-capabilities.ts";
 import { CLAUDE_CAPABILITIES } from "./claude-code/claude-capabilities.ts";
 import { CODEX_CAPABILITIES } from "./codex/codex-capabilities.ts";
 import { COMMAND_CAPABILITIES } from "./command/command-capabilities.ts";
@@ -17,6 +19,15 @@ export function agentRuntimes(): AgentRuntime[] {
       const { CodexRuntime } = await import("./codex/codex-runtime.ts");
       return new CodexRuntime();
     }),
+    acpRuntime("acp", async () => (await import("./acp/any-acp-agent.ts")).ANY_ACP_AGENT),
+    acpRuntime(
+      "gemini-cli",
+      async () => (await import("./gemini-cli/gemini-agent.ts")).GEMINI_AGENT,
+    ),
+    acpRuntime(
+      "opencode",
+      async () => (await import("./opencode/opencode-agent.ts")).OPENCODE_AGENT,
+    ),
     new LazyRuntime("command", COMMAND_CAPABILITIES, async () => {
       const { CommandRuntime } = await import("./command/command-runtime.ts");
       return new CommandRuntime();
@@ -26,4 +37,11 @@ export function agentRuntimes(): AgentRuntime[] {
       return new PtyRuntime();
     }),
   ];
+}
+
+function acpRuntime(name: string, agent: () => Promise<AcpAgent>): AgentRuntime {
+  return new LazyRuntime(name, ACP_CAPABILITIES, async () => {
+    const { AcpRuntime } = await import("./acp/acp-runtime.ts");
+    return new AcpRuntime(await agent());
+  });
 }

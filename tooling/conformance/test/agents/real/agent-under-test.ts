@@ -23,6 +23,8 @@ export interface AgentUnderTest {
   readonly process: RegExp;
   /** The command line of the same job without AgentOS, made of that of its process; undefined: not measured. */
   readonly byHand?: (argv: readonly string[], prompt: string) => readonly string[];
+  /** False: its protocol tells it that a tool was denied, and not why. */
+  readonly hearsWhy?: false;
   /** Checks that it can't pass, and why: shown in the table. */
   readonly exceptions: Readonly<Record<string, string>>;
   /** Further options of every session. */

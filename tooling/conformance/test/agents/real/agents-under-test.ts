@@ -49,4 +49,42 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     ],
     exceptions: {},
   },
+  {
+    runtime: "gemini-cli",
+    provider: "gemini",
+    path: "/v1beta",
+    model: "gemini-2.5-flash",
+    otherModel: "gemini-2.5-pro",
+    shell: {
+      offered: "run_shell_command",
+      named: "run_shell_command",
+      input: (command) => ({ command, description: "a command" }),
+    },
+    kept: "/home/agent/.gemini/tmp",
+    process: /gemini/,
+    hearsWhy: false,
+    exceptions: {
+      compact: "ACP has no request for it",
+      steer: "ACP has no request for it",
+    },
+  },
+  {
+    runtime: "opencode",
+    provider: "anthropic",
+    path: "/v1",
+    model: "claude-sonnet-4-5",
+    otherModel: "claude-opus-4-5",
+    shell: {
+      offered: "bash",
+      named: "bash",
+      input: (command) => ({ command, description: "a command" }),
+    },
+    kept: "/home/agent/.local/share/opencode",
+    process: /opencode/,
+    hearsWhy: false,
+    exceptions: {
+      compact: "ACP has no request for it",
+      steer: "ACP has no request for it",
+    },
+  },
 ];

@@ -137,7 +137,8 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       );
       expect(events.at(-1)).toMatchObject({ result: { stopReason: "end_turn" } });
       expect(await os.fs.exists("/workspace/forbidden")).toBe(false);
-      expect(JSON.stringify(server.journal.entries.at(-1)?.body)).toContain("not today");
+      if (agent.hearsWhy !== false)
+        expect(JSON.stringify(server.journal.entries.at(-1)?.body)).toContain("not today");
     },
   },
   {
@@ -343,7 +344,9 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     title: "no orphan",
     async run(context) {
       const { agent, model, open } = context;
-      const server = await model(shellJob(agent, "(setsid sleep 1234 &) ; echo left"));
+      const server = await model(
+        shellJob(agent, "(setsid sleep 1234 >/dev/null 2>&1 &) ; echo left"),
+      );
       const session = await open(server);
       await session.prompt("SHELL JOB");
       expect(await agentProcesses(context)).not.toEqual([]);

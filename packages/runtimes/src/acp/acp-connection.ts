@@ -1,0 +1,232 @@
+import type { RuntimeHost, RuntimeRequest } from "@agentos/core";
+import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
+
+import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
+import { AgentProcess } from "../agent-process/agent-process.ts";
+import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
+import type { AcpAgent, AcpProgram } from "./acp-agent.ts";
+import { lostSession } from "./acp-failure.ts";
+import {
+  InitializeResult,
+  PermissionParams,
+  PromptResult,
+  SessionResult,
+  UpdateParams,
+} from "./acp-message.ts";
+
+const PROTOCOL_VERSION = 1;
+const METHOD_NOT_FOUND = -32_601;
+const INVALID_PARAMS = -32_602;
+const CLIENT = { name: "agentos", title: "AgentOS", version: "1" };
+/** Until a request that starts no turn is answered. The slowest known agent takes 12 s to begin. */
+const ANSWER_MS = 60_000;
+
+export interface AcpConnectionOptions {
+  readonly agent: AcpAgent;
+  readonly program: AcpProgram;
+  readonly request: RuntimeRequest;
+  readonly host: RuntimeHost;
+  /** What it tells of its conversation. */
+  readonly onUpdate: (kind: string, update: JsonObject) => void;
+  readonly onPermission: (asked: PermissionParams) => Promise<Json>;
+}
+
+/** An agent's program, its messages, and the one conversation that is open in it. */
+export class AcpConnection implements AsyncDisposable {
+  readonly #options: AcpConnectionOptions;
+  readonly #peer: LinePeer;
+  readonly #exited = Promise.withResolvers<AgentOsError>();
+  #process: AgentProcess | undefined;
+  #sessionId = "";
+  #modelOption: string | undefined;
+  #takesImages = false;
+
+  /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
+  static async open(
+    options: AcpConnectionOptions,
+    { signal }: { signal: AbortSignal },
+  ): Promise<AcpConnection> {
+    const connection = new AcpConnection(options);
+    try {
+      await connection.#start(signal);
+      return connection;
+    } catch (error) {
+      await connection[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: AcpConnectionOptions) {
+    this.#options = options;
+    this.#peer = new LinePeer({
+      send: async (message) => await this.#process?.send(message),
+      onRequest: (method, params) => this.#asked(method, params),
+      onNotification: (method, params) => this.#told(method, params),
+    });
+  }
+
+  /** Its own id of the conversation. */
+  get sessionId(): string {
+    return this.#sessionId;
+  }
+
+  get takesImages(): boolean {
+    return this.#takesImages;
+  }
+
+  get exited(): Promise<AgentOsError> {
+    return this.#exited.promise;
+  }
+
+  /** Resolves at the turn's end. Rejects with `LinePeerError`, or why the program is gone. */
+  async prompt(prompt: readonly JsonObject[]): Promise<PromptResult> {
+    const params = { sessionId: this.#sessionId, prompt: [...prompt] };
+    return PromptResult.parse(await this.#peer.request("session/prompt", params));
+  }
+
+  cancel(): void {
+    // A turn that does not end is the engine's to give up.
+    this.#peer.notify("session/cancel", { sessionId: this.#sessionId }).catch(() => undefined);
+  }
+
+  /** Rejects with `MODEL_SWITCH_FAILED`. */
+  async setModel(model: string): Promise<void> {
+    const { agent } = this.#options;
+    const sessionId = this.#sessionId;
+    const value = agent.modelId(model);
+    try {
+      await (this.#modelOption === undefined
+        ? this.#request("session/set_model", { sessionId, modelId: value })
+        : this.#request("session/set_config_option", {
+            sessionId,
+            configId: this.#modelOption,
+            value,
+          }));
+    } catch (error) {
+      if (!(error instanceof LinePeerError)) throw error;
+      const reason = error.message;
+      const message = `${agent.name} does not take the model ${model}: ${reason}`;
+      throw new AgentOsError("MODEL_SWITCH_FAILED", message, { model, reason });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process?.[Symbol.asyncDispose]();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { agent, request, host, program } = this.#options;
+    const { spec, sessionId, cwd } = request;
+    this.#process = await AgentProcess.start(
+      {
+        agent: agent.name,
+        vm: host.vm,
+        sessionId,
+        argv: program.argv,
+        env: program.env,
+        cwd,
+        shutdownMs: spec.timeouts?.shutdownMs,
+        onLine: (line) => this.#line(line),
+      },
+      { signal },
+    );
+    void this.#watch(this.#process);
+    const clientCapabilities = { fs: { readTextFile: false, writeTextFile: false } };
+    const hello = await this.#request(
+      "initialize",
+      { protocolVersion: PROTOCOL_VERSION, clientCapabilities, clientInfo: CLIENT },
+      signal,
+    );
+    const { protocolVersion, agentCapabilities } = InitializeResult.parse(hello);
+    if (protocolVersion !== PROTOCOL_VERSION) throw wrongVersion(agent.name, protocolVersion);
+    this.#takesImages = agentCapabilities?.promptCapabilities?.image === true;
+    const opened = await this.#open(agentCapabilities, signal);
+    this.#modelOption = opened.configOptions?.find(({ category }) => category === "model")?.id;
+    if (spec.model !== undefined && !program.hasModel) await this.setModel(spec.model);
+  }
+
+  async #open(
+    capabilities: InitializeResult["agentCapabilities"],
+    signal: AbortSignal,
+  ): Promise<SessionResult> {
+    const { request, program, agent } = this.#options;
+    const { agentSessionId, sessionId, cwd } = request;
+    const place = { cwd, mcpServers: [...program.mcpServers] };
+    if (agentSessionId === undefined) {
+      const result = SessionResult.parse(await this.#request("session/new", place, signal));
+      if (typeof result.sessionId !== "string") throw noSession(agent.name);
+      this.#sessionId = result.sessionId;
+      return result;
+    }
+    const canResume = (capabilities?.sessionCapabilities?.resume ?? null) !== null;
+    if (!canResume && capabilities?.loadSession !== true)
+      throw lostSession(sessionId, `${agent.name} keeps no sessions`);
+    // With `resume` nothing of the conversation is told again.
+    const method = canResume ? "session/resume" : "session/load";
+    const params = { sessionId: agentSessionId, ...place };
+    const result = await this.#request(method, params, signal).catch((error: unknown) => {
+      if (!(error instanceof LinePeerError)) throw error;
+      throw lostSession(sessionId, reasonOf(error), error);
+    });
+    // Not before: what is told meanwhile was told in an earlier life.
+    this.#sessionId = agentSessionId;
+    return SessionResult.parse(result ?? {});
+  }
+
+  async #watch(process: AgentProcess): Promise<void> {
+    const error = await process.exited;
+    this.#peer.close(error);
+    this.#exited.resolve(error);
+  }
+
+  #line(line: AgentLine): void {
+    const message = line.kind === "json" ? line.value : undefined;
+    if (!isText(message)) this.#options.host.emit(rawEvent(line));
+    if (message !== undefined) this.#peer.receive(message);
+  }
+
+  #told(method: string, params: Json): void {
+    if (method !== "session/update") return;
+    const told = UpdateParams.safeParse(params).data;
+    if (told === undefined || told.sessionId !== this.#sessionId) return;
+    this.#options.onUpdate(told.update.sessionUpdate, told.update);
+  }
+
+  async #asked(method: string, params: Json): Promise<Json> {
+    if (method !== "session/request_permission")
+      throw new LinePeerError(METHOD_NOT_FOUND, `agentos has no ${method}`, undefined);
+    const asked = PermissionParams.safeParse(params);
+    if (!asked.success) throw new LinePeerError(INVALID_PARAMS, asked.error.message, undefined);
+    return await this.#options.onPermission(asked.data);
+  }
+
+  async #request(method: string, params: JsonObject, signal?: AbortSignal): Promise<Json> {
+    return await this.#peer.request(method, params, {
+      timeoutMs: ANSWER_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+}
+
+/** Pieces of text are in the transcript as they are: their lines would only say it again. */
+function isText(message: Json | undefined): boolean {
+  if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
+  const told = UpdateParams.safeParse(message["params"]).data;
+  return /^agent_(message|thought)_chunk$/.test(told?.update.sessionUpdate ?? "");
+}
+
+function reasonOf({ message, data }: LinePeerError): string {
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return message;
+  const { details } = data;
+  return typeof details === "string" ? `${message}: ${details}` : message;
+}
+
+function wrongVersion(agent: string, actual: number): AgentOsError<"PROTOCOL_ERROR"> {
+  const reason = `${agent}: expected version ${PROTOCOL_VERSION} of ACP, got ${actual}`;
+  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
+}
+
+function noSession(agent: string): AgentOsError<"PROTOCOL_ERROR"> {
+  const reason = `${agent}: expected a sessionId in answer to session/new, got none`;
+  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
+}
