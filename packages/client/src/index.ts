@@ -10,8 +10,10 @@ export type {
   RmOptions,
   TransferOptions,
   UploadOptions,
+  WatchOptions,
   WriteFileOptions,
 } from "./files/file-options.ts";
+export type { FileChange, FileWatch } from "./files/file-watch.ts";
 export type { TransferResult } from "./files/transfer-result.ts";
 export type { VmFiles } from "./files/vm-files.ts";
 export type { FetchInit, ForwardOptions, PortForward } from "./network/network-options.ts";

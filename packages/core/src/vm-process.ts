@@ -13,8 +13,8 @@ export interface ProcessRequest {
   output: OutputMode;
   windowBytes: number;
   timeoutMs?: number;
-  /** No program: `argv` is `pack` or `unpack` and a path, done by the VM's agent. `piped` only. */
-  tree?: true;
+  /** No program, but what the VM's agent does itself: `argv` is `pack`, `unpack` or `watch`, a path, and `recursive` for a watch of all below. `piped` only; it ends with its release. */
+  builtin?: true;
   /** On a terminal: `stdin` is none then, and `output` logged. Only where the VM has `terminals`. */
   terminal?: TerminalOptions;
 }

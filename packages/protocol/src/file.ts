@@ -98,6 +98,11 @@ export const TreeParams = PathParams.extend({
   received: z.object({ stdout: z.int().min(0), stderr: z.int().min(0) }).optional(),
 });
 
+export const WatchParams = TreeParams.extend({
+  /** Everything below the path, too. Default false. */
+  recursive: z.boolean().optional(),
+});
+
 export const StatResult = z.object({ stat: FileStat });
 export const PathResult = z.object({ path: z.string() });
 export const WriteResult = z.object({ size: z.int() });

@@ -218,4 +218,5 @@ export {
 export { type Corkable, WriteBatch } from "./write-batch.ts";
 export { TreeReader } from "./tree/tree-reader.ts";
 export { TREE_BOUNDS, type TreeAttributes, type TreeRecord } from "./tree/tree-record.ts";
+export { WatchReader, type WatchRecord } from "./tree/watch-reader.ts";
 export { writeTree } from "./tree/write-tree.ts";

@@ -12,6 +12,7 @@ import {
   RmParams,
   StatResult,
   TreeParams,
+  WatchParams,
   SymlinkParams,
   TruncateParams,
   WriteParams,
@@ -355,6 +356,13 @@ export const METHODS = {
     summary:
       "Write a file or a tree from one tree stream on stdin. `process.exited` tells its end; what failed is on stderr.",
     params: TreeParams,
+    result: ProcessStarted,
+  },
+  "fs.watch": {
+    scope: "vm",
+    summary:
+      "Tell on stdout what happens at a path and directly in it, or everywhere below. It ends with its release.",
+    params: WatchParams,
     result: ProcessStarted,
   },
   ...SESSION_METHODS,

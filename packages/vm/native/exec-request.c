@@ -67,8 +67,8 @@ static int parse_field(const struct field *field, struct exec_request *request, 
 /* A terminal's input comes by ATTACH, and only a terminal has a size. */
 static bool are_flags(const struct exec_request *request) {
   bool terminal = request->flags & EXEC_TERMINAL;
-  if (request->flags & ~(uint32_t)(EXEC_STDIN_PIPE | EXEC_LOGGED | EXEC_TERMINAL | EXEC_TREE)) return false;
-  if ((request->flags & EXEC_TREE) && (request->flags & (EXEC_LOGGED | EXEC_TERMINAL))) return false;
+  if (request->flags & ~(uint32_t)(EXEC_STDIN_PIPE | EXEC_LOGGED | EXEC_TERMINAL | EXEC_BUILTIN)) return false;
+  if ((request->flags & EXEC_BUILTIN) && (request->flags & (EXEC_LOGGED | EXEC_TERMINAL))) return false;
   if (terminal && (request->flags & EXEC_STDIN_PIPE)) return false;
   if (!terminal) return request->cols == 0 && request->rows == 0;
   return request->cols >= 1 && request->cols <= 0xffff && request->rows >= 1 && request->rows <= 0xffff;

@@ -120,7 +120,7 @@ enum snapped { SNAPPED_SWITCHED = 0, SNAPPED_COPYING = 1 };
 
 enum channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
 /* EXEC_ATTACHMENT only in a TABLE_ENTRY. */
-enum exec_flag { EXEC_STDIN_PIPE = 1, EXEC_LOGGED = 2, EXEC_TERMINAL = 4, EXEC_ATTACHMENT = 8, EXEC_TREE = 16 };
+enum exec_flag { EXEC_STDIN_PIPE = 1, EXEC_LOGGED = 2, EXEC_TERMINAL = 4, EXEC_ATTACHMENT = 8, EXEC_BUILTIN = 16 };
 enum attach_flag { ATTACH_HOLDS = 1 };
 enum signal_scope { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_VM = 3 };
 enum exit_cause { CAUSE_EXITED = 0, CAUSE_SIGNALED = 1 };

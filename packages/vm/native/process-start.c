@@ -1,5 +1,5 @@
 #include "agent.h"
-#include "tree.h"
+#include "builtin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +88,7 @@ __attribute__((noinline)) static pid_t start_child(const struct exec_request *re
 }
 
 /* No program: a copy of this one, which has no descriptor but its stdio. */
-static pid_t start_tree(const struct exec_request *request, const int stdio[3]) {
+static pid_t start_builtin(const struct exec_request *request, const int stdio[3]) {
   pid_t pid = fork();
   if (pid != 0) return pid;
   setsid();
@@ -100,7 +100,7 @@ static pid_t start_tree(const struct exec_request *request, const int stdio[3]) 
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  tree_job(request->args);
+  builtin_job(request->args);
 }
 
 static void close_all(const int *fds, int count) {
@@ -140,7 +140,7 @@ static int run_child(struct process *process, const struct exec_request *request
   bool terminal = request->flags & EXEC_TERMINAL;
   int stdio[3] = {terminal ? theirs[1] : input, theirs[1], terminal ? theirs[1] : theirs[2]};
   failure.error = 0;
-  process->pid = request->flags & EXEC_TREE ? start_tree(request, stdio) : start_child(request, stdio);
+  process->pid = request->flags & EXEC_BUILTIN ? start_builtin(request, stdio) : start_child(request, stdio);
   if (process->pid < 0) {
     *step = "fork";
     return errno;

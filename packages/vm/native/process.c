@@ -130,6 +130,8 @@ void process_release(struct process *process) {
   sender_forget(&process->sender);
   readers_end(process);
   link_unpin(process);
+  /* What PID 1 does itself it does for its reader. */
+  if ((process->flags & EXEC_BUILTIN) && !process->reaped) kill(process->pid, SIGKILL);
   process->released = true;
   process->attached = false;
   process->stream = streams[process_index(process)] = 0;

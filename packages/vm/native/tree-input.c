@@ -1,4 +1,4 @@
-#include "tree.h"
+#include "builtin.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -8,14 +8,14 @@
 static char buffer[BUFFER_BYTES];
 static size_t from, filled;
 
-int tree_malformed(void) { return tree_fail("stream", EBADMSG); }
+int tree_malformed(void) { return builtin_fail("stream", EBADMSG); }
 
 static int refill(void) {
   for (;;) {
     ssize_t n = read(0, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tree_fail("stream", errno);
-    if (n == 0) return tree_fail("stream", ENODATA);
+    if (n < 0) return builtin_fail("stream", errno);
+    if (n == 0) return builtin_fail("stream", ENODATA);
     from = 0;
     filled = (size_t)n;
     return 0;
@@ -56,7 +56,7 @@ int tree_take_into(int fd, uint64_t offset, uint32_t length) {
     size_t part = filled - from < length ? filled - from : length;
     ssize_t n = pwrite(fd, buffer + from, part, (off_t)offset);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return tree_fail("write", n < 0 ? errno : EIO);
+    if (n <= 0) return builtin_fail("write", n < 0 ? errno : EIO);
     from += (size_t)n;
     offset += (uint64_t)n;
     length -= (uint32_t)n;

@@ -1,4 +1,4 @@
-#include "tree.h"
+#include "builtin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static int flush(void) {
   for (size_t at = 0; at < used;) {
     ssize_t n = write(1, buffer + at, used - at);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return tree_fail("write", n < 0 ? errno : EIO);
+    if (n <= 0) return builtin_fail("write", n < 0 ? errno : EIO);
     at += (size_t)n;
   }
   used = 0;
@@ -90,7 +90,7 @@ static int put_piece(int fd, uint64_t offset, uint64_t most, size_t *length) {
   ssize_t n;
   do n = pread(fd, buffer + used + 12, most < PIECE_BYTES ? (size_t)most : PIECE_BYTES, (off_t)offset);
   while (n < 0 && errno == EINTR);
-  if (n < 0) return tree_fail("read", errno);
+  if (n < 0) return builtin_fail("read", errno);
   *length = (size_t)n;
   if (n == 0) return 0;
   put_u64(buffer + used, offset);
@@ -125,8 +125,8 @@ static bool was_sent(const struct stat *stat_of, const char **path) {
   uint32_t slot = (uint32_t)((uint64_t)stat_of->st_ino * 2654435761u) % LINKED_MAX;
   for (uint32_t tries = 0; tries < 64; tries++, slot = (slot + 1) % LINKED_MAX) {
     if (linked[slot].path == NULL) {
-      if (strlen(tree_path()) > TREE_TEXT_MAX) return false;
-      linked[slot].path = strdup(tree_path());
+      if (strlen(builtin_path()) > TREE_TEXT_MAX) return false;
+      linked[slot].path = strdup(builtin_path());
       linked[slot].dev = stat_of->st_dev;
       linked[slot].ino = stat_of->st_ino;
       return false;
@@ -140,7 +140,7 @@ static bool was_sent(const struct stat *stat_of, const char **path) {
 
 static int put_file(int fd, const char *name, const struct stat *stat_of) {
   const char *path;
-  if (stat_of->st_nlink > 1 && was_sent(stat_of, &path)) return put_two(TREE_HARD_LINK, name, path);
+  if (stat_of->st_nlink > 1 && was_sent(stat_of, &path)) return put_two(BUILTIN_HARD_LINK, name, path);
   uint8_t size[8];
   int error = room(13 + sizeof size + 2 + TREE_NAME_MAX);
   if (error != 0) return error;
@@ -158,21 +158,21 @@ static int put_entries(int fd, int depth) {
   _Alignas(8) char entries[4096];
   for (;;) {
     long n = syscall(SYS_getdents64, fd, entries, sizeof entries);
-    if (n <= 0) return n < 0 ? tree_fail("readdir", errno) : 0;
+    if (n <= 0) return n < 0 ? builtin_fail("readdir", errno) : 0;
     for (long at = 0; at < n; at += get_u16(entries + at + 16)) {
       const char *name = entries + at + 19;
       if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
-      if (!tree_path_push(name)) return tree_fail("open", ENAMETOOLONG);
+      if (!builtin_path_push(name)) return builtin_fail("open", ENAMETOOLONG);
       int error = put_entry(fd, name, depth + 1);
       if (error != 0) return error;
-      tree_path_pop();
+      builtin_path_pop();
     }
   }
 }
 
 static int put_directory(int fd, const char *name, const struct stat *stat_of, int depth) {
   static const uint8_t up = TREE_UP;
-  if (depth >= TREE_DEPTH_MAX) return tree_fail("open", ELOOP);
+  if (depth >= TREE_DEPTH_MAX) return builtin_fail("open", ELOOP);
   int error = room(13 + 2 + TREE_NAME_MAX);
   if (error != 0) return error;
   put_times(TREE_DIRECTORY, stat_of);
@@ -184,7 +184,7 @@ static int put_directory(int fd, const char *name, const struct stat *stat_of, i
 
 static int put_opened(int fd, const char *name, int depth) {
   struct stat stat_of;
-  if (fstat(fd, &stat_of) < 0) return tree_fail("stat", errno);
+  if (fstat(fd, &stat_of) < 0) return builtin_fail("stat", errno);
   if (S_ISDIR(stat_of.st_mode)) return put_directory(fd, name, &stat_of, depth);
   return S_ISREG(stat_of.st_mode) ? put_file(fd, name, &stat_of) : put_skipped(name, stat_of.st_mode);
 }
@@ -192,7 +192,7 @@ static int put_opened(int fd, const char *name, int depth) {
 static int put_link(int parent, const char *name) {
   char content[PATH_MAX];
   ssize_t length = readlinkat(parent, name, content, sizeof content - 1);
-  if (length < 0) return errno == ENOENT ? 0 : tree_fail("readlink", errno);
+  if (length < 0) return errno == ENOENT ? 0 : builtin_fail("readlink", errno);
   content[length] = 0;
   return put_two(TREE_LINK, name, content);
 }
@@ -200,12 +200,12 @@ static int put_link(int parent, const char *name) {
 /* Looked at before it is opened: opening a device or a pipe may do something. */
 static int put_entry(int parent, const char *name, int depth) {
   struct stat stat_of;
-  if (fstatat(parent, name, &stat_of, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT ? 0 : tree_fail("stat", errno);
+  if (fstatat(parent, name, &stat_of, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT ? 0 : builtin_fail("stat", errno);
   if (S_ISLNK(stat_of.st_mode)) return put_link(parent, name);
   if (!S_ISREG(stat_of.st_mode) && !S_ISDIR(stat_of.st_mode)) return put_skipped(name, stat_of.st_mode);
   int fd = openat(parent, name, S_ISDIR(stat_of.st_mode) ? DIRECTORY_FLAGS : ENTRY_FLAGS);
   /* It is gone, or became a link: as if it had never been looked at. */
-  if (fd < 0) return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? 0 : tree_fail("open", errno);
+  if (fd < 0) return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? 0 : builtin_fail("open", errno);
   int error = put_opened(fd, name, depth);
   close(fd);
   return error;
@@ -214,11 +214,11 @@ static int put_entry(int parent, const char *name, int depth) {
 int tree_pack(const char *path) {
   static const uint8_t end = TREE_END;
   struct stat stat_of;
-  int error = stat(path, &stat_of) < 0 ? tree_fail("stat", errno) : 0;
-  if (error == 0 && !S_ISREG(stat_of.st_mode) && !S_ISDIR(stat_of.st_mode)) error = tree_fail("open", EINVAL);
+  int error = stat(path, &stat_of) < 0 ? builtin_fail("stat", errno) : 0;
+  if (error == 0 && !S_ISREG(stat_of.st_mode) && !S_ISDIR(stat_of.st_mode)) error = builtin_fail("open", EINVAL);
   /* A link at the top is followed. */
   int fd = error == 0 ? open(path, ENTRY_FLAGS & ~O_NOFOLLOW) : -1;
-  if (error == 0) error = fd < 0 ? tree_fail("open", errno) : put_opened(fd, "", 0);
+  if (error == 0) error = fd < 0 ? builtin_fail("open", errno) : put_opened(fd, "", 0);
   if (error == 0) error = room(1);
   if (error == 0) {
     put(&end, 1);

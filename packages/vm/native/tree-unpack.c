@@ -1,4 +1,4 @@
-#include "tree.h"
+#include "builtin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static int take_name(char *out) {
   if (error != 0) return error;
   if (depth == 0) return out[0] == 0 ? 0 : tree_malformed();
   if (out[0] == 0 || strchr(out, '/') != NULL || strcmp(out, ".") == 0 || strcmp(out, "..") == 0) return tree_malformed();
-  return tree_path_push(out) ? 0 : tree_fail("open", ENAMETOOLONG);
+  return builtin_path_push(out) ? 0 : builtin_fail("open", ENAMETOOLONG);
 }
 
 static int take_times(uint32_t *mode, uint64_t *mtime) {
@@ -42,8 +42,8 @@ static int take_times(uint32_t *mode, uint64_t *mtime) {
 static int set_attributes(int fd, uint32_t mode, uint64_t mtime) {
   struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
                               {(time_t)(mtime / 1000000000u), (long)(mtime % 1000000000u)}};
-  if (fchmod(fd, mode) < 0) return tree_fail("chmod", errno);
-  return futimens(fd, times) < 0 ? tree_fail("utimes", errno) : 0;
+  if (fchmod(fd, mode) < 0) return builtin_fail("chmod", errno);
+  return futimens(fd, times) < 0 ? builtin_fail("utimes", errno) : 0;
 }
 
 static int write_pieces(int fd, uint64_t size) {
@@ -61,7 +61,7 @@ static int write_pieces(int fd, uint64_t size) {
     written = offset + length;
   }
   /* A hole at the end. */
-  return written < size && ftruncate(fd, (off_t)size) < 0 ? tree_fail("write", errno) : 0;
+  return written < size && ftruncate(fd, (off_t)size) < 0 ? builtin_fail("write", errno) : 0;
 }
 
 /* A new file: `name`, or one that will be given that name where something has it. */
@@ -88,12 +88,12 @@ static int write_file(int parent, const char *name) {
   if (error != 0) return error;
   if (depth > 0) name = own;
   int fd = create(parent, name, fresh);
-  if (fd < 0) return tree_fail("open", errno);
+  if (fd < 0) return builtin_fail("open", errno);
   error = write_pieces(fd, get_u64(size));
   if (error == 0) error = set_attributes(fd, mode, mtime);
   /* Some file systems tell of a full disk only here. */
-  if (close(fd) < 0 && error == 0) error = tree_fail("write", errno);
-  if (error == 0 && fresh[0] != 0 && renameat(parent, fresh, parent, name) < 0) error = tree_fail("open", errno);
+  if (close(fd) < 0 && error == 0) error = builtin_fail("write", errno);
+  if (error == 0 && fresh[0] != 0 && renameat(parent, fresh, parent, name) < 0) error = builtin_fail("open", errno);
   /* Nothing half is left under a name that somebody asked for, nor under ours. */
   if (error != 0) unlinkat(parent, fresh[0] != 0 ? fresh : name, 0);
   return error;
@@ -107,9 +107,9 @@ static int make_link(void) {
   if (depth == 0 || content[0] == 0) return tree_malformed();
   int parent = stack[depth - 1].fd;
   if (symlinkat(content, parent, name) == 0) return 0;
-  if (errno != EEXIST) return tree_fail("symlink", errno);
-  if (unlinkat(parent, name, 0) < 0) return tree_fail("symlink", errno);
-  return symlinkat(content, parent, name) < 0 ? tree_fail("symlink", errno) : 0;
+  if (errno != EEXIST) return builtin_fail("symlink", errno);
+  if (unlinkat(parent, name, 0) < 0) return builtin_fail("symlink", errno);
+  return symlinkat(content, parent, name) < 0 ? builtin_fail("symlink", errno) : 0;
 }
 
 /* The directory of a path below the top, no link followed; *name is its last part. */
@@ -139,7 +139,7 @@ static int make_hard_link(void) {
   if (error == EEXIST)
     error = unlinkat(parent, name, 0) < 0 || linkat(above, last, parent, name, 0) < 0 ? errno : 0;
   close(above);
-  return error == 0 ? 0 : tree_fail("link", error);
+  return error == 0 ? 0 : builtin_fail("link", error);
 }
 
 /* A real directory: what else has its name is replaced. */
@@ -164,12 +164,12 @@ static int enter(int parent, const char *name) {
   int error = take_times(&directory.mode, &directory.mtime);
   if (error == 0) error = take_name(own);
   if (error != 0) return error;
-  if (depth == TREE_DEPTH_MAX) return tree_fail("mkdir", ELOOP);
+  if (depth == TREE_DEPTH_MAX) return builtin_fail("mkdir", ELOOP);
   directory.fd = depth == 0 ? open_top(parent, name, &directory.keeps) : open_within(parent, own);
-  if (directory.fd < 0) return tree_fail("mkdir", errno);
+  if (directory.fd < 0) return builtin_fail("mkdir", errno);
   stack[depth++] = directory;
   /* It may have been there, and must be written to. */
-  if (!directory.keeps && fchmod(directory.fd, directory.mode | OWNER_BITS) < 0) return tree_fail("chmod", errno);
+  if (!directory.keeps && fchmod(directory.fd, directory.mode | OWNER_BITS) < 0) return builtin_fail("chmod", errno);
   return 0;
 }
 
@@ -178,7 +178,7 @@ static int leave(void) {
   struct open_directory *directory = &stack[--depth];
   int error = directory->keeps ? 0 : set_attributes(directory->fd, directory->mode, directory->mtime);
   close(directory->fd);
-  if (error == 0 && depth > 0) tree_path_pop();
+  if (error == 0 && depth > 0) builtin_path_pop();
   return error;
 }
 
@@ -194,9 +194,9 @@ static int unpack_record(uint8_t kind) {
   if (kind == TREE_DIRECTORY) return enter(parent, NULL);
   if (kind == TREE_FILE) error = write_file(parent, NULL);
   if (kind == TREE_LINK) error = make_link();
-  if (kind == TREE_HARD_LINK) error = make_hard_link();
+  if (kind == BUILTIN_HARD_LINK) error = make_hard_link();
   if (kind == TREE_SKIPPED) error = skip();
-  if (error == 0) tree_path_pop();
+  if (error == 0) builtin_path_pop();
   return error;
 }
 
@@ -238,13 +238,13 @@ static int open_parent(char *path, const char **name) {
 int tree_unpack(const char *path) {
   static char copy[PATH_MAX];
   const char *name;
-  int error = path[0] != '/' || strlen(path) >= sizeof copy ? tree_fail("open", path[0] != '/' ? EINVAL : ENAMETOOLONG) : 0;
+  int error = path[0] != '/' || strlen(path) >= sizeof copy ? builtin_fail("open", path[0] != '/' ? EINVAL : ENAMETOOLONG) : 0;
   if (error == 0) {
     memcpy(copy, path, strlen(path) + 1);
     for (size_t end = strlen(copy); end > 1 && copy[end - 1] == '/';) copy[--end] = 0;
     umask(0);
     int parent = open_parent(copy, &name);
-    error = parent < 0 ? tree_fail("open", errno) : unpack_top(parent, name);
+    error = parent < 0 ? builtin_fail("open", errno) : unpack_top(parent, name);
   }
   return error;
 }

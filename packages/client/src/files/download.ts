@@ -1,11 +1,11 @@
-import { TreeReader } from "@agentos/protocol";
+import { DEFAULTS, TreeReader } from "@agentos/protocol";
 
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import { ExclusionRules } from "./exclusion-rules.ts";
 import type { TransferOptions } from "./file-options.ts";
 import { Pace } from "./pace.ts";
 import { emptyTransfer, type TransferResult } from "./transfer-result.ts";
-import { interrupted, TreeProcess } from "./tree-process.ts";
+import { BuiltinProcess, interrupted } from "./builtin-process.ts";
 import { HostUnpack } from "./unpack-host.ts";
 
 /** Copies a file or a tree of a VM to the host, as one stream. What the guest made of names and links decides nothing about where on the host it goes. */
@@ -16,8 +16,14 @@ export async function download(
   options: TransferOptions,
 ): Promise<TransferResult> {
   const result = emptyTransfer();
-  const { signal } = options;
-  const process = await TreeProcess.start({ admin, method: "fs.pack", vmPath, signal });
+  const process = await BuiltinProcess.start({
+    admin,
+    operation: "fs.download",
+    vmPath,
+    ask: (connection, identity) => connection.request("fs.pack", identity),
+    windowBytes: DEFAULTS.transferWindowBytes,
+    signal: options.signal,
+  });
   const rules = new ExclusionRules(options);
   using unpack = new HostUnpack({ vmPath, hostPath, rules, result });
   const reader = new TreeReader();

@@ -47,6 +47,13 @@ export interface UploadOptions extends TransferOptions {
   gitignore?: boolean | undefined;
 }
 
+export interface WatchOptions {
+  /** Everything below the path, too. Default false: the path, and what is directly in it. */
+  recursive?: boolean | undefined;
+  /** Aborted: the loop throws `CANCELLED`. */
+  signal?: AbortSignal | undefined;
+}
+
 const Mode = z.int().min(0).max(0o1777);
 const AnySignal = z.instanceof(AbortSignal, { error: "expected an AbortSignal" });
 const Flag = z.boolean().optional();
@@ -78,6 +85,7 @@ export const FILE_OPTIONS = {
   mkdir: z.strictObject({ mode: Mode.optional(), recursive: Flag }),
   rm: z.strictObject({ recursive: Flag, force: Flag }),
   copy: z.strictObject({ recursive: Flag, overwrite: Flag }),
+  watch: z.strictObject({ recursive: Flag, signal: AnySignal.optional() }),
   download: z.strictObject(TRANSFER),
   upload: z.strictObject({ ...TRANSFER, gitignore: Flag }),
 };

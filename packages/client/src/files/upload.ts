@@ -1,11 +1,13 @@
 import { lstat, realpath } from "node:fs/promises";
 
+import { DEFAULTS } from "@agentos/protocol";
+
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import { ExclusionRules } from "./exclusion-rules.ts";
 import type { UploadOptions } from "./file-options.ts";
 import { HostPack } from "./pack-host.ts";
 import { emptyTransfer, fileTypeOf, type TransferResult } from "./transfer-result.ts";
-import { TreeProcess } from "./tree-process.ts";
+import { BuiltinProcess } from "./builtin-process.ts";
 
 /** Copies a file or a tree of the host into a VM, as one stream. A link named at the top is followed, those below are kept. */
 export async function upload(
@@ -33,7 +35,15 @@ export async function upload(
     }
   }
   const { signal } = options;
-  const process = await TreeProcess.start({ admin, method: "fs.unpack", vmPath, signal }, bytes());
+  const process = await BuiltinProcess.start({
+    admin,
+    operation: "fs.upload",
+    vmPath,
+    ask: (connection, identity) => connection.request("fs.unpack", identity),
+    windowBytes: DEFAULTS.transferWindowBytes,
+    signal,
+    stdin: bytes(),
+  });
   try {
     await process.finished();
   } catch (error) {

@@ -19,10 +19,12 @@ import {
   type RmOptions,
   type TransferOptions,
   type UploadOptions,
+  type WatchOptions,
   type WriteFileOptions,
   WRITE_FLAGS,
 } from "./file-options.ts";
 import { FileRead } from "./file-read.ts";
+import { FileWatch } from "./file-watch.ts";
 import { FileWrite, type WriteChoice } from "./file-write.ts";
 import { lazyReadable } from "./lazy-readable.ts";
 import type { TransferResult } from "./transfer-result.ts";
@@ -196,6 +198,12 @@ export class VmFiles {
   ): Promise<TransferResult> {
     const checked = parseArgument(FILE_OPTIONS.download, options, "options");
     return await download(this.#admin, vmPath, hostPath, checked);
+  }
+
+  /** Tells what happens at a path and in it, from the moment that this resolves. What is watched may be made and removed meanwhile; it must be there now. */
+  async watch(path: string, options: WatchOptions = {}): Promise<FileWatch> {
+    const checked = parseArgument(FILE_OPTIONS.watch, options, "options");
+    return await FileWatch.start(this.#admin, path, checked);
   }
 
   async #collect(path: string, kind: "file" | "directory"): Promise<Buffer> {

@@ -14,7 +14,7 @@ const REPEATED = { errno: 114, step: "repeated" };
 
 /** What is to be started: a program, or what the VM's agent does itself. */
 export interface StartParams extends ProcessStart {
-  tree?: true;
+  builtin?: true;
 }
 
 /** A process that a request started, or had started before. */
@@ -155,7 +155,7 @@ function requestOf(
   const request = { processId, argv, cwd, env, stdin, output, windowBytes };
   return {
     ...request,
-    ...(params.tree === undefined ? {} : { tree: params.tree }),
+    ...(params.builtin === undefined ? {} : { builtin: params.builtin }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
 }

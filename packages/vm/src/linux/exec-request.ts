@@ -10,7 +10,7 @@ import { fileSystemError } from "./file-failure.ts";
 export const STDIN_PIPE = 1;
 export const LOGGED = 2;
 export const TERMINAL = 4;
-const TREE = 16;
+const BUILTIN = 16;
 /** Of a TABLE_ENTRY only. */
 export const ATTACHMENT = 8;
 /** The kernel's bound on one argument or variable, its NUL included. */
@@ -34,11 +34,11 @@ export function encodeExec(request: ProcessRequest): Uint8Array {
   for (const variable of env) fields.text(FIELD.env, variable);
   const stdin = request.stdin === "pipe" ? STDIN_PIPE : 0;
   const logged = request.output === "logged" ? LOGGED : 0;
-  const tree = request.tree === true ? TREE : 0;
+  const builtin = request.builtin === true ? BUILTIN : 0;
   const { terminal } = request;
   fields
     .text(FIELD.cwd, request.cwd)
-    .u32(FIELD.flags, terminal === undefined ? stdin | logged | tree : TERMINAL)
+    .u32(FIELD.flags, terminal === undefined ? stdin | logged | builtin : TERMINAL)
     .u32(FIELD.window, terminal?.scrollbackBytes ?? request.windowBytes)
     .u32(FIELD.stdinWindow, request.windowBytes);
   if (terminal !== undefined) fields.u32(FIELD.cols, terminal.cols).u32(FIELD.rows, terminal.rows);

@@ -117,8 +117,8 @@ export class VirtualProcess implements VmProcess {
   async #start(): Promise<void> {
     const { worker, vm, pid, slot, openFiles, request } = this.#options;
     const { argv, cwd, env, stdin, windowBytes, timeoutMs } = request;
-    const tree = request.tree === undefined ? {} : { tree: request.tree };
-    const process = { argv, cwd, env, stdin, windowBytes, pid, slot, openFiles, ...tree };
+    const builtin = request.builtin === undefined ? {} : { builtin: request.builtin };
+    const process = { argv, cwd, env, stdin, windowBytes, pid, slot, openFiles, ...builtin };
     await worker.call(vm, { op: "start", stream: this.#stream, process });
     if (timeoutMs === undefined || this.#state === "exited") return;
     // Longer than a timer can be, and nobody will see the difference.

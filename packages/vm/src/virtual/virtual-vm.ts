@@ -20,6 +20,8 @@ import { VirtualFiles } from "./virtual-files.ts";
 import { VirtualProcess } from "./virtual-process.ts";
 import { VIRTUAL_ISOLATION } from "./virtual-report.ts";
 
+/** The builtin that it lacks. */
+const WATCH = "watch";
 const FIRST_PID = 2;
 /** Ids of processes that are over and must not run again. */
 const REMEMBERED_IDS = 1_024;
@@ -95,6 +97,7 @@ export class VirtualVm implements VmHandle {
     this.#check();
     const { processId } = request;
     if (request.output === "logged") throw livesOn();
+    if (request.builtin === true && request.argv[0] === WATCH) throw cannotWatch();
     if (this.#usedIds.has(processId)) throw existsAlready(processId);
     const { worker, vm, limits } = this.#options;
     const slot = this.#takeSlot();
@@ -222,6 +225,12 @@ function infoOf({ pid, request: { argv, processId } }: VirtualProcess): ProcessI
   const ids = { pid, ppid: 1, pgid: pid, sid: pid };
   const command = argv.join(" ").slice(0, SHOWN_COMMAND_CHARACTERS);
   return { ...ids, state: "R", command, cpuMs: 0, rssBytes: 0, processId };
+}
+
+function cannotWatch(): AgentOsError<"UNSUPPORTED"> {
+  const what = "watching files of a virtual VM";
+  const instead = 'fs.stat and fs.readdir now and then, or a VM with driver: "linux"';
+  return new AgentOsError("UNSUPPORTED", `${what}: use ${instead}`, { what, instead });
 }
 
 function livesOn(): AgentOsError<"UNSUPPORTED"> {

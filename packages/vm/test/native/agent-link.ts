@@ -18,8 +18,8 @@ export interface ExecOptions {
   readonly stdin?: boolean;
   readonly stdinWindow?: number;
   readonly logged?: boolean;
-  /** The arguments are `pack` or `unpack` and a path. */
-  readonly tree?: boolean;
+  /** No program, but what the agent does itself. */
+  readonly builtin?: boolean;
   /** Columns and rows. */
   readonly terminal?: readonly [number, number];
   readonly input?: Buffer;
@@ -143,7 +143,7 @@ export class AgentLink {
       (options.stdin || options.input ? 1 : 0) |
       (options.logged ? 2 : 0) |
       (options.terminal ? 4 : 0) |
-      (options.tree ? 16 : 0);
+      (options.builtin ? 16 : 0);
     const fields = [
       field(40, options.id ?? `p${stream}`),
       ...args.map((arg) => field(41, arg)),

@@ -52,9 +52,9 @@ describe.runIf(canRunAgent)("trees of the agent", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const pack = (path: string) => runCommand(agent.link, ["pack", path], { tree: true });
+  const pack = (path: string) => runCommand(agent.link, ["pack", path], { builtin: true });
   const unpack = (path: string, input: Buffer) =>
-    runCommand(agent.link, ["unpack", path], { tree: true, stdin: true, input });
+    runCommand(agent.link, ["unpack", path], { builtin: true, stdin: true, input });
   /** What it says on stderr, and where it stopped. */
   const failure = async (run: ReturnType<typeof unpack>): Promise<string> => {
     const { code, stderr } = await run;
@@ -186,9 +186,9 @@ describe.runIf(canRunAgent)("trees of the agent", () => {
   });
 
   it("refuses what is no transfer", async () => {
-    expect(await failure(runCommand(agent.link, ["pack"], { tree: true }))).toBe("22 args ");
+    expect(await failure(runCommand(agent.link, ["pack"], { builtin: true }))).toBe("22 args ");
     expect(
-      (await runCommand(agent.link, ["pack", "/"], { tree: true, logged: true })).fail,
+      (await runCommand(agent.link, ["pack", "/"], { builtin: true, logged: true })).fail,
     ).toMatchObject({ errno: 22 });
   });
 });

@@ -25,6 +25,9 @@ export const vm = rows(
     "trees.hostile":
       "what a guest makes of names, links and devices stays below the target (S14, S15, S17)",
     "trees.interrupted": "a transfer that ends in the middle is told, with the reason",
+    "watch.recursive": "what programs do below a watched path is told as it happens",
+    "watch.ends": "a watch ends with its reader and with what it watches",
+    "watch.overflow": "what a watch did not see is told",
     "trees.errors": "a tree's path that can't be is an error that names it",
     "mount.read-only": "a host directory mounted read-only can be read, not written",
     "mount.read-write": "a host directory mounted read-write shares files both ways",

@@ -17,8 +17,8 @@ export interface GuestProcessRequest {
   /** Its number in the worker's table of signals. */
   readonly slot: number;
   readonly openFiles: number;
-  /** `argv` is `pack` or `unpack` and a path. */
-  readonly tree?: true;
+  /** As in `ProcessRequest`. */
+  readonly builtin?: true;
 }
 
 /** What the driver asks of a worker, about one VM. Each is answered by a reply. */

@@ -87,7 +87,8 @@ export class GuestVm {
       gate: this.#gate,
       onEnded: () => undefined,
     };
-    const process = request.tree === true ? new TreeTransfer(options) : new GuestProcess(options);
+    const process =
+      request.builtin === true ? new TreeTransfer(options) : new GuestProcess(options);
     this.#processes.set(stream, process);
     this.#keep(stream, {
       receive: (frame) => process.receive(frame),

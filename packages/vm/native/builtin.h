@@ -1,6 +1,6 @@
-/* A tree as one stream of records (docs/tree-stream.md): packed to descriptor 1, unpacked from 0. */
-#ifndef TREE_H
-#define TREE_H
+/* What a child of PID 1 does without a program: trees as streams (docs/tree-stream.md), watches. */
+#ifndef BUILTIN_H
+#define BUILTIN_H
 
 #include "frame.h"
 
@@ -9,7 +9,7 @@ enum tree_record {
   TREE_UP = 'U',
   TREE_FILE = 'F', /* its pieces follow */
   TREE_LINK = 'L',
-  TREE_HARD_LINK = 'H',
+  BUILTIN_HARD_LINK = 'H',
   TREE_SKIPPED = 'S',
   TREE_END = 'E',
 };
@@ -20,16 +20,27 @@ enum tree_record {
 /* Directories within one another: each costs a descriptor. */
 #define TREE_DEPTH_MAX 256
 
-/* 0, or an errno. What failed is told by tree_fail, where by tree_path. */
+/* 0, or an errno. What failed is told by builtin_fail, where by builtin_path. */
 int tree_pack(const char *path);
 int tree_unpack(const char *path);
 
-/* tree-job.c: `step` is what failed. Returns the error. */
-int tree_fail(const char *step, int error);
+/* What happens below a path, written to descriptor 1 until the reader is gone. */
+enum watch_record {
+  WATCH_READY = 'R',
+  WATCH_CREATED = 'C',
+  WATCH_MODIFIED = 'M',
+  WATCH_REMOVED = 'D',
+  WATCH_RENAMED = 'N',
+  WATCH_OVERFLOW = 'O', /* something was not seen */
+};
+int watch_job(const char *path, bool deep);
+
+/* builtin-job.c: `step` is what failed. Returns the error. */
+int builtin_fail(const char *step, int error);
 /* The entry that is worked on, below the top: "a/b". False: too long. */
-bool tree_path_push(const char *name);
-void tree_path_pop(void);
-const char *tree_path(void);
+bool builtin_path_push(const char *name);
+void builtin_path_pop(void);
+const char *builtin_path(void);
 
 /* tree-input.c: the stream that is unpacked. 0, or an errno. */
 int tree_take(void *out, size_t length);
@@ -42,6 +53,6 @@ int tree_malformed(void);
 
 /* Runs as the child that was forked for it: with its stdio, and nothing else. Says on descriptor 2
  * what failed: "ERRNO STEP PATH". */
-_Noreturn void tree_job(char *const *args);
+_Noreturn void builtin_job(char *const *args);
 
 #endif

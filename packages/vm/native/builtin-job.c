@@ -1,5 +1,5 @@
-/* The child that packs or unpacks a tree, and what it knows of where it is. */
-#include "tree.h"
+/* The child that packs or unpacks a tree or watches one, and what it knows of where it is. */
+#include "builtin.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,12 +11,12 @@ static char where[PATH_BYTES];
 static size_t where_length;
 static const char *failed = "args";
 
-int tree_fail(const char *step, int error) {
+int builtin_fail(const char *step, int error) {
   failed = step;
   return error;
 }
 
-bool tree_path_push(const char *name) {
+bool builtin_path_push(const char *name) {
   size_t length = strlen(name), slash = where_length > 0;
   if (where_length + slash + length + 1 > PATH_BYTES) return false;
   if (slash) where[where_length] = '/';
@@ -25,13 +25,13 @@ bool tree_path_push(const char *name) {
   return true;
 }
 
-void tree_path_pop(void) {
+void builtin_path_pop(void) {
   char *slash = strrchr(where, '/');
   where_length = slash == NULL ? 0 : (size_t)(slash - where);
   where[where_length] = 0;
 }
 
-const char *tree_path(void) { return where; }
+const char *builtin_path(void) { return where; }
 
 static void say(int error) {
   char head[64];
@@ -40,11 +40,14 @@ static void say(int error) {
   if (write(2, head, (size_t)length) == length && write(2, where, where_length) < 0) return;
 }
 
-_Noreturn void tree_job(char *const *args) {
+_Noreturn void builtin_job(char *const *args) {
   int error = EINVAL;
-  bool two = args[0] != NULL && args[1] != NULL && args[2] == NULL;
-  if (two && strcmp(args[0], "pack") == 0) error = tree_pack(args[1]);
-  if (two && strcmp(args[0], "unpack") == 0) error = tree_unpack(args[1]);
+  const char *name = args[0] == NULL ? "" : args[0], *path = args[0] == NULL ? NULL : args[1];
+  bool alone = path != NULL && args[2] == NULL;
+  bool deep = path != NULL && !alone && strcmp(args[2], "recursive") == 0 && args[3] == NULL;
+  if (alone && strcmp(name, "pack") == 0) error = tree_pack(path);
+  if (alone && strcmp(name, "unpack") == 0) error = tree_unpack(path);
+  if ((alone || deep) && strcmp(name, "watch") == 0) error = watch_job(path, deep);
   if (error != 0) say(error);
   _exit(error == 0 ? 0 : 1);
 }

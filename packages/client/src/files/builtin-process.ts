@@ -2,11 +2,16 @@ import { randomUUID } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { getSystemErrorMap } from "node:util";
 
-import { AgentOsError, DEFAULTS } from "@agentos/protocol";
+import { AgentOsError } from "@agentos/protocol";
 
+import type { Connection } from "../connection/connection.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { ProcessEnd } from "../process/process-end.ts";
-import { type AskForProcess, SpawnedProcess } from "../process/spawned-process.ts";
+import {
+  type AskForProcess,
+  SpawnedProcess,
+  type StartIdentity,
+} from "../process/spawned-process.ts";
 import type { SpawnOptions } from "../process/spawn.ts";
 import { cancelled } from "../race-signal.ts";
 
@@ -15,52 +20,59 @@ const FAILURE = /^(?<errno>\d{1,5}) (?<step>[a-z]{1,16}) (?<path>[^]*)$/;
 /** The steps that say that the stream itself was cut or wrong. */
 const STREAM_STEP = "stream";
 
-export interface TreeTransfer {
+export interface BuiltinCall {
   readonly admin: VmAdmin;
-  readonly method: "fs.pack" | "fs.unpack";
+  /** What the caller calls it. */
+  readonly operation: string;
   readonly vmPath: string;
+  readonly ask: (connection: Connection, identity: BuiltinIdentity) => Promise<{ pid: number }>;
+  readonly windowBytes: number;
   readonly signal: AbortSignal | undefined;
+  readonly stdin?: SpawnOptions["stdin"];
 }
 
-/** A process of the VM's agent that packs or unpacks a tree. */
-export class TreeProcess {
-  readonly #transfer: TreeTransfer;
+/** What each request for one has. */
+export interface BuiltinIdentity extends StartIdentity {
+  readonly path: string;
+  readonly windowBytes: number;
+}
+
+/** Something that the VM's agent does itself, as a process without a program. */
+export class BuiltinProcess {
+  readonly #call: BuiltinCall;
   readonly #process: SpawnedProcess;
   readonly #words: Promise<string>;
 
-  private constructor(transfer: TreeTransfer, process: SpawnedProcess) {
-    this.#transfer = transfer;
+  private constructor(call: BuiltinCall, process: SpawnedProcess) {
+    this.#call = call;
     this.#process = process;
     this.#words = text(process.stderr);
     this.#words.catch(() => undefined);
   }
 
-  static async start(transfer: TreeTransfer, stdin?: SpawnOptions["stdin"]): Promise<TreeProcess> {
-    const { admin, method, vmPath: path, signal } = transfer;
-    const operation = operationOf(transfer);
+  static async start(call: BuiltinCall): Promise<BuiltinProcess> {
+    const { admin, operation, vmPath: path, ask, windowBytes, signal, stdin } = call;
     if (signal?.aborted === true) throw cancelled(operation, signal.reason);
-    const windowBytes = DEFAULTS.transferWindowBytes;
-    const ask: AskForProcess = (connection, identity) =>
-      connection.request(method, { ...identity, path, windowBytes });
     const options = { signal, ...(stdin === undefined ? {} : { stdin }) };
-    const process = new SpawnedProcess(admin, randomUUID(), ask, options, windowBytes);
+    const asked: AskForProcess = (connection, identity) =>
+      ask(connection, { ...identity, path, windowBytes });
+    const process = new SpawnedProcess(admin, randomUUID(), asked, options, windowBytes);
     await process.start();
-    return new TreeProcess(transfer, process);
+    return new BuiltinProcess(call, process);
   }
 
   get stdout(): ReadableStream<Uint8Array> {
     return this.#process.stdout;
   }
 
-  /** Resolves once everything is where it belongs. Rejects with what failed: `FILE_SYSTEM`, `CANCELLED`, `TRANSFER_INTERRUPTED`, or how the VM or the connection was lost. */
+  /** Resolves once all is done. Rejects with what failed: `FILE_SYSTEM`, `CANCELLED`, `TRANSFER_INTERRUPTED`, or how the VM or the connection was lost. */
   async finished(): Promise<void> {
     const end = await this.#process.exited;
     const words = await this.#words;
     if (end.outcome === "exited" && end.exitCode === 0) return;
-    const { signal, vmPath } = this.#transfer;
-    const operation = operationOf(this.#transfer);
+    const { signal, operation, vmPath } = this.#call;
     if (signal?.aborted === true) throw cancelled(operation, signal.reason);
-    throw failureOf(words, operation, vmPath) ?? interrupted(vmPath, wordsOf(end));
+    throw failureOf(words, vmPath) ?? interrupted(vmPath, wordsOf(end));
   }
 
   /** Ends it in the middle. */
@@ -75,11 +87,7 @@ export function interrupted(path: string, reason: string): AgentOsError<"TRANSFE
   return new AgentOsError("TRANSFER_INTERRUPTED", message, { path, reason });
 }
 
-function operationOf({ method }: TreeTransfer): string {
-  return method === "fs.pack" ? "fs.download" : "fs.upload";
-}
-
-function failureOf(words: string, operation: string, top: string): AgentOsError | undefined {
+function failureOf(words: string, top: string): AgentOsError | undefined {
   const { errno, step, path } = FAILURE.exec(words)?.groups ?? {};
   if (errno === undefined || step === undefined || path === undefined) return undefined;
   if (step === STREAM_STEP) return interrupted(top, "its stream ended early or was not as agreed");
