@@ -4,6 +4,7 @@ import {
   Limits,
   Mount,
   NetworkPolicy,
+  Security,
   parseArgument,
   Signal,
   SignalScope,
@@ -35,6 +36,8 @@ export interface CreateOptions extends SidecarChoice {
   limits?: Limits | undefined;
   /** Default: no network but loopback. */
   network?: NetworkPolicy | undefined;
+  /** Default: `standard`. With the profile `debug` programs may trace one another: `strace`, `gdb`. */
+  security?: Security | undefined;
   /** A snapshot, by name or id: the VM begins with its files, on its driver and image. */
   from?: string | { readonly snapshotId: string } | undefined;
 }
@@ -108,6 +111,7 @@ const Create = z
     env: Environment.optional(),
     limits: Limits.optional(),
     network: NetworkPolicy.optional(),
+    security: Security.optional(),
     from: z
       .union([z.string().min(1).max(64), z.object({ snapshotId: Id })])
       .transform((from) => (typeof from === "string" ? from : from.snapshotId))

@@ -159,6 +159,7 @@ export class ScriptedSidecar implements AsyncDisposable {
       pids: limit,
       diskBytes: limit,
       openFiles: limit,
+      watches: limit,
       wallMs: limit,
     };
     return {

@@ -6,6 +6,7 @@ import type {
   NetworkPolicy,
   OutputMode,
   ProcessInfo,
+  SecurityProfile,
   TerminalSize,
 } from "@agentos/protocol";
 
@@ -24,6 +25,7 @@ export interface VmRequest {
   /** These must be hard, or `create` refuses with `UNSUPPORTED_LIMIT`. */
   requiredLimits: readonly LimitName[];
   network: NetworkPolicy;
+  security: SecurityProfile;
   /** Its files begin as those of this snapshot: `VmSnapshot.record`. */
   from?: VmRecord;
   /** Its files outlive it: what `VmHandle.disk` said before, or a disk to begin with. */

@@ -28,6 +28,7 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   pids: "`limits.pids` of a VM.",
   diskBytes: "`limits.diskBytes` of a VM.",
   openFiles: "`limits.openFiles` of a process.",
+  watches: "`limits.watches` of a VM: what its programs watch with inotify.",
   agentStartMs: "An agent must be ready within this.",
   stepIdleMs: "An agent's step gives a sign of life within this.",
   sessionControlMs: "Deadline of a session's control command.",

@@ -45,6 +45,7 @@ export const DEFAULTS = {
   pids: 2_048,
   diskBytes: 8 * GIB,
   openFiles: 8_192,
+  watches: 65_536,
   /** Until an agent is ready. */
   agentStartMs: 120_000,
   /** Between two signs of life of an agent within a step. */

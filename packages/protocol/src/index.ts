@@ -112,6 +112,8 @@ export {
   Limits,
   Mount,
   NetworkPolicy,
+  Security,
+  SecurityProfile,
   VmInfo,
   VmScope,
   VmSpec,

@@ -15,6 +15,7 @@ export const LIMIT_NAMES = [
   "pids",
   "diskBytes",
   "openFiles",
+  "watches",
   "wallMs",
 ] as const;
 export const LimitName = z.enum(LIMIT_NAMES);
@@ -28,6 +29,7 @@ export function perLimit<T extends z.ZodType>(field: T): z.ZodObject<Record<Limi
     pids: field,
     diskBytes: field,
     openFiles: field,
+    watches: field,
     wallMs: field,
   });
 }
@@ -45,6 +47,8 @@ export const Limits = z.strictObject({
     .min(1024 * 1024)
     .optional(),
   openFiles: z.int().min(16).max(1_048_576).optional(),
+  /** Files and directories that all its programs watch with inotify. */
+  watches: z.int().min(1).max(0x7fff_ffff).optional(),
   wallMs: z.int().min(1).optional(),
   /** These limits must be hard, or the VM is refused with `UNSUPPORTED_LIMIT`. */
   require: z.array(LimitName).optional(),
@@ -70,6 +74,16 @@ const MemoryMount = z.strictObject({
 
 export const Mount = z.discriminatedUnion("kind", [HostMount, MemoryMount]);
 export type Mount = z.infer<typeof Mount>;
+
+/** `standard`: what programs need. `debug`: they may also trace one another, as `strace` and `gdb` do. */
+export const SecurityProfile = z.enum(["standard", "debug"]);
+export type SecurityProfile = z.infer<typeof SecurityProfile>;
+
+export const Security = z.strictObject({
+  /** Default `standard`. */
+  profile: SecurityProfile.optional(),
+});
+export type Security = z.infer<typeof Security>;
 
 export const NetworkPolicy = z.strictObject({ egress: z.literal("none") });
 export type NetworkPolicy = z.infer<typeof NetworkPolicy>;
@@ -101,6 +115,7 @@ export const VmSpec = z.object({
   network: NetworkPolicy.optional(),
   /** A snapshot, by name or id, whose files it begins with. */
   from: z.string().min(1).max(64).optional(),
+  security: Security.optional(),
 });
 export type VmSpec = z.infer<typeof VmSpec>;
 
@@ -118,6 +133,8 @@ export const VmInfo = z.object({
   image: z.string(),
   limits: perLimit(LimitState),
   network: z.object({ egress: z.string() }),
+  /** Absent: of a sidecar that knows `standard` only. */
+  security: z.object({ profile: z.string() }).optional(),
   sidecarId: z.string(),
   sidecarPid: z.int(),
   epoch: z.int(),

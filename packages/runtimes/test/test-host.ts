@@ -64,7 +64,8 @@ export class TestHost implements RuntimeHost {
   static async start(options: TestHostOptions = {}): Promise<TestHost> {
     const driver = new FakeDriver({ programs: options.programs ?? {} });
     const parts = { image: "host", mounts: [], limits: {}, requiredLimits: [] };
-    const request = { vmId: "vm-1", ...parts, network: { egress: "none" as const } };
+    const network = { egress: "none" as const };
+    const request = { vmId: "vm-1", ...parts, network, security: "standard" as const };
     await driver.create(request, { signal: new AbortController().signal });
     return new TestHost(driver.vm("vm-1"), options);
   }

@@ -42,6 +42,7 @@ export async function fakeVm(options: FakeDriverOptions = {}): Promise<FakeVm> {
       limits: {},
       requiredLimits: [],
       network: { egress: "none" },
+      security: "standard",
     },
     { signal: new AbortController().signal },
   );

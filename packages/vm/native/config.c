@@ -52,7 +52,7 @@ static bool parse_entry(const struct field *field, struct entry *entry) {
       !valid_path(entry->target))
     return false;
   if (field->tag == F_LINK) return entry->source[0] != 0;
-  if (field->tag == F_SYSTEM) return valid_path(entry->source);
+  if (field->tag == F_SYSTEM || field->tag == F_COVER) return valid_path(entry->source);
   entry->kind = field->value[0];
   entry->flags = field->value[1];
   entry->bytes = get_u64(field->value + 2);
@@ -80,6 +80,12 @@ static bool parse_field(const struct field *field, struct config *config, const 
     case F_SHM_BYTES: *step = "shmBytes"; return size_of(field, &config->shm_bytes);
     case F_OPEN_FILES: *step = "openFiles"; return field_u64(field, &config->open_files);
     case F_PIDS: *step = "pids"; return field_u64(field, &config->pids);
+    case F_PROFILE:
+      *step = "profile";
+      return field_u32(field, &config->profile) && config->profile <= PROFILE_DEBUG;
+    case F_PROCESSORS: *step = "processors"; return field_u32(field, &config->processors);
+    case F_WATCHES: *step = "watches"; return field_u64(field, &config->watches);
+    case F_COVER: *step = "cover"; return parse_entry(field, &entry);
     case F_SYSTEM: *step = "system"; return parse_entry(field, &entry);
     case F_LINK: *step = "link"; return parse_entry(field, &entry);
     case F_FILE: *step = "file"; return parse_entry(field, &entry);
@@ -97,7 +103,7 @@ static bool parse_field(const struct field *field, struct config *config, const 
 }
 
 static bool repeated(uint16_t tag) {
-  return (tag >= F_SYSTEM && tag <= F_MOUNT) || tag == F_LAYER || tag == F_PART;
+  return (tag >= F_SYSTEM && tag <= F_MOUNT) || tag == F_LAYER || tag == F_PART || tag == F_COVER;
 }
 
 bool config_has(const struct config *config, int first_tag, int last_tag) {

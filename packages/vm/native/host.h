@@ -124,8 +124,9 @@ struct config {
   size_t length;
   uint64_t seen; /* one bit per tag */
   char hostname[65];
-  uint64_t root_bytes, root_inodes, disk_bytes, disk_inodes, shm_bytes, open_files, pids;
   struct disk disk;
+  uint64_t root_bytes, root_inodes, disk_bytes, disk_inodes, shm_bytes, open_files, pids, watches;
+  uint32_t profile, processors;
 };
 /* One of the repeated fields. What a tag has no use for stays empty. */
 struct entry {
@@ -197,7 +198,7 @@ int seal(const struct config *config, const char **step);
 
 /* seccomp.c */
 void seccomp_prepare(void);
-int seccomp_install(void);
+int seccomp_install(uint32_t profile);
 
 /* probe.c */
 int probe_run(void);

@@ -89,6 +89,10 @@ enum field_tag {
   F_GENERATION = 35,
   F_LAYER = 36,
   F_PART = 37,
+  F_PROFILE = 32,
+  F_PROCESSORS = 33,
+  F_WATCHES = 38,
+  F_COVER = 39,
   /* EXEC */
   F_ID = 40,
   F_ARG = 41,
@@ -117,6 +121,8 @@ enum mount_flag { MOUNT_FLAG_MAP_OWNER = 1 };
 
 enum snapshot_flag { SNAPSHOT_SWITCH = 1, SNAPSHOT_ON_DISK = 2, SNAPSHOT_FLATTEN = 4 };
 enum snapped { SNAPPED_SWITCHED = 0, SNAPPED_COPYING = 1 };
+/* F_PROFILE */
+enum profile { PROFILE_STANDARD = 0, PROFILE_DEBUG = 1 };
 
 enum channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
 /* EXEC_ATTACHMENT only in a TABLE_ENTRY. */

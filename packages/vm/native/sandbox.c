@@ -86,6 +86,15 @@ static int add_link(const struct entry *entry, void *context) {
   return 0;
 }
 
+/* A file of the new root takes the place of another, which may be one of /proc. */
+static int add_cover(const struct entry *entry, void *context) {
+  struct build *build = context;
+  int tree = open_tree_at(build->root, entry->source + 1, 0);
+  if (tree < 0) return fail("cover", entry->source);
+  errno = attach(build->root, entry->target, tree);
+  return errno == 0 ? 0 : fail("cover", entry->target);
+}
+
 static int write_all(int fd, const uint8_t *bytes, size_t length) {
   while (length > 0) {
     ssize_t n = write(fd, bytes, length);
@@ -282,6 +291,7 @@ static int build_root(void) {
   if (error == 0) error = replace_disk(&build);
   if (error == 0) error = add_shm(&build);
   if (error == 0) error = config_each(&config, F_FILE, add_file, &build);
+  if (error == 0) error = config_each(&config, F_COVER, add_cover, &build);
   if (error == 0) error = config_each(&config, F_MOUNT, add_mount, &build);
   if (error == 0) error = finish_root(&build);
   return error;

@@ -2,11 +2,15 @@
 #include "host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -37,6 +41,35 @@ static int set_limits(const struct config *config) {
   if (error == 0 && config->open_files > 0) error = lower_limit(RLIMIT_NOFILE, config->open_files);
   /* Set in here it counts this VM's processes; set before the clone it would count the host's. */
   if (error == 0 && config->pids > 0) error = lower_limit(RLIMIT_NPROC, config->pids);
+  return error;
+}
+
+/* As many processors as the VM may use, so that programs count right. Which of them is left to chance. */
+static int take_processors(uint32_t count) {
+  cpu_set_t all, taken;
+  uint32_t seen = 0, first = 0;
+  if (count == 0 || sched_getaffinity(0, sizeof all, &all) != 0) return 0;
+  uint32_t there = (uint32_t)CPU_COUNT(&all);
+  if (count >= there) return 0;
+  if (getrandom(&first, sizeof first, 0) != sizeof first) return errno;
+  CPU_ZERO(&taken);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &all)) continue;
+    if ((seen + there - first % there) % there < count) CPU_SET(cpu, &taken);
+    seen++;
+  }
+  return sched_setaffinity(0, sizeof taken, &taken) == 0 ? 0 : errno;
+}
+
+/* Of this user namespace: nobody in it may raise it. */
+static int limit_watches(uint64_t watches) {
+  char text[24];
+  if (watches == 0) return 0;
+  int length = snprintf(text, sizeof text, "%llu", (unsigned long long)watches);
+  int fd = open("/proc/sys/user/max_inotify_watches", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int error = write(fd, text, (size_t)length) == length ? 0 : errno;
+  close(fd);
   return error;
 }
 
@@ -76,6 +109,12 @@ int seal(const struct config *config, const char **step) {
   *step = "limits";
   error = set_limits(config);
   if (error) return error;
+  *step = "processors";
+  error = take_processors(config->processors);
+  if (error) return error;
+  *step = "watches";
+  error = limit_watches(config->watches);
+  if (error) return error;
   *step = "capabilities";
   error = drop_capabilities();
   if (error) return error;
@@ -84,5 +123,5 @@ int seal(const struct config *config, const char **step) {
   *step = "dumpable";
   if (prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
   *step = "filter";
-  return seccomp_install();
+  return seccomp_install(config->profile);
 }

@@ -13,6 +13,7 @@ const vm = await driver.create(
     limits: { diskBytes: 1024 * 1024 },
     requiredLimits: [],
     network: { egress: "none" },
+    security: "standard",
   },
   { signal: AbortSignal.timeout(30_000) },
 );

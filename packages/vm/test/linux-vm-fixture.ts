@@ -51,6 +51,7 @@ export function vmRequest(change: Partial<VmRequest> = {}): VmRequest {
     limits: { diskBytes: 512 * 1024 * 1024 },
     requiredLimits: [],
     network: { egress: "none" },
+    security: "standard",
     ...change,
   };
 }

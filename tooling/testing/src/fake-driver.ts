@@ -58,6 +58,7 @@ export class FakeDriver implements VmDriver {
         pids: limit,
         diskBytes: limit,
         openFiles: limit,
+        watches: limit,
         wallMs: limit,
       },
     };

@@ -249,13 +249,14 @@ function limitsOf({ request, enforcement }: FakeVmOptions): FakeVm["limits"] {
     value: request.limits[name] ?? null,
     enforcement,
   });
-  const [memoryBytes, cpus, pids, diskBytes, openFiles, wallMs] = LIMIT_NAMES;
+  const [memoryBytes, cpus, pids, diskBytes, openFiles, watches, wallMs] = LIMIT_NAMES;
   return {
     memoryBytes: of(memoryBytes),
     cpus: of(cpus),
     pids: of(pids),
     diskBytes: of(diskBytes),
     openFiles: of(openFiles),
+    watches: of(watches),
     wallMs: of(wallMs),
   };
 }

@@ -12,6 +12,7 @@ export function vmRequest(changes: Partial<VmRequest> = {}): VmRequest {
     limits: {},
     requiredLimits: [],
     network: { egress: "none" },
+    security: "standard",
     ...changes,
   };
 }

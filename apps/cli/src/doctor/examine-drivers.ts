@@ -10,6 +10,7 @@ const LIMITS: readonly LimitName[] = [
   "pids",
   "diskBytes",
   "openFiles",
+  "watches",
   "wallMs",
 ];
 
@@ -35,15 +36,19 @@ export async function examineDrivers(
     reports.map(async (report) => {
       const explain = (limit: LimitName): Promise<LimitFinding> =>
         examineLimit(report, limit, surroundings, pool);
-      const [memoryBytes, cpus, pids, diskBytes, openFiles, wallMs] = await Promise.all([
+      const [memoryBytes, cpus, pids, diskBytes, openFiles, watches, wallMs] = await Promise.all([
         explain("memoryBytes"),
         explain("cpus"),
         explain("pids"),
         explain("diskBytes"),
         explain("openFiles"),
+        explain("watches"),
         explain("wallMs"),
       ]);
-      return { ...report, limits: { memoryBytes, cpus, pids, diskBytes, openFiles, wallMs } };
+      return {
+        ...report,
+        limits: { memoryBytes, cpus, pids, diskBytes, openFiles, watches, wallMs },
+      };
     }),
   );
 }

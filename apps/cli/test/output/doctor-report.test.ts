@@ -7,7 +7,7 @@ import { type DoctorReport, formatDoctorReport } from "../../src/output/doctor-r
 
 const hard = { enforcement: "hard" as const };
 const none = { enforcement: "none" as const, reason: "EACCES", remedy: "type this" };
-const limits = { pids: hard, diskBytes: hard, openFiles: hard, wallMs: hard };
+const limits = { pids: hard, diskBytes: hard, openFiles: hard, watches: hard, wallMs: hard };
 const driver: DriverFinding = {
   driver: "linux",
   available: true,
@@ -46,6 +46,7 @@ describe("the report for a person", () => {
         "  pids         hard",
         "  diskBytes    hard",
         "  openFiles    hard",
+        "  watches      hard",
         "  wallMs       hard",
         "          -> for memoryBytes and cpus: type this",
         "",

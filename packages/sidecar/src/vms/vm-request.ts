@@ -21,6 +21,7 @@ export function vmRequestOf(
     network: spec.network ?? { egress: "none" },
     ...(files.from === undefined ? {} : { from: files.from }),
     ...(files.disk === undefined ? {} : { disk: files.disk }),
+    security: spec.security?.profile ?? "standard",
   };
 }
 
@@ -29,6 +30,7 @@ const DEFAULT_LIMITS = {
   pids: DEFAULTS.pids,
   diskBytes: DEFAULTS.diskBytes,
   openFiles: DEFAULTS.openFiles,
+  watches: DEFAULTS.watches,
 } as const;
 
 function definedOf(

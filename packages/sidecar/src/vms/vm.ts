@@ -204,6 +204,7 @@ export class Vm {
             : { value: wallMs, enforcement: "hard" },
       },
       network: spec.network ?? { egress: "none" },
+      security: { profile: spec.security?.profile ?? "standard" },
       sidecarId,
       sidecarPid: process.pid,
       epoch,

@@ -97,6 +97,7 @@ export class GatewayWorld implements AsyncDisposable {
       limits: {},
       requiredLimits: [],
       network: { egress: "none" as const },
+      security: "standard" as const,
     };
     const handle = await this.#driver.create(request, { signal });
     return sessionVm(handle);

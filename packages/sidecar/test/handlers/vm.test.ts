@@ -44,6 +44,7 @@ describe("vm and lease handlers", () => {
       limits: {
         pids: { value: 5, enforcement: "hard" },
         openFiles: { value: 8_192, enforcement: "hard" },
+        watches: { value: 65_536, enforcement: "hard" },
         wallMs: { value: 99, enforcement: "hard" },
       },
       sidecarId: "test-sidecar",

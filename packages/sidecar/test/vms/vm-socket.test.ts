@@ -20,6 +20,7 @@ async function startVm(): Promise<FakeVm> {
       limits: {},
       requiredLimits: [],
       network: { egress: "none" },
+      security: "standard",
     },
     { signal },
   );

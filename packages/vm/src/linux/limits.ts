@@ -17,6 +17,7 @@ const HARD_ANYWHERE: Readonly<Record<Exclude<LimitName, "memoryBytes" | "cpus">,
   pids: "hard",
   diskBytes: "hard",
   openFiles: "hard",
+  watches: "hard",
   wallMs: "hard",
 };
 const NO_CGROUPS: CgroupOffer = { enforcement: "none", reason: "cgroups are not in use" };
@@ -65,6 +66,7 @@ function heldLimits(
     pids: limits.pids ?? DEFAULTS.pids,
     diskBytes: limits.diskBytes ?? DEFAULTS.diskBytes,
     openFiles: limits.openFiles ?? DEFAULTS.openFiles,
+    watches: limits.watches ?? DEFAULTS.watches,
   };
   const { memoryBytes } = limits;
   if (isOnDisk || memoryBytes === undefined || linuxLimits(cgroups).memoryBytes !== "hard")
@@ -97,6 +99,7 @@ export function limitStates(limits: VmRequest["limits"], place: LimitPlace): VmH
     pids: state("pids"),
     diskBytes: state("diskBytes"),
     openFiles: state("openFiles"),
+    watches: state("watches"),
     wallMs: state("wallMs"),
   };
 }

@@ -1,7 +1,14 @@
+import { totalmem } from "node:os";
 import { join } from "node:path";
 
 import type { AdoptedVm, VmDriver, VmHandle, VmRecord, VmRequest, VmSnapshot } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type DriverReport, isAgentOsError } from "@agentos/protocol";
+import {
+  AgentOsError,
+  DEFAULTS,
+  type DriverReport,
+  isAgentOsError,
+  type LimitName,
+} from "@agentos/protocol";
 
 import type { CgroupLimits } from "../cgroup/vm-cgroup.ts";
 import type { Link } from "../link/link.ts";
@@ -17,7 +24,7 @@ import { checkMounts } from "./mounts.ts";
 import { linuxReport, probeLinux } from "./probe.ts";
 import { Slots } from "./slots.ts";
 import { startFailed } from "./start-failure.ts";
-import { type DiskConfig, encodeConfig, encodeImage } from "./vm-config.ts";
+import { type DiskConfig, encodeConfig, encodeImage, type InsideView } from "./vm-config.ts";
 import type { VmLaunch, VmStart } from "./vm-launch.ts";
 import { decodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import { WarmPool } from "./warm-pool.ts";
@@ -171,7 +178,7 @@ export class LinuxDriver implements VmDriver {
     const limits = limitStates(request.limits, place);
     const held = configLimits(request.limits, place);
     const config = async (owner: number | undefined): Promise<Uint8Array> =>
-      encodeConfig(held, mounts, await this.#diskConfig(disk, owner));
+      encodeConfig(held, mounts, insideView(request, limits), await this.#diskConfig(disk, owner));
     const release = await this.#starting.take(signal);
     try {
       const start = { request, config, limits: cgroupLimits(limits) };
@@ -361,6 +368,21 @@ function cgroupLimits({ memoryBytes, cpus, pids }: VmHandle["limits"]): CgroupLi
   return Object.fromEntries(
     limits.flatMap(([name, { value }]) => (value === null ? [] : [[name, value]])),
   );
+}
+
+function insideView({ security }: VmRequest, limits: VmHandle["limits"]): InsideView {
+  const { cpus, memoryBytes } = limits;
+  return { profile: security, cpus: heldValue(cpus), memoryBytes: heldMemory(memoryBytes) };
+}
+
+function heldValue({ value, enforcement }: VmHandle["limits"][LimitName]): number | undefined {
+  return enforcement === "hard" && value !== null ? value : undefined;
+}
+
+/** Undefined where the VM has the machine's memory to itself. */
+function heldMemory(limit: VmHandle["limits"]["memoryBytes"]): number | undefined {
+  const value = heldValue(limit);
+  return value === undefined || value >= totalmem() ? undefined : value;
 }
 
 function checkImage(image: string): void {

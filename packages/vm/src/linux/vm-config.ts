@@ -1,9 +1,10 @@
 import type { VmRequest } from "@agentos/core";
-import { DEFAULTS } from "@agentos/protocol";
+import { DEFAULTS, type SecurityProfile } from "@agentos/protocol";
 
-import { FieldWriter, u64, u8 } from "../link/fields.ts";
+import { FieldWriter, u32, u64, u8 } from "../link/fields.ts";
 import { FIELD } from "../link/link-kinds.ts";
 import type { HostImage } from "./host-image.ts";
+import { meminfo } from "./meminfo.ts";
 import type { CheckedMount } from "./mounts.ts";
 import { VM_HOSTNAME } from "./synthetic-etc.ts";
 
@@ -18,6 +19,9 @@ const MAX_INODES = 1024 * 1024;
 
 const MOUNT_KIND = { readOnly: 0, readWrite: 1, memory: 2 } as const;
 const MAP_OWNER = 1;
+const PROFILES: Readonly<Record<SecurityProfile, number>> = { standard: 0, debug: 1 };
+/** Where the VM's own account of its memory lies. */
+const MEMORY_FILE = "/opt/agentos/proc/meminfo";
 
 export interface CreateOptions {
   linkId: string;
@@ -68,6 +72,7 @@ export interface DiskConfig {
 export function encodeConfig(
   limits: VmRequest["limits"],
   mounts: readonly CheckedMount[],
+  inside: InsideView,
   disk?: DiskConfig,
 ): Uint8Array {
   const diskBytes = limits.diskBytes ?? DEFAULTS.diskBytes;
@@ -80,10 +85,29 @@ export function encodeConfig(
   if (disk?.directory !== undefined) fields.text(FIELD.disk, disk.directory);
   if (disk !== undefined && disk.generation > 0) fields.u32(FIELD.generation, disk.generation);
   for (const layer of disk?.layers ?? []) fields.text(FIELD.layer, layer);
+  writeView(fields, inside);
   return fields
+    .u64(FIELD.watches, limits.watches ?? DEFAULTS.watches)
     .u64(FIELD.openFiles, limits.openFiles ?? DEFAULTS.openFiles)
     .u64(FIELD.pids, limits.pids ?? DEFAULTS.pids)
     .finish();
+}
+
+/** What programs of the VM are told of the machine, and may call. */
+export interface InsideView {
+  readonly profile: SecurityProfile;
+  /** Undefined: all that there are. */
+  readonly cpus: number | undefined;
+  /** Undefined: that of the machine. */
+  readonly memoryBytes: number | undefined;
+}
+
+function writeView(fields: FieldWriter, { profile, cpus, memoryBytes }: InsideView): void {
+  fields.u32(FIELD.profile, PROFILES[profile]);
+  if (cpus !== undefined) fields.u32(FIELD.processors, Math.ceil(cpus));
+  if (memoryBytes === undefined) return;
+  fields.pair(FIELD.file, MEMORY_FILE, meminfo(memoryBytes), u32(0o444));
+  fields.pair(FIELD.cover, MEMORY_FILE, "/proc/meminfo");
 }
 
 function writeMount(fields: FieldWriter, mount: CheckedMount): void {

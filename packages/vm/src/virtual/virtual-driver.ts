@@ -168,18 +168,25 @@ export class VirtualDriver implements VmDriver {
     this.#pool?.given(vm.worker);
   }
 
-  #check({ vmId, image, requiredLimits }: VmRequest): void {
+  #check({ vmId, image, requiredLimits, security }: VmRequest): void {
     if (this.#state !== "ready") throw disposedError();
     if (this.#vms.has(vmId)) {
       const message = `VM ${vmId} exists already`;
       throw new AgentOsError("ALREADY_EXISTS", message, { kind: "vm", id: vmId });
     }
     checkVirtualLimits(requiredLimits);
+    if (security !== "standard") throw noProfile(security);
     if (image === IMAGE) return;
     const known = [IMAGE];
     const message = `expected one of the images ${known.join(", ")}, got ${image}`;
     throw new AgentOsError("IMAGE_NOT_FOUND", message, { image, known });
   }
+}
+
+function noProfile(profile: string): AgentOsError<"UNSUPPORTED"> {
+  const what = `the security profile ${profile}: the virtual driver has no system calls`;
+  const instead = 'driver: "linux"';
+  return new AgentOsError("UNSUPPORTED", what, { what, instead });
 }
 
 /** What the copying of a host directory met. */

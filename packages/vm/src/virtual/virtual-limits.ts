@@ -17,12 +17,14 @@ export const VIRTUAL_LIMITS: Readonly<Record<LimitName, Enforcement>> = {
   pids: "hard",
   diskBytes: "hard",
   openFiles: "hard",
+  watches: "none",
   wallMs: "hard",
 };
 
 const REASONS: Readonly<Partial<Record<LimitName, string>>> = {
   memoryBytes: "the VMs of a worker thread share its heap",
   cpus: "the VMs of a worker thread share its processor",
+  watches: "it has no watches",
 };
 
 /** Refuses with `UNSUPPORTED_LIMIT` what is required and not hard. */
@@ -45,6 +47,7 @@ export function virtualLimits(limits: VmRequest["limits"]): VmHandle["limits"] {
     pids: state("pids", limits.pids ?? DEFAULTS.pids),
     diskBytes: state("diskBytes", Math.min(diskBytes, MOST_DISK_BYTES)),
     openFiles: state("openFiles", limits.openFiles ?? DEFAULTS.openFiles),
+    watches: state("watches", null),
     wallMs: state("wallMs", limits.wallMs ?? null),
   };
 }

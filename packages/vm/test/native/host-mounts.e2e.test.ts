@@ -176,7 +176,9 @@ describe.skipIf(program === undefined).each(users)("mounts of $name", (user) => 
       [field(27, "\0/x"), "link"],
       [file("/x", "", 0o4755), "file"],
       [field(20, "again"), "hostname"],
-      [field(32, "x"), "field"],
+      [field(60, "x"), "field"],
+      [field(32, Buffer.of(2, 0, 0, 0)), "profile"],
+      [field(39, "relative\0/proc/meminfo"), "cover"],
       [field(30, "short"), "openFiles"],
     ];
     for (const [extra, step] of bad)

@@ -8,6 +8,10 @@ export const asOrdinaryUser: Readonly<Record<string, string>> = {
   "limited.memory": "without a cgroup of the user's own nothing is killed, and it exits with 0",
   "limited.moment": "without a cgroup of the user's own nothing is killed, and nothing is told",
   "limits.cpus": "without a cgroup of the user's own cpus is none: the program gets a processor",
+  "inside.processors":
+    "without a cgroup of the user's own nothing holds cpus, and nproc tells the machine's",
+  "inside.memory":
+    "without a cgroup of the user's own nothing holds memoryBytes, and the machine's is shown",
   "limits.pids": "held by RLIMIT_NPROC without a cgroup, which tells of no hit",
   "limits.required": "memoryBytes and cpus are refused where there is no cgroup of the user's own",
   "limits.stats":

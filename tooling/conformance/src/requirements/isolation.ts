@@ -28,6 +28,7 @@ export const isolation = rows(
     "probe.host-tmp": "the host's /tmp is not visible",
     "probe.read-only": "/usr and /etc can't be written",
     "probe.environment": "the environment holds what was named, descriptors are 0, 1, 2",
+    "walls.debug": "only a VM of the debug profile has programs that trace, and PID 1 is none's",
     "probe.fill": "a full /tmp, /dev/shm or home ends in ENOSPC",
   },
   "linux",

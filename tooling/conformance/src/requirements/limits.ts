@@ -12,6 +12,9 @@ export const limits = rows(
     "limits.cpus": "a busy program gets its part of a processor",
     "limits.disk": "a full disk is ENOSPC and ends no program",
     "limits.open-files": "a process gets no more files than it may have",
+    "limits.watches": "programs watch no more files than they may, and can't raise it",
+    "inside.processors": "nproc agrees with the limit on processors",
+    "inside.memory": "/proc/meminfo agrees with a limit on memory that holds",
     "limits.wall-time": "a VM ends at its time and says so",
     "limits.required":
       "a required limit is hard, or the VM is refused with UNSUPPORTED_LIMIT and the reason",
