@@ -65,7 +65,10 @@ function defineStart(session: Command, context: CommandContext): void {
     .command("start")
     .description("open a session, and watch its first turn")
     .argument("[prompt]", "what the agent is to do")
-    .requiredOption("--runtime <name>", "the kind of agent: api, anthropic, openai, gemini")
+    .requiredOption(
+      "--runtime <name>",
+      "the kind of agent: anthropic, claude-code, codex and others",
+    )
     .option("--vm <name>", "the VM to work in, made where there is none", parseName)
     .option("--copy <dir>", "copy this directory to /workspace first")
     .option("--id <id>", "the session's id (default: a new one)");

@@ -23,6 +23,7 @@ export const agentClis = rows("seeds/002", {
   "agent.stubborn": "an agent that ignores signals is killed, and nothing of it is left",
   "agent.version": "a version that a runtime was not made for is refused by its name",
   "agent.not-installed": "a missing agent's error has the line to type",
+  "agent.in-vm": "a program of the store runs in a VM, and reaches its model without a key",
   "agent.steer": "a running turn is given more to think about, and the transcript says so",
   "agent.controls-refused": "what a runtime can't do beside prompts is refused as UNSUPPORTED",
 });

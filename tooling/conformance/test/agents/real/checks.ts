@@ -200,6 +200,29 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     },
   },
   {
+    id: "fork",
+    title: "fork",
+    async run({ os, model, open }) {
+      const server = await model([
+        when(lastUserText(/FIRST/)).reply(text("noted")),
+        when(lastUserText(/AGAIN/)).reply(text("I remember")),
+        REST,
+      ]);
+      await using session = await open(server);
+      await session.prompt("FIRST: the word is xylophone");
+      const [vm] = await os.fork();
+      if (vm === undefined) throw new Error("there is no fork");
+      await using other = vm;
+      await using forked = await other.sessions.fork(session);
+      for (const each of [forked, session]) {
+        // oxlint-disable-next-line no-await-in-loop -- One after the other.
+        expect((await each.prompt(`AGAIN in ${each.id}`)).text).toContain("I remember");
+        const request = lastRequest(server, new RegExp(each.id));
+        expect(JSON.stringify(request?.request?.messages)).toContain("xylophone");
+      }
+    },
+  },
+  {
     id: "lost",
     title: "unknown session",
     async run({ agent, os, model, open }) {
