@@ -68,6 +68,8 @@ export interface AgentSessions {
   setModel(ref: SessionRef, model: string, timeoutMs: number): Promise<void>;
   /** Types into the agent's terminal; resolves with the bytes it took. Rejects with `UNSUPPORTED` where it has none. */
   input(ref: SessionRef, data: string): Promise<number>;
+  /** One of an earlier life goes on, with the turns that it had queued. Its VM must be there. */
+  wake(ref: SessionRef): void;
   /** Starts the agent of an open session again. Rejects as opening does. */
   revive(ref: SessionRef): Promise<void>;
   /** Resolves once nothing of the agent is left; at once where it is closed. */

@@ -38,9 +38,9 @@ export class Relay implements Disposable {
     for (const user of this.#options.stores.users()) this.of(user).restore();
   }
 
-  /** A VM's holder is there, or there again. */
-  held({ user, vmId }: { user: string; vmId: string }): void {
-    this.#users.get(user)?.held(vmId);
+  /** A VM of an earlier life was taken over: its agents go on. */
+  adopted({ user, vmId }: { user: string; vmId: string }): void {
+    this.#users.get(user)?.adopted(vmId);
   }
 
   [Symbol.dispose](): void {

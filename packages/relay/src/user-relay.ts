@@ -168,7 +168,7 @@ export class UserRelay {
     this.#roster.byId(sessionId)?.observe(events);
   }
 
-  /** What an earlier life left: agents whose sessions are open go on once their VM's holder is there, the others are gone. */
+  /** What an earlier life left: agents whose sessions are open go on once their VM was taken over, the others are gone. */
   restore(): void {
     for (const stored of this.#parts.store.livingAgents()) {
       const agent = this.#build(stored);
@@ -184,10 +184,12 @@ export class UserRelay {
     }
   }
 
-  /** A VM's holder is there, or there again. */
-  held(vmId: string): void {
+  /** A VM of an earlier life was taken over: its agents go on, whoever holds it. */
+  adopted(vmId: string): void {
     for (const agent of this.#roster.reachable) {
-      if (agent.stored.vmId === vmId && agent.stored.state === "ready") agent.start();
+      if (agent.stored.vmId !== vmId || agent.stored.state !== "ready") continue;
+      this.#parts.sessions.wake(agent.ref);
+      agent.start();
     }
   }
 

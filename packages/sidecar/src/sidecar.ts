@@ -90,10 +90,8 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       log: options.log,
       store,
       onChange: () => this.#idle?.changed(),
-      onHeld: (held) => {
-        this.#sessions.held(held);
-        this.#relay.held(held);
-      },
+      onHeld: (held) => this.#sessions.held(held),
+      onAdopted: (adopted) => this.#relay.adopted(adopted),
     });
     this.#callbacks = new BoundCallbacks({
       clock,

@@ -132,6 +132,11 @@ export class SessionAgents implements AgentSessions {
     return await agent.input(data);
   }
 
+  wake(ref: SessionRef): void {
+    const session = this.#find(ref);
+    session?.held(session.parts.access.fence);
+  }
+
   async revive(ref: SessionRef): Promise<void> {
     await this.#sessions.opened(ref.user, ref.sessionId).revive();
   }

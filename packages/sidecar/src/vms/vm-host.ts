@@ -56,6 +56,8 @@ export interface VmHostOptions {
   onChange: () => void;
   /** Somebody has a lease on it, or has it back. */
   onHeld?: ((held: { user: string; vmId: string; fence: number }) => void) | undefined;
+  /** One of an earlier life was taken over, whoever holds it. */
+  onAdopted?: ((adopted: { user: string; vmId: string }) => void) | undefined;
 }
 
 /** The VMs of one sidecar and who holds them. */
@@ -305,7 +307,10 @@ export class VmHost {
       parking: this.#parking,
       vmOf: (stored) => this.#creation.vmOf(stored),
       settle: (ended) => this.#admission.settle(ended),
-      started: (vm, startedMs) => this.#started(vm, startedMs),
+      started: (vm, startedMs) => {
+        this.#started(vm, startedMs);
+        this.#options.onAdopted?.({ user: vm.facts.user, vmId: vm.id });
+      },
       gone: (vm, end) => this.#gone(vm, end),
       unclaimed: (vm) => this.#afterGrace(vm),
       endUnheld: (vm) => this.#endUnheld(vm, "expired"),

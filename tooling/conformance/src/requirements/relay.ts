@@ -40,6 +40,9 @@ export const relay = rows("relay", {
   "relay.acl": "an agent writes within its reach, and ends only who is below it",
   "relay.blocked": "an agent that is stuck holds up nobody else",
   "relay.chaos": "a hundred agents lose no message and get none twice, in order, while some crash",
+  "relay.command": "the command starts, watches, writes to and releases agents",
+  "relay.command-talk":
+    "agents on models write to one another, and can't drive a person's terminal",
   "relay.dead-letters": "dead letters have their reason, and are redelivered once",
   "relay.family": "an agent starts others below it where its policy allows",
   "relay.history": "what was said is found by channel, thread, agent and text",

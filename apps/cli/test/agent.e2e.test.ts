@@ -1,0 +1,86 @@
+import {
+  FakeModelServer,
+  afterTools,
+  all,
+  lastUserText,
+  otherwise,
+  script,
+  text,
+  toolCall,
+  when,
+} from "@agentos/fake-model";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { AgentOsCommand, type CommandEnd } from "./agentos-command.ts";
+
+const env = { MADE_UP_KEY: "made-up-key-8d1f" };
+
+const model = script([
+  when(all(lastUserText(/tell Bob/), afterTools())).reply(text("told")),
+  when(lastUserText(/tell Bob/)).reply(toolCall("relay_send", { to: "Bob", text: "from Alice" })),
+  when(all(lastUserText(/from Alice/), afterTools())).reply(text("done")),
+  when(lastUserText(/from Alice/)).reply(
+    toolCall("relay_send", { to: "human:orchestrator", text: "red \u001b[31m heard" }),
+  ),
+  otherwise().reply(text("nothing to do")),
+]);
+
+let agentos: AgentOsCommand;
+let server: FakeModelServer;
+
+beforeAll(async () => {
+  agentos = await AgentOsCommand.create();
+  server = await FakeModelServer.start({ script: model });
+});
+afterAll(async () => {
+  await agentos[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const run = (...args: string[]): Promise<CommandEnd> => agentos.run(args, { env });
+const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+  const { stdout } = await run(...args, "--json");
+  return JSON.parse(stdout);
+};
+
+describe("agentos agent", () => {
+  test("[relay.command] starts a program as an agent, and sends, shows and releases it", async () => {
+    const counter = ["agent", "spawn", "Counter", "--runtime", "command", "--vm", "work"];
+    await expect(run(...counter, "--command", "wc", "--arg", "-w")).resolves.toMatchObject({
+      exitCode: 0,
+      stdout: "Counter\n",
+    });
+    const sent = await run("send", "Counter", "x", "--wait", "answered");
+    expect(sent.exitCode).toBe(0);
+    await expect(run("agent", "logs", "Counter")).resolves.toMatchObject({ exitCode: 0 });
+    await expect(json("agent", "list")).resolves.toMatchObject({
+      agents: [{ name: "Counter", runtime: "command", state: "ready" }],
+    });
+    await expect(run("send", "nobody", "x")).resolves.toMatchObject({ exitCode: 125 });
+    await expect(run("agent", "input", "Counter", "x")).resolves.toMatchObject({ exitCode: 125 });
+    await expect(run("agent", "release", "counter", "--reason", "done")).resolves.toMatchObject({
+      exitCode: 0,
+    });
+    await expect(json("agent", "show", "Counter")).resolves.toMatchObject({ state: "released" });
+  });
+
+  test("[relay.command-talk] agents on models write to one another and to a person, whose terminal they can't drive", async () => {
+    const of = ["--runtime", "anthropic", "--key-variable", "MADE_UP_KEY", "--vm", "work"];
+    const at = ["--base-url", `${server.url}/v1`];
+    for (const name of ["Alice", "Bob"]) {
+      // oxlint-disable-next-line no-await-in-loop -- One command after the other.
+      const spawned = await run("agent", "spawn", name, ...of, ...at);
+      expect(spawned).toMatchObject({ exitCode: 0 });
+    }
+    await run("send", "Alice", "tell Bob", "--wait", "answered");
+    const entries = async () => (await json("inbox"))["entries"];
+    await expect.poll(entries, { timeout: 20_000 }).toMatchObject([{ message: { from: "Bob" } }]);
+    const { stdout } = await run("inbox", "--take");
+    expect(stdout).toContain("red \\x1b[31m heard");
+    await expect(run("inbox")).resolves.toMatchObject({ stdout: "no messages\n" });
+    await expect(run("threads")).resolves.toMatchObject({ exitCode: 0 });
+    await expect(run("channel", "list")).resolves.toMatchObject({ exitCode: 0 });
+    await expect(json("metrics")).resolves.toMatchObject({ relay: { active: 2 } });
+    await expect(json("health")).resolves.toMatchObject({ score: 100 });
+  });
+});
