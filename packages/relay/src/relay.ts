@@ -1,5 +1,5 @@
 import type { SessionRef, ToolSource } from "@agentos/core";
-import type { SessionEvent } from "@agentos/protocol";
+import { encodeError, type SessionEvent } from "@agentos/protocol";
 
 import { Journal } from "./events/journal.ts";
 import type { RelayOptions } from "./relay-parts.ts";
@@ -22,7 +22,11 @@ export class Relay implements Disposable {
     if (known !== undefined) return known;
     const { sessions, stores, clock, log, now = () => Date.now() } = this.#options;
     const store = stores.of(user);
-    const journal = new Journal({ store, clock, now });
+    const onFault = (error: unknown): void => {
+      const { code, message: reason } = encodeError(error);
+      log.error({ code, reason }, "steps of deliveries were not written");
+    };
+    const journal = new Journal({ store, clock, now, onFault });
     const relay = new UserRelay({ user, sessions, store, journal, clock, now, log });
     this.#users.set(user, relay);
     return relay;
@@ -43,8 +47,10 @@ export class Relay implements Disposable {
     this.#users.get(user)?.adopted(vmId);
   }
 
+  /** Nothing more is told or written. */
   [Symbol.dispose](): void {
     this.#unsubscribe();
+    for (const { parts } of this.#users.values()) parts.journal.flush();
   }
 
   #observe({ user, sessionId }: SessionRef, events: readonly SessionEvent[]): void {

@@ -287,6 +287,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       this.#options.log.error({ drainMs: BOUNDS.drainMs }, "VMs did not end in time");
     for (const connection of this.#connections) connection.close();
     await this.#server?.[Symbol.asyncDispose]();
+    this.#relay[Symbol.dispose]();
     await this.#home[Symbol.asyncDispose]();
   }
 

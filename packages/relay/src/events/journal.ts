@@ -1,4 +1,4 @@
-import type { Clock, RelayStore, RelayWrite } from "@agentos/core";
+import type { Clock, DeliveryChange, RelayStore, RelayWrite } from "@agentos/core";
 import {
   AgentOsError,
   DEFAULTS,
@@ -13,6 +13,13 @@ export interface JournalOptions {
   readonly store: RelayStore;
   readonly clock: Clock;
   readonly now: () => number;
+  /** What was gathered could not be written. */
+  readonly onFault: (error: unknown) => void;
+}
+
+interface Gathered {
+  readonly change: DeliveryChange;
+  readonly happening: RelayHappening;
 }
 
 type ReadRequest = ParsedParams<"relay.events">;
@@ -27,6 +34,8 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #readers = new Set<() => void>();
   #lastSeq: number;
+  #gathered: Gathered[] = [];
+  #flush: NodeJS.Immediate | undefined;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -37,16 +46,45 @@ export class Journal {
     return this.#lastSeq;
   }
 
-  /** In one transaction with the events; then readers are told. Nothing happens where it throws. */
+  /**
+   * In one transaction with the events, and with what was gathered before; then readers are told. Nothing happens where
+   * it throws.
+   */
   write(write: Omit<RelayWrite, "events">, happenings: readonly RelayHappening[]): void {
+    const gathered = this.#gathered;
     const at = this.#options.now();
-    const events = happenings.map((happening, index) => {
+    const told = [...gathered.map(({ happening }) => happening), ...happenings];
+    const events = told.map((happening, index) => {
       const seq = this.#lastSeq + 1 + index;
       return { seq, at, ...happening };
     });
-    this.#options.store.write({ ...write, events });
+    const changes = [...gathered.map(({ change }) => change), ...(write.changeDeliveries ?? [])];
+    this.#options.store.write({ ...write, changeDeliveries: merged(changes), events });
+    this.#gathered = [];
     this.#lastSeq += events.length;
     if (events.length > 0) for (const look of Array.from(this.#readers)) look();
+  }
+
+  /**
+   * With the next write, or at the end of this tick of the event loop: for steps of a delivery that the session's own
+   * transcript proves again, should the sidecar be killed before.
+   */
+  gather(change: DeliveryChange, happening: RelayHappening): void {
+    this.#gathered.push({ change, happening });
+    this.#flush ??= setImmediate(() => this.flush());
+  }
+
+  /** Writes what was gathered. */
+  flush(): void {
+    clearImmediate(this.#flush);
+    this.#flush = undefined;
+    if (this.#gathered.length === 0) return;
+    try {
+      this.write({}, []);
+    } catch (error) {
+      this.#gathered = [];
+      this.#options.onFault(error);
+    }
   }
 
   /** The events after a seq that are asked for: at once where there are any, else the next ones within `waitMs`. */
@@ -107,4 +145,12 @@ function tooMany(waiting: number): AgentOsError {
   const capacity = RELAY_BOUNDS.waitingReaders;
   const message = `${capacity} readers wait for the relay's next event already`;
   return new AgentOsError("POOL_EXHAUSTED", message, { limit, capacity, waiting });
+}
+
+/** The last of each delivery: it says all that those before it did. */
+function merged(changes: readonly DeliveryChange[]): DeliveryChange[] {
+  const byId = new Map<string, DeliveryChange>();
+  for (const change of changes)
+    byId.set(change.deliveryId, { ...byId.get(change.deliveryId), ...change });
+  return [...byId.values()];
 }

@@ -98,7 +98,10 @@ export class Mailbox {
     const advanced = advance(delivery, step, parts.now());
     if (advanced === undefined) return false;
     const { next, change, told } = advanced;
-    parts.journal.write({ changeDeliveries: [change] }, [told]);
+    // An end that nobody saw coming is proved by nothing else.
+    if (isLast(next.state) && !wasSeen(next))
+      parts.journal.write({ changeDeliveries: [change] }, [told]);
+    else parts.journal.gather(change, told);
     this.#count(delivery, -1);
     this.#count(next, 1);
     if (isLast(next.state)) this.#open.delete(deliveryId);

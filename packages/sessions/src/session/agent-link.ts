@@ -201,12 +201,16 @@ export class AgentLink {
     return desk;
   }
 
-  /** What the sidecar gives this session's agent. */
+  /** What the sidecar gives this session's agent, where it has a way to it. */
   #given(): readonly SessionTool[] {
-    const { host, record } = this.#parts;
+    const { host, record, runtime, access, notice } = this.#parts;
     const { user, vmId } = record.now;
     const session = { user, sessionId: record.sessionId, vmId };
-    return (host.toolSources ?? []).flatMap((source) => [...source.tools(session)]);
+    const tools = (host.toolSources ?? []).flatMap((source) => [...source.tools(session)]);
+    if (tools.length === 0 || runtime.capabilities.builtinTools) return tools;
+    if (host.toolDoors !== undefined && access.handle().network !== undefined) return tools;
+    notice(`this agent has no way to ${tools.map(({ name }) => name).join(", ")}`);
+    return [];
   }
 
   #keep(agent: OpenAgent): void {
