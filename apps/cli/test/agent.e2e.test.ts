@@ -46,7 +46,7 @@ const json = async (...args: string[]): Promise<Record<string, unknown>> => {
 describe("agentos agent", () => {
   test("[relay.command] starts a program as an agent, and sends, shows and releases it", async () => {
     const counter = ["agent", "spawn", "Counter", "--runtime", "command", "--vm", "work"];
-    await expect(run(...counter, "--command", "wc", "--arg", "-w")).resolves.toMatchObject({
+    await expect(run(...counter, "--command", "wc", "--arg=-w")).resolves.toMatchObject({
       exitCode: 0,
       stdout: "Counter\n",
     });
