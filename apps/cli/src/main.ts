@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { basename } from "node:path";
+
 import { isNodeSupported, OLDEST_NODE } from "./node-version.ts";
 import { flush } from "./output/write.ts";
 
@@ -13,7 +15,10 @@ process.exit(code);
 async function run(): Promise<number> {
   // An older Node can't even load it.
   const { runCommandLine } = await import("./program.ts");
-  return await runCommandLine(process.argv.slice(2), {
+  const [, path = "", ...args] = process.argv;
+  // A link with the name of another relay's broker is what that one's clients look for.
+  const isBroker = basename(path) === "agent-relay-broker";
+  return await runCommandLine(isBroker ? ["relay-broker", ...args] : args, {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

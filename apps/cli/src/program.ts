@@ -7,6 +7,7 @@ import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
 import { defineNetworkCommands } from "./definitions/network.ts";
 import { defineRelayCommands } from "./definitions/relay.ts";
+import { defineRelayBrokerCommand } from "./definitions/relay-broker.ts";
 import { defineSessionCommands } from "./definitions/session.ts";
 import { defineSidecarCommands } from "./definitions/sidecar.ts";
 import { defineSnapshotCommands } from "./definitions/snapshot.ts";
@@ -56,6 +57,7 @@ function createProgram(context: CommandContext): Command {
   defineNetworkCommands(program, context);
   defineSnapshotCommands(program, context);
   defineSessionCommands(program, context);
+  defineRelayBrokerCommand(program, context);
   defineAgentCommands(program, context);
   defineRelayCommands(program, context);
   defineAgentsCommands(program, context);

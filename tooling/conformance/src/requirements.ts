@@ -26,6 +26,7 @@ import { virtual } from "./requirements/virtual.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
 import { vmEnds } from "./requirements/vm-ends.ts";
 import { workflows } from "./requirements/workflows.ts";
+import { relayBroker } from "./requirements/relay-broker.ts";
 
 const all: readonly Requirement[] = [
   ...sidecarHandle,
@@ -45,6 +46,7 @@ const all: readonly Requirement[] = [
   ...packages,
   ...sessionTools,
   ...sessions,
+  ...relayBroker,
   ...workflows,
   ...sessionCases,
   ...apiRuntime,

@@ -67,6 +67,13 @@ export class PtySession implements RuntimeSession {
     mark?.dispose();
   }
 
+  async input(data: string): Promise<number> {
+    this.#gone.signal.throwIfAborted();
+    this.#options.quiet.wrote();
+    await this.#options.program.type(data);
+    return Buffer.byteLength(data);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { program, screen } = this.#options;
     try {

@@ -1,0 +1,50 @@
+import { AgentOs } from "@agentos/client";
+
+import { EXIT_CODE } from "../exit-code.ts";
+import type { EndSignal, Io } from "../io.ts";
+import { flush } from "../output/write.ts";
+import { ClientGate } from "./client-gate.ts";
+import { HostVms } from "./host-vms.ts";
+import { serveBroker } from "./serve-broker.ts";
+
+/** What the end may take, agents included: whoever waits for it waits no longer. */
+const END_MS = 800;
+/** Of one line on stderr. */
+const STDERR_CHARACTERS = 4_000;
+const ENDS: readonly EndSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+export interface BrokerCommandOptions {
+  readonly copy?: boolean;
+  readonly driver?: string;
+}
+
+/** `agentos relay-broker`: a v1 line protocol on stdin and stdout, over a sidecar that ends with it. */
+export async function runBroker(io: Io, options: BrokerCommandOptions): Promise<number> {
+  const end = new AbortController();
+  const stop = (): void => end.abort();
+  for (const signal of ENDS) io.signals.on(signal, stop);
+  const warn = (text: string): void => {
+    const line = text.replaceAll(/\s+/g, " ").slice(0, STDERR_CHARACTERS);
+    io.stderr.write(`agentos: ${line}\n`);
+  };
+  const sidecar = await AgentOs.createSidecar({});
+  const vms = new HostVms({ sidecar, copy: options.copy === true, driver: options.driver });
+  const gate = new ClientGate(sidecar, vms);
+  try {
+    const { stdin, stdout, directory } = io;
+    await serveBroker({ gate, stdin, stdout, directory, warn, signal: end.signal });
+    await flush(io.stdout);
+    return EXIT_CODE.ok;
+  } finally {
+    for (const signal of ENDS) io.signals.off(signal, stop);
+    await within(END_MS, gate[Symbol.asyncDispose]());
+  }
+}
+
+/** The sidecar sees this process end, whatever is left by then. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
