@@ -4,6 +4,7 @@ import { CommandContext } from "./command-context.ts";
 import { defineAgentsCommands } from "./definitions/agents.ts";
 import { defineAgentCommands } from "./definitions/agent.ts";
 import { defineCopyCommand } from "./definitions/copy.ts";
+import { defineLimitsCommand } from "./definitions/limits.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
 import { defineNetworkCommands } from "./definitions/network.ts";
 import { defineRelayCommands } from "./definitions/relay.ts";
@@ -54,6 +55,7 @@ function createProgram(context: CommandContext): Command {
   defineGuestCommands(program, context);
   defineTerminalCommands(program, context);
   defineCopyCommand(program, context);
+  defineLimitsCommand(program, context);
   defineNetworkCommands(program, context);
   defineSnapshotCommands(program, context);
   defineSessionCommands(program, context);

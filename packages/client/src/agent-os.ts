@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 
-import type {
-  ProcessInfo,
-  SessionInfo,
-  SessionSummary,
-  SnapshotInfo,
-  TerminalInfo,
-  VmInfo,
-  VmStats,
+import {
+  LimitChanges,
+  parseArgument,
+  type ProcessInfo,
+  type SessionInfo,
+  type SessionSummary,
+  type SnapshotInfo,
+  type TerminalInfo,
+  type VmInfo,
+  type VmStats,
 } from "@agentos/protocol";
 
 import { VmFiles } from "./files/vm-files.ts";
@@ -220,6 +222,13 @@ export class AgentOs implements AsyncDisposable {
   async info(): Promise<VmInfo> {
     const { admin } = this.#lease;
     return await admin.request("vm.info", admin.scope);
+  }
+
+  /** Changes limits of the live VM: all of these, or none. Rejects with `UNSUPPORTED_LIMIT`, naming one that can't be changed. */
+  async setLimits(limits: LimitChanges): Promise<VmInfo> {
+    const { admin } = this.#lease;
+    const checked = parseArgument(LimitChanges, limits, "limits");
+    return await admin.request("vm.setLimits", { ...admin.scope, limits: checked });
   }
 
   /** Runs a command to its end: a string by `/bin/sh -c`, an array without a shell. A failing command does not reject. */

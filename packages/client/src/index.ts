@@ -71,6 +71,7 @@ export {
   type FileType,
   type InboxEntry,
   isAgentOsError,
+  type LimitChanges,
   type Limits,
   type Mount,
   type NetworkPolicy,

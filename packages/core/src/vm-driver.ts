@@ -124,6 +124,8 @@ export interface VmHandle extends AsyncDisposable {
   /** SIGKILL to every process but PID 1: the files stay. */
   killProcesses(): Promise<void>;
   stats(): Promise<VmUse>;
+  /** Changes limits of the live VM: all of these, or none. Rejects with `UNSUPPORTED_LIMIT`, naming the first that can't be changed. */
+  setLimits(limits: Readonly<Partial<Record<LimitName, number>>>): Promise<void>;
   /** Tells each hit of a limit, from now on. The result ends it. */
   onLimit(listener: (hit: LimitHit) => void): () => void;
 }

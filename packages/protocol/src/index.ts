@@ -109,6 +109,7 @@ export {
   LeasedVm,
   LIMIT_NAMES,
   LimitName,
+  LimitChanges,
   Limits,
   Mount,
   NetworkPolicy,

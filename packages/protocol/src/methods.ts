@@ -44,7 +44,7 @@ import {
   TerminalSize,
 } from "./terminal.ts";
 import { WORKFLOW_METHODS } from "./workflow/workflow-methods.ts";
-import { Lease, LeasedVm, VmInfo, VmScope, VmSpec, VmStats } from "./vm.ts";
+import { LimitChanges, Lease, LeasedVm, VmInfo, VmScope, VmSpec, VmStats } from "./vm.ts";
 
 const Nothing = z.object({});
 const ProcessRef = VmScope.extend({ processId: Id });
@@ -146,6 +146,13 @@ export const METHODS = {
     summary: "What the VM uses now.",
     params: VmScope,
     result: VmStats,
+  },
+  "vm.setLimits": {
+    scope: "vm",
+    summary:
+      "Change limits of the live VM: all of these, or none. What can't be changed is UNSUPPORTED_LIMIT, by name.",
+    params: VmScope.extend({ limits: LimitChanges }),
+    result: VmInfo,
   },
   "vm.processes": {
     scope: "vm",

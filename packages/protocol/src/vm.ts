@@ -55,6 +55,10 @@ export const Limits = z.strictObject({
 });
 export type Limits = z.infer<typeof Limits>;
 
+/** What a live VM's limits are changed to. */
+export const LimitChanges = Limits.omit({ require: true });
+export type LimitChanges = z.infer<typeof LimitChanges>;
+
 const HostMount = z.strictObject({
   kind: z.literal("host"),
   source: HostPath,

@@ -74,6 +74,7 @@ describe("a shared sidecar", () => {
           killProcesses: () => vm.killProcesses(),
           stats: () => vm.stats(),
           onLimit: vm.onLimit.bind(vm),
+          setLimits: vm.setLimits.bind(vm),
           [Symbol.asyncDispose]: () => never.promise.then(() => vm[Symbol.asyncDispose]()),
         };
       },

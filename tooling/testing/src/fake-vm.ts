@@ -43,7 +43,7 @@ export class FakeVm implements VmHandle {
   readonly vmId: string;
   readonly isolation = "none (fake)";
   readonly request: VmRequest;
-  readonly limits: Readonly<Record<LimitName, { value: number | null; enforcement: Enforcement }>>;
+  limits: Readonly<Record<LimitName, { value: number | null; enforcement: Enforcement }>>;
   readonly environment = { PATH: "/bin", HOME: "/home/agent", USER: "agent" };
   readonly files: FakeFiles;
   readonly network: FakeNetwork;
@@ -171,6 +171,14 @@ export class FakeVm implements VmHandle {
   async stats(): Promise<VmUse> {
     this.#check();
     return { memoryBytes: 0, processes: 1 + this.running.length, cpuMs: 0, diskBytes: 0 };
+  }
+
+  async setLimits(changes: Readonly<Partial<Record<LimitName, number>>>): Promise<void> {
+    const changed = LIMIT_NAMES.flatMap((name) => {
+      const value = changes[name];
+      return value === undefined ? [] : [[name, { ...this.limits[name], value }] as const];
+    });
+    this.limits = { ...this.limits, ...Object.fromEntries(changed) };
   }
 
   onLimit(listener: (hit: LimitHit) => void): () => void {

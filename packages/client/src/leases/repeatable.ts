@@ -9,6 +9,7 @@ const REPEATABLE: Repeatable = {
   ping: always,
   "vm.end": always,
   "vm.info": always,
+  "vm.setLimits": always,
   "vm.stats": always,
   "vm.processes": always,
   "process.list": always,

@@ -10,6 +10,7 @@ export function vmHandlers({ host, holder }: HandlerContext): Handlers {
     "vm.end": (params, { signal }) => host.end(holder, params, signal),
     "vm.list": async () => ({ vms: await host.list(holder.user) }),
     "vm.info": (scope) => host.info(holder, scope),
+    "vm.setLimits": ({ limits, ...scope }) => host.setLimits(holder, scope, limits),
     "vm.stats": (scope) => host.access(holder, scope).handle.stats(),
     "vm.processes": (scope) => host.access(holder, scope).handle.processes(),
   };

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { SQLInputValue } from "node:sqlite";
 
 import type { RelayStores, SessionStore, VmRecord, WorkflowStore } from "@agentos/core";
+import type { VmSpec } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
 import { type EndedVm, readEndedVm } from "./ended-vm.ts";
@@ -79,6 +80,12 @@ export class Store implements Disposable {
   /** How the next life finds the VM, where that has changed. */
   setRecord(key: string, record: VmRecord | undefined): void {
     this.#file.run("UPDATE vms SET record = ? WHERE key = ?", recordText(record), key);
+  }
+
+  /** What the VM is to be from now on. */
+  setSpec(key: string, spec: VmSpec): void {
+    const sealed = this.#sealed.seal(JSON.stringify(spec));
+    this.#file.run("UPDATE vms SET spec = ? WHERE key = ?", sealed, key);
   }
 
   /** With its leases. */

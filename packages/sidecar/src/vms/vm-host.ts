@@ -5,6 +5,7 @@ import {
   type EventName,
   type Lease,
   type LeasedVm,
+  type LimitChanges,
   type MethodResult,
   type ParsedParams,
   type VmInfo,
@@ -23,6 +24,7 @@ import type { Vm, VmEnd } from "./vm.ts";
 import { VmCreation } from "./vm-creation.ts";
 import { VmHolds } from "./vm-holds.ts";
 import { VmLimits } from "./vm-limits.ts";
+import { definedOf } from "./vm-request.ts";
 import { VmRecovery } from "./vm-recovery.ts";
 import { VmRegistry } from "./vm-registry.ts";
 
@@ -210,6 +212,14 @@ export class VmHost {
 
   info(holder: Holder, scope: VmScope): VmInfo {
     return this.#info(this.access(holder, scope).vm);
+  }
+
+  /** Changes limits of a live VM, for its next life of a sidecar too. Rejects with `UNSUPPORTED_LIMIT`, and nothing is changed. */
+  async setLimits(holder: Holder, scope: VmScope, limits: LimitChanges): Promise<VmInfo> {
+    const { vm, handle } = this.access(holder, scope);
+    await handle.setLimits(definedOf(limits));
+    this.#options.store.setSpec(vm.facts.key, vm.withLimits(limits));
+    return this.#info(vm);
   }
 
   /** Gives a lease back, and resolves once an unnamed VM that it was the last of is gone. */

@@ -33,7 +33,8 @@ const DEFAULT_LIMITS = {
   watches: DEFAULTS.watches,
 } as const;
 
-function definedOf(
+/** Without those that were not said. */
+export function definedOf(
   limits: Partial<Record<LimitName, number | undefined>>,
 ): Partial<Record<LimitName, number>> {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));

@@ -2,6 +2,7 @@ import type { Clock, VmHandle, VmRecord } from "@agentos/core";
 import {
   AgentOsError,
   isAgentOsError,
+  type LimitChanges,
   type VmEndReason,
   type VmInfo,
   type VmSpec,
@@ -54,6 +55,8 @@ export class Vm {
   #handle: VmHandle | undefined;
   #driver = "";
   #waiters = 0;
+  /** Of its limits, since it was made. */
+  #changes: LimitChanges = {};
   #ending: VmEnd | undefined;
 
   constructor(facts: VmFacts, clock: Clock) {
@@ -63,6 +66,13 @@ export class Vm {
     this.ended = this.#end.promise;
     // Without a waiter, a failed start has nobody to go to.
     this.#ready.promise.catch(() => undefined);
+  }
+
+  /** Its specification with these limits, and those that were changed before. */
+  withLimits(changes: LimitChanges): VmSpec {
+    this.#changes = { ...this.#changes, ...changes };
+    const { spec } = this.facts;
+    return { ...spec, limits: { ...spec.limits, ...this.#changes } };
   }
 
   get id(): string {

@@ -156,6 +156,7 @@ export class OutlivingDriver implements VmDriver {
         cpuMs: 2,
         diskBytes: null,
       }),
+      setLimits: (changes) => fake.setLimits(changes),
       onLimit: (listener) => {
         vm.listeners.add(listener);
         return () => vm.listeners.delete(listener);

@@ -57,9 +57,11 @@ export class JoinedCgroup implements VmCgroup {
       const value = limits[limit];
       const seat = this.#seatOf(limit);
       if (value === undefined || seat === undefined) continue;
-      for (const write of CONTROLS[seat.branch.version][limit].writes(value)) {
-        set(limit, seat.directory, write);
-      }
+      const writes = CONTROLS[seat.branch.version][limit].writes(value);
+      // Raising, the outer one goes first; lowering, the inner one. The other order is refused, and then done.
+      if (!isSet(seat.directory, writes[0]))
+        for (const write of writes.slice(1)) set(limit, seat.directory, write);
+      for (const write of writes) set(limit, seat.directory, write);
     }
     this.#hits.begin(this.#watched(limits));
   }
@@ -154,6 +156,16 @@ async function cpuMsIn({ branch, directory }: Seat): Promise<number | undefined>
   }
   const ns = numberOf(await readControl(join(directory, "cpuacct.usage")));
   return ns === undefined ? undefined : ns / 1_000_000;
+}
+
+function isSet(directory: string, { file, text }: ControlWrite): boolean {
+  try {
+    writeControlNow(join(directory, file), text);
+    return true;
+  } catch (error) {
+    // Anything else says itself when it is written again.
+    return errnoOf(error) !== "EINVAL";
+  }
 }
 
 function set(limit: CgroupLimitName, directory: string, write: ControlWrite): void {

@@ -1,8 +1,9 @@
-import type { LimitHit, VmHandle, VmProcessExit } from "@agentos/core";
+import type { LimitHit, VmProcessExit } from "@agentos/core";
 import { isAgentOsError } from "@agentos/protocol";
 
 import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import type { LinuxFiles } from "./linux-files.ts";
+import type { LiveLimits } from "./live-limits.ts";
 import type { ExplainExit } from "./linux-process.ts";
 
 /** On the one file system that a guest can write without a mount. */
@@ -16,7 +17,7 @@ const SHELL_SIGKILL = 137;
 
 export interface LimitHitsParts {
   cgroup: VmCgroup;
-  limits: VmHandle["limits"];
+  limits: LiveLimits;
   files: LinuxFiles;
 }
 
@@ -69,7 +70,7 @@ export class LimitHits {
   /** A process could not be started. */
   startFailed(error: unknown): void {
     if (!isAgentOsError(error, "FILE_SYSTEM") || error.details.errno !== "EAGAIN") return;
-    const { value } = this.#parts.limits.pids;
+    const { value } = this.#parts.limits.states.pids;
     // The cgroup counts what it refuses; RLIMIT_NPROC counts nothing.
     if (this.#parts.cgroup.directories.length > 0) void this.#parts.cgroup.check();
     else if (value !== null) this.tell({ limit: "pids", value });
@@ -92,7 +93,7 @@ export class LimitHits {
   }
 
   #noteDisk(used: number): void {
-    const { value } = this.#parts.limits.diskBytes;
+    const { value } = this.#parts.limits.states.diskBytes;
     const now = performance.now();
     if (value === null || used + PAGE_BYTES <= value || now - this.#diskToldMs < TELL_MS) return;
     this.#diskToldMs = now;

@@ -30,6 +30,7 @@ import { recordOf } from "./disk/disk-record.ts";
 import type { Snapshots } from "./disk/snapshots.ts";
 import type { VmDisk } from "./disk/vm-disk.ts";
 import { LimitHits } from "./limit-hits.ts";
+import { LiveLimits } from "./live-limits.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { ATTACHMENT } from "./exec-request.ts";
 import { LinuxNetwork } from "./linux-network.ts";
@@ -71,7 +72,6 @@ export interface LinuxVmOptions {
 export class LinuxVm implements VmHandle {
   readonly vmId: string;
   readonly isolation = LINUX_ISOLATION;
-  readonly limits: VmHandle["limits"];
   readonly environment: VmHandle["environment"];
   readonly files: LinuxFiles;
   readonly terminals: LinuxTerminals;
@@ -81,6 +81,7 @@ export class LinuxVm implements VmHandle {
   readonly #options: LinuxVmOptions;
   readonly #wallTime: WallTime;
   readonly #ended = Promise.withResolvers<VmEnding>();
+  readonly #limits: LiveLimits;
   readonly #hits: LimitHits;
   readonly #table: TableReader;
   /** By the client's id, until they are released. */
@@ -96,10 +97,12 @@ export class LinuxVm implements VmHandle {
   constructor(options: LinuxVmOptions) {
     const { link, limits, environment, end, startedAt } = options;
     this.vmId = link.vmId;
-    this.limits = limits;
+    const isMemory = options.disk.name === undefined;
+    this.#limits = new LiveLimits(options.cgroup, limits, isMemory);
     this.environment = environment;
     this.files = new LinuxFiles(link);
-    this.#hits = new LimitHits({ cgroup: options.cgroup, limits, files: this.files });
+    const { cgroup } = options;
+    this.#hits = new LimitHits({ cgroup, limits: this.#limits, files: this.files });
     this.terminals = new LinuxTerminals(link, (id) => this.#processes.get(id)?.stream);
     if (link.version >= NETWORK_VERSION) this.network = new LinuxNetwork(link);
     this.#disk = options.disk;
@@ -115,6 +118,14 @@ export class LinuxVm implements VmHandle {
   /** Whether it lives on with another sidecar. */
   get wasTakenOver(): boolean {
     return this.#wasTakenOver;
+  }
+
+  get limits(): VmHandle["limits"] {
+    return this.#limits.states;
+  }
+
+  async setLimits(limits: Parameters<VmHandle["setLimits"]>[0]): Promise<void> {
+    await this.#limits.change(limits);
   }
 
   get record(): VmRecord | undefined {

@@ -11,7 +11,7 @@ import type {
   VmSnapshot,
   VmUse,
 } from "@agentos/core";
-import { AgentOsError, type ProcessInfo } from "@agentos/protocol";
+import { AgentOsError, LIMIT_NAMES, type ProcessInfo } from "@agentos/protocol";
 import * as z from "zod";
 
 import { treeError } from "./tree/tree-error.ts";
@@ -151,6 +151,15 @@ export class VirtualVm implements VmHandle {
     const { worker, vm } = this.#options;
     const diskBytes = Bytes.parse(await worker.call(vm, { op: "used-bytes" }));
     return { memoryBytes: null, processes: this.#running().length, cpuMs: null, diskBytes };
+  }
+
+  async setLimits(limits: Parameters<VmHandle["setLimits"]>[0]): Promise<void> {
+    this.#check();
+    const limit = LIMIT_NAMES.find((name) => limits[name] !== undefined);
+    if (limit === undefined) return;
+    const offered = this.limits[limit].enforcement;
+    const reason = "the limits of a virtual VM are set at its start";
+    throw new AgentOsError("UNSUPPORTED_LIMIT", `${limit}: ${reason}`, { limit, offered, reason });
   }
 
   onLimit(listener: (hit: LimitHit) => void): () => void {

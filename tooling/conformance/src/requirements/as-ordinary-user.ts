@@ -8,6 +8,8 @@ export const asOrdinaryUser: Readonly<Record<string, string>> = {
   "limited.memory": "without a cgroup of the user's own nothing is killed, and it exits with 0",
   "limited.moment": "without a cgroup of the user's own nothing is killed, and nothing is told",
   "limits.cpus": "without a cgroup of the user's own cpus is none: the program gets a processor",
+  "limits.live":
+    "without a cgroup of the user's own none of them can be changed, and each is refused by name",
   "inside.processors":
     "without a cgroup of the user's own nothing holds cpus, and nproc tells the machine's",
   "inside.memory":

@@ -13,6 +13,8 @@ export const limits = rows(
     "limits.disk": "a full disk is ENOSPC and ends no program",
     "limits.open-files": "a process gets no more files than it may have",
     "limits.watches": "programs watch no more files than they may, and can't raise it",
+    "limits.live":
+      "limits of a live VM are changed, or what can't be is refused by name and nothing is changed",
     "inside.processors": "nproc agrees with the limit on processors",
     "inside.memory": "/proc/meminfo agrees with a limit on memory that holds",
     "limits.wall-time": "a VM ends at its time and says so",

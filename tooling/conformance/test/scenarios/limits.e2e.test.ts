@@ -59,6 +59,42 @@ describe("a VM's limits", () => {
     expect((await neighbour.exec("echo here")).stdout).toBe("here\n");
   });
 
+  test("[limits.live] limits of a live VM are changed, or refused by name", async () => {
+    const limits = { memoryBytes: 512 * MIB, diskBytes: 64 * MIB, pids: 100, cpus: 1 };
+    await using os = await AgentOs.create({ limits });
+    const changes = { memoryBytes: 200 * MIB, pids: 40, cpus: 0.5 };
+    const isHard = await hard(os, "memoryBytes");
+    const changed = await os.setLimits(changes).then(
+      ({ limits: now }) => [now.memoryBytes.value, now.pids.value, now.cpus.value],
+      (error: unknown) => isAgentOsError(error, "UNSUPPORTED_LIMIT") && error.details.limit,
+    );
+    expect(changed).toEqual(isHard ? [200 * MIB, 40, 0.5] : "memoryBytes");
+    const { outcome } = await os.exec(memoryBomb(400));
+    expect(outcome).toBe(isHard ? "limited" : "exited");
+    for (const refused of [
+      { diskBytes: 128 * MIB },
+      { openFiles: 100 },
+      { watches: 5 },
+      { wallMs: 5 },
+      { cpus: 2 },
+      { pids: 101 },
+      { memoryBytes: 40 * MIB },
+    ]) {
+      const [limit] = Object.keys(refused);
+      const setting = os.setLimits({ ...refused });
+      await expect(setting).rejects.toMatchObject({
+        code: "UNSUPPORTED_LIMIT",
+        details: { limit },
+      });
+    }
+    const before = (await os.info()).limits;
+    await expect(os.setLimits({ pids: 30, diskBytes: MIB })).rejects.toThrow(/diskBytes/);
+    expect((await os.info()).limits).toEqual(before);
+    const raised = await os.setLimits({ memoryBytes: 600 * MIB }).catch(() => undefined);
+    expect(raised?.limits.memoryBytes.value).toBe(isHard ? 600 * MIB : undefined);
+    await expect(os.setLimits({ pids: 0 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   test("[limits.pids] a fork bomb stops at the limit", async () => {
     await using os = await AgentOs.create({ limits: { pids: 30, require: ["pids"] } });
     const { stdout, stderr, exitCode } = await os.exec(

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+
+import type { CommandContext } from "../command-context.ts";
+import type { LimitsOptions } from "../commands/limits.ts";
+import { parseCount, parsePositive } from "../options/parse-number.ts";
+import { sizeParser } from "../options/parse-size.ts";
+import { parseVm } from "../options/parse-vm.ts";
+
+const HELP = `
+Without an option it shows them. What a VM was started with bounds what it can be given while it runs:
+its disk and files can't be changed, and --cpus and --pids can't be raised above their first value.
+
+  agentos limits dev --memory 8g      agentos limits dev`;
+
+/** `limits`. */
+export function defineLimitsCommand(program: Command, context: CommandContext): void {
+  program
+    .command("limits")
+    .description("what a VM may use and uses; change it while it runs")
+    .argument("<vm>", "a VM's name or id", parseVm)
+    .option("--memory <size>", "at most this much memory, such as 512m", sizeParser("16m"))
+    .option("--cpus <number>", "at most this many processors, such as 1.5", parsePositive)
+    .option("--pids <number>", "at most this many processes", parseCount)
+    .addHelpText("after", HELP)
+    .action((vm: string, options: LimitsOptions, command: Command) =>
+      context.run(command, async (globals) =>
+        (await import("../commands/limits.ts")).limits(context.io, globals, vm, options),
+      ),
+    );
+}
