@@ -1,10 +1,18 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
-import { execa } from "execa";
+import * as z from "zod";
 
 import { ROOT } from "./pages.ts";
 
-const MAIN = join(ROOT, "apps", "cli", "dist", "main.js");
+const PROGRAM = pathToFileURL(join(ROOT, "apps", "cli", "dist", "program.js")).href;
+/** The command exports nothing to other packages: what its bin runs is taken from what was built. */
+const Program = z.object({
+  runCommandLine: z.custom<(args: readonly string[], io: object) => Promise<number>>(
+    (value) => typeof value === "function",
+    "expected the command's runCommandLine",
+  ),
+});
 /** Commander's own, which has nothing to tell. */
 const OF_COMMANDER = "help";
 
@@ -23,12 +31,14 @@ async function pagesBelow(path: readonly string[]): Promise<string[]> {
 }
 
 async function helpOf(path: readonly string[]): Promise<string> {
-  const { stdout } = await execa(process.execPath, [MAIN, ...path, "--help"], {
-    // As in the pages, whatever terminal this runs in.
-    env: { NO_COLOR: "1", PATH: process.env["PATH"] ?? "" },
-    extendEnv: false,
-  });
-  return stdout;
+  const { runCommandLine } = Program.parse(await import(PROGRAM));
+  let help = "";
+  const stdout = { write: (text: string) => (help += text) };
+  // As in the pages, whatever this runs in.
+  const io = { stdout, stderr: stdout, env: { NO_COLOR: "1" } };
+  const code = await runCommandLine([...path, "--help"], io);
+  if (code !== 0) throw new Error(`agentos ${path.join(" ")} --help ended with ${code}: ${help}`);
+  return help;
 }
 
 function subcommandsOf(help: string): string[] {
