@@ -6,3 +6,4 @@ export { rateLimitReset } from "./api/rate-limit-reset.ts";
 export { KeyRedactor } from "./api/key-redactor.ts";
 export { providerFailure } from "./api/provider-failure.ts";
 export { writeVmFile } from "./vm/write-vm-file.ts";
+export { ToolNames } from "./api/tool-names.ts";

@@ -22,6 +22,7 @@ import { SessionAgents } from "./relay/session-agents.ts";
 import { Connection } from "./server/connection.ts";
 import { BoundCallbacks } from "./sessions/bound-callbacks.ts";
 import { WebSocketServer } from "./server/websocket-server.ts";
+import { VmToolDoors } from "./tools/tool-doors.ts";
 import { SidecarHome } from "./sidecar-home.ts";
 import { SystemClock } from "./system-clock.ts";
 import { DriverSet } from "./vms/driver-set.ts";
@@ -43,6 +44,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   readonly #host: VmHost;
   readonly #callbacks: BoundCallbacks;
   readonly #gateway: Gateway;
+  readonly #toolDoors: VmToolDoors;
   readonly #sessions: SessionHost;
   readonly #workflows: WorkflowHost;
   readonly #agents: SessionAgents;
@@ -99,6 +101,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     });
     this.#gateway = Gateway.inVms({ key: home.key, clock });
     this.#agents = new SessionAgents({ sessions: () => this.#sessions, log: options.log });
+    this.#toolDoors = new VmToolDoors({ key: home.key, clock });
     this.#sessions = this.#makeSessions();
     this.#workflows = this.#makeWorkflows();
     this.#relay = new Relay({
@@ -216,6 +219,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       openTools,
       openHooks,
       gateway: this.#gateway,
+      toolDoors: this.#toolDoors,
       store: this.#home.store.sessions,
       vms: this.#host.holds,
       callbacks: (user) => this.#callbacks.of(user),
@@ -302,6 +306,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   async #endVms(reason: string): Promise<void> {
     await this.#endSessions(reason);
     this.#gateway[Symbol.dispose]();
+    this.#toolDoors[Symbol.dispose]();
     await this.#host.close(reason);
     await this.#drivers[Symbol.asyncDispose]();
   }

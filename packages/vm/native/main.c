@@ -1,5 +1,6 @@
 /* vmd: the roles of docs/vmd-link.md. */
 #include "host.h"
+#include "tool.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -40,7 +41,13 @@ static void hide_arguments(int argc, char **argv) {
   prctl(PR_SET_NAME, "vmd");
 }
 
+static bool is_named(const char *path, const char *name) {
+  const char *last = strrchr(path, '/');
+  return strcmp(last == NULL ? path : last + 1, name) == 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc > 0 && is_named(argv[0], "agentos-tool")) return tool_main(argc, argv);
   if (argc == 2 && strcmp(argv[1], "version") == 0) {
 #if defined(__x86_64__)
     const char *arch = "x64";

@@ -21,6 +21,7 @@ import { sessions } from "./requirements/sessions.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
 import { snapshots } from "./requirements/snapshots.ts";
 import { terminal } from "./requirements/terminal.ts";
+import { toolDoors } from "./requirements/tool-doors.ts";
 import { unix } from "./requirements/unix.ts";
 import { virtual } from "./requirements/virtual.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
@@ -53,6 +54,7 @@ const all: readonly Requirement[] = [
   ...agentClis,
   ...programAgents,
   ...modelGateway,
+  ...toolDoors,
   ...terminal,
   ...relay,
   ...network,

@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -13,6 +12,7 @@ import type {
 } from "@agentos/core";
 import type { AgentOsError } from "@agentos/protocol";
 
+import { vmToken, VmTokens } from "../keys/vm-tokens.ts";
 import { VmDoors } from "../vms/vm-doors.ts";
 import { GATEWAY_BOUNDS } from "./gateway-bounds.ts";
 import { guestCredentials } from "./guest-headers.ts";
@@ -22,7 +22,7 @@ import { Passage } from "./passage.ts";
 import { ProviderClient } from "./provider-client.ts";
 import { providerTarget } from "./provider-target.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
-import { SessionRoute, SessionRoutes } from "./session-route.ts";
+import { SessionRoute } from "./session-route.ts";
 
 export interface GatewayOptions {
   /** The pool's secret: tokens come from it, so that the next life of the sidecar knows them. */
@@ -36,7 +36,7 @@ export interface GatewayOptions {
 export class Gateway implements ModelGateway, Disposable {
   readonly #options: GatewayOptions;
   readonly #client = new ProviderClient();
-  readonly #routes = new SessionRoutes();
+  readonly #routes = new VmTokens<SessionRoute>();
   readonly #server: GuestServer;
 
   /** At its door in every VM that has an agent. */
@@ -64,10 +64,12 @@ export class Gateway implements ModelGateway, Disposable {
     const vm = route.vm.handle();
     const port = await this.#options.openDoor(vm);
     signal.throwIfAborted();
-    const token = this.#token(vm.vmId, route.sessionId);
-    const opened = new SessionRoute({ route, target, vmKey: vm.vmId, token });
-    this.#routes.add(opened);
-    return new OpenEndpoint(opened, { port, token, end: () => this.#routes.remove(opened) });
+    const { vmId: vmKey } = vm;
+    const { sessionId } = route;
+    const token = vmToken(this.#options.key, { use: "model", vmKey, sessionId });
+    const opened = new SessionRoute(route, target);
+    const end = this.#routes.add(token, vmKey, opened);
+    return new OpenEndpoint(opened, { port, token, end });
   }
 
   /** Takes a connection that a program of the VM made. */
@@ -76,7 +78,8 @@ export class Gateway implements ModelGateway, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#routes[Symbol.dispose]();
+    for (const route of this.#routes.values) route.closed.abort();
+    this.#routes.clear();
     this.#server[Symbol.dispose]();
     this.#client[Symbol.dispose]();
   }
@@ -100,12 +103,6 @@ export class Gateway implements ModelGateway, Disposable {
   #mayPass(route: SessionRoute, { format }: { format: unknown }): Refusal | undefined {
     const error = format === undefined ? route.loss() : route.mayCall();
     return error === undefined ? undefined : refusalOf(error);
-  }
-
-  #token(vmKey: string, sessionId: string): string {
-    const hmac = createHmac("sha256", this.#options.key);
-    // Neither has a NUL in it, so no two pairs are one text.
-    return `aos-${hmac.update(`model\0${vmKey}\0${sessionId}`).digest("base64url")}`;
   }
 }
 

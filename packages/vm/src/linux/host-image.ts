@@ -51,6 +51,8 @@ export interface HostImage {
 export interface HostImageOptions {
   /** The Node that the VM finds first. */
   readonly nodePath: string;
+  /** vmd, which is `agentos-tool` in the VM. */
+  readonly vmdPath: string;
   readonly agentsDirectory: string | undefined;
 }
 
@@ -70,6 +72,7 @@ export async function readHostImage(options: HostImageOptions): Promise<HostImag
     ...directories.system,
     ...shared,
     ...node.system,
+    { source: options.vmdPath, target: `${AGENTOS}/bin/agentos-tool` },
     ...agents,
     ...time.system,
   ];

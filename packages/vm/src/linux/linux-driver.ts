@@ -332,7 +332,8 @@ export class LinuxDriver implements VmDriver {
 
   async #readImage(): Promise<Image> {
     const { nodePath = process.execPath, agentsDirectory } = this.#options;
-    const image = await readHostImage({ nodePath, agentsDirectory });
+    const vmdPath = await this.#source.vmd();
+    const image = await readHostImage({ nodePath, vmdPath, agentsDirectory });
     return { environment: image.environment, encoded: encodeImage(image) };
   }
 
