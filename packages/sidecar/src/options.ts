@@ -1,4 +1,5 @@
 import type { AgentRuntime, Clock, VmDriver } from "@agentos/core";
+import type { ModelPrice } from "@agentos/runtimes";
 import { DEFAULTS, type ListenAddress, type StartRequest } from "@agentos/protocol";
 
 import type { Log } from "./log.ts";
@@ -45,6 +46,8 @@ export interface SidecarOptions {
   drivers: (context: DriverContext) => Promise<readonly VmDriver[]>;
   /** The kinds of agents that sessions may have. Default: none. */
   runtimes?: readonly AgentRuntime[] | undefined;
+  /** What tokens of models cost that agents in VMs call. Default: the list prices of this build. */
+  prices?: readonly ModelPrice[] | undefined;
   /** Sessions that are open at the same time. */
   maxSessions?: number | undefined;
   log: Log;

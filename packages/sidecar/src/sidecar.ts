@@ -99,17 +99,12 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       clock,
       parentOf: (user, sessionId) => this.#sessions.parentOf(user, sessionId),
     });
-    this.#gateway = Gateway.inVms({ key: home.key, clock });
+    this.#gateway = Gateway.inVms({ key: home.key, clock, prices: options.prices });
     this.#agents = new SessionAgents({ sessions: () => this.#sessions, log: options.log });
     this.#toolDoors = new VmToolDoors({ key: home.key, clock });
     this.#sessions = this.#makeSessions();
     this.#workflows = this.#makeWorkflows();
-    this.#relay = new Relay({
-      sessions: this.#agents,
-      stores: store.relay,
-      clock,
-      log: options.log,
-    });
+    this.#relay = this.#makeRelay();
   }
 
   get sidecarId(): string {
@@ -240,6 +235,15 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       clock: this.#clock,
       log: this.#options.log,
       onChange: () => this.#idle?.changed(),
+    });
+  }
+
+  #makeRelay(): Relay {
+    return new Relay({
+      sessions: this.#agents,
+      stores: this.#home.store.relay,
+      clock: this.#clock,
+      log: this.#options.log,
     });
   }
 

@@ -11,6 +11,7 @@ import type {
   VmHandle,
 } from "@agentos/core";
 import type { AgentOsError } from "@agentos/protocol";
+import type { ModelPrice } from "@agentos/runtimes";
 
 import { vmToken, VmTokens } from "../keys/vm-tokens.ts";
 import { VmDoors } from "../vms/vm-doors.ts";
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   /** The pool's secret: tokens come from it, so that the next life of the sidecar knows them. */
   readonly key: Uint8Array;
   readonly clock: Clock;
+  /** What tokens cost. Default: the list prices of this build. */
+  readonly prices?: readonly ModelPrice[] | undefined;
   /** Where the programs of a VM find the gateway: its port on their loopback. Rejects with `UNSUPPORTED`. */
   readonly openDoor: (vm: VmHandle) => Promise<number>;
 }
@@ -96,8 +99,9 @@ export class Gateway implements ModelGateway, Disposable {
     if (match.kind !== "found") return refuse(response, api, notAllowed(match));
     const refused = badRequest(request) ?? this.#mayPass(route, match);
     if (refused !== undefined) return refuse(response, api, refused);
-    const { clock } = this.#options;
-    await new Passage({ clock, client: this.#client, route, request, response, match }).run();
+    const { clock, prices } = this.#options;
+    const client = this.#client;
+    await new Passage({ clock, prices, client, route, request, response, match }).run();
   }
 
   #mayPass(route: SessionRoute, { format }: { format: unknown }): Refusal | undefined {

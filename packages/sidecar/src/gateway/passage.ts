@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 
 import type { Clock } from "@agentos/core";
+import type { ModelPrice } from "@agentos/runtimes";
 
 import { AnswerPipe } from "./answer-pipe.ts";
 import { CallRecord, keyOf } from "./call-record.ts";
@@ -18,6 +19,7 @@ import { StallWatch } from "./stall-watch.ts";
 
 export interface PassageParts {
   readonly clock: Clock;
+  readonly prices: readonly ModelPrice[] | undefined;
   readonly client: ProviderClient;
   readonly route: SessionRoute;
   readonly request: IncomingMessage;
@@ -40,9 +42,9 @@ export class Passage {
 
   constructor(parts: PassageParts) {
     this.#parts = parts;
-    const { route, match } = parts;
+    const { route, match, prices } = parts;
     this.#mask = new KeyMask(keyOf(route.target));
-    this.#record = new CallRecord(route, match);
+    this.#record = new CallRecord(route, match, prices);
   }
 
   /** Resolves when nothing of it is left, however it went. Never rejects. */

@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import type { Duplex } from "node:stream";
+import { finished } from "node:stream/promises";
 
 import type { Clock } from "@agentos/core";
 
@@ -79,15 +79,24 @@ async function serveMcp(socket: Duplex, tools: SessionTools | undefined): Promis
       work.add(answered);
       void answered.finally(() => work.delete(answered));
       // One that does not read its answers is not read either.
-      if (socket.writableNeedDrain) await once(socket, "drain");
+      await drained(socket);
     }
     await Promise.all(work);
     socket.end();
-    await once(socket, "finish");
+    await finished(socket, { readable: false });
   } finally {
     server.close();
     tools?.closed.signal.removeEventListener("abort", ended);
   }
+}
+
+/** At once where there is room, or nobody reads any more. */
+async function drained(socket: Duplex): Promise<void> {
+  if (!socket.writableNeedDrain || socket.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("drain", resolve).once("close", resolve);
+  await promise;
+  socket.off("drain", resolve).off("close", resolve);
 }
 
 async function tell(socket: Duplex, answering: Promise<string | undefined>): Promise<void> {
@@ -108,7 +117,7 @@ async function serveCall(
   socket.write(frame(FRAME.stdout, Buffer.from(stdout)));
   socket.write(frame(FRAME.stderr, Buffer.from(stderr)));
   socket.end(frame(FRAME.exit, Buffer.of(exitCode)));
-  await once(socket, "finish");
+  await finished(socket, { readable: false });
 }
 
 function frame(kind: number, bytes: Buffer): Buffer {
