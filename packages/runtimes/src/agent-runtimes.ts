@@ -6,6 +6,7 @@ import { CLAUDE_CAPABILITIES } from "./claude-code/claude-capabilities.ts";
 import { CODEX_CAPABILITIES } from "./codex/codex-capabilities.ts";
 import { COMMAND_CAPABILITIES } from "./command/command-capabilities.ts";
 import { LazyRuntime } from "./lazy-runtime.ts";
+import { PI_CAPABILITIES } from "./pi/pi-capabilities.ts";
 import { PTY_CAPABILITIES } from "./pty/pty-capabilities.ts";
 
 /** The runtimes whose agents are programs in a VM. */
@@ -31,6 +32,10 @@ export function agentRuntimes(): AgentRuntime[] {
     new LazyRuntime("command", COMMAND_CAPABILITIES, async () => {
       const { CommandRuntime } = await import("./command/command-runtime.ts");
       return new CommandRuntime();
+    }),
+    new LazyRuntime("pi", PI_CAPABILITIES, async () => {
+      const { PiRuntime } = await import("./pi/pi-runtime.ts");
+      return new PiRuntime();
     }),
     new LazyRuntime("pty", PTY_CAPABILITIES, async () => {
       const { PtyRuntime } = await import("./pty/pty-runtime.ts");

@@ -1,6 +1,7 @@
 import type { AgentEndpoint } from "@agentos/core";
 import type { JsonObject, SessionSpec } from "@agentos/protocol";
 
+import { wordsOf } from "../vm-agent/system-words.ts";
 import { HOST_SERVER, TOOL_HOOK } from "./claude-tools.ts";
 
 /** What needs a person at a screen, or would have the agent act while no turn runs. */
@@ -88,18 +89,4 @@ export function initializeRequest(
     ...(replaced === undefined ? {} : { systemPrompt: replaced }),
     ...(append === "" ? {} : { appendSystemPrompt: append }),
   };
-}
-
-function wordsOf(systemPrompt: SessionSpec["systemPrompt"]): {
-  replaced?: string;
-  appended: string[];
-} {
-  if (systemPrompt === undefined) return { appended: [] };
-  if (typeof systemPrompt === "string") return { replaced: systemPrompt, appended: [] };
-  if ("append" in systemPrompt) return { appended: [systemPrompt.append] };
-  const appended = systemPrompt.sections.map(({ title, content }) =>
-    title === undefined ? content : `## ${title}\n\n${content}`,
-  );
-  const { identity } = systemPrompt;
-  return identity === undefined ? { appended } : { replaced: identity, appended };
 }

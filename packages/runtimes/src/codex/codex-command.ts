@@ -3,6 +3,8 @@ import { posix } from "node:path";
 import type { AgentEndpoint, SessionVm } from "@agentos/core";
 import type { JsonObject, SessionSpec, ToolInfo } from "@agentos/protocol";
 
+import { wordsOf } from "../vm-agent/system-words.ts";
+
 const KEY_VARIABLE = "AGENTOS_MODEL_KEY";
 const PROVIDER = "agentos";
 
@@ -78,18 +80,4 @@ export function dynamicTools(tools: readonly ToolInfo[]): JsonObject[] {
 
 export function wireName({ name, server }: ToolInfo): string {
   return server === undefined ? name : `${server}__${name}`;
-}
-
-function wordsOf(systemPrompt: SessionSpec["systemPrompt"]): {
-  replaced?: string;
-  appended: string[];
-} {
-  if (systemPrompt === undefined) return { appended: [] };
-  if (typeof systemPrompt === "string") return { replaced: systemPrompt, appended: [] };
-  if ("append" in systemPrompt) return { appended: [systemPrompt.append] };
-  const appended = systemPrompt.sections.map(({ title, content }) =>
-    title === undefined ? content : `## ${title}\n\n${content}`,
-  );
-  const { identity } = systemPrompt;
-  return identity === undefined ? { appended } : { replaced: identity, appended };
 }

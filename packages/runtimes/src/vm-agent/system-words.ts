@@ -1,15 +1,19 @@
 import type { RuntimeRequest } from "@agentos/core";
 import { AgentOsError, type SessionSpec } from "@agentos/protocol";
 
-/** Identity and titles of a prompt that adds to the agent's own. */
-function sectionsOf(systemPrompt: SessionSpec["systemPrompt"]): string[] | undefined {
-  if (systemPrompt === undefined) return [];
-  if (typeof systemPrompt === "string") return undefined;
-  if ("append" in systemPrompt) return [systemPrompt.append];
-  if (systemPrompt.identity !== undefined) return undefined;
-  return systemPrompt.sections.map(({ title, content }) =>
+/** A session's system prompt: what replaces the agent's own words, and what is added to them. */
+export function wordsOf(systemPrompt: SessionSpec["systemPrompt"]): {
+  replaced?: string;
+  appended: string[];
+} {
+  if (systemPrompt === undefined) return { appended: [] };
+  if (typeof systemPrompt === "string") return { replaced: systemPrompt, appended: [] };
+  if ("append" in systemPrompt) return { appended: [systemPrompt.append] };
+  const appended = systemPrompt.sections.map(({ title, content }) =>
     title === undefined ? content : `## ${title}\n\n${content}`,
   );
+  const { identity } = systemPrompt;
+  return identity === undefined ? { appended } : { replaced: identity, appended };
 }
 
 /**
@@ -21,13 +25,13 @@ export function systemWords({
   announcements,
 }: Pick<RuntimeRequest, "spec" | "announcements">): string | undefined {
   const { systemPrompt, skills, workspaces } = spec;
-  const own = sectionsOf(systemPrompt);
-  if (own === undefined) {
+  const { replaced, appended } = wordsOf(systemPrompt);
+  if (replaced !== undefined) {
     const what = `a system prompt that replaces that of ${spec.runtime}`;
     const instead = "systemPrompt: { append }";
     throw new AgentOsError("UNSUPPORTED", `${what}: use ${instead}`, { what, instead });
   }
   const isSaid = skills !== undefined || workspaces !== undefined;
-  const words = [...own, ...(isSaid ? announcements : [])];
+  const words = [...appended, ...(isSaid ? announcements : [])];
   return words.length === 0 ? undefined : words.join("\n\n");
 }

@@ -24,4 +24,11 @@ export const programAgents = rows("agent-clis", {
   "acp.bad-input": "what is no message is kept and the session goes on; another version is refused",
   "acp.exit": "an agent that goes in the middle is an exit, aborted before it had a session",
   "acp.recorded": "Gemini CLI and OpenCode do as they did when they were recorded",
+  "pi.recorded": "Pi does as it did when it was recorded",
+  "pi.settings":
+    "Pi's model, tools and system's words are the session's, and its key is in no command line",
+  "pi.resume": "a session that Pi does not know is lost, and its end in the middle is an exit",
+  "pi.bad-input":
+    "what is no line of Pi's is kept, and a dialog that is none of ours gets no answer",
+  "pi.check": "another version, provider or model is refused before anything starts",
 });

@@ -87,4 +87,15 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
       steer: "ACP has no request for it",
     },
   },
+  {
+    runtime: "pi",
+    provider: "anthropic",
+    path: "/v1",
+    model: "claude-sonnet-4-5",
+    otherModel: "claude-opus-4-5",
+    shell: { offered: "bash", named: "bash", input: (command) => ({ command }) },
+    kept: "/home/agent/.agentos/pi/sessions",
+    process: /(^|\/)pi( |$)/,
+    exceptions: {},
+  },
 ];
