@@ -76,8 +76,11 @@ class SessionAgent implements WorkflowAgentHandle {
   }
 
   async nudge(text: string): Promise<void> {
-    // Its answer is the turn's after the one that it is to end.
-    await this.#sessions.used(this.#holder, this.sessionId).ask(text, "send");
+    const session = this.#sessions.used(this.#holder, this.sessionId);
+    const { agent, runningTurn } = session;
+    if (runningTurn !== undefined && agent?.steer !== undefined) await agent.steer(text);
+    // Where nothing reaches a running turn, it waits for the turn's end.
+    else await session.ask(text, "send");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -142,6 +142,29 @@ describe("workflows of a sidecar", () => {
     await before[Symbol.asyncDispose]();
   });
 
+  test("[workflow.nudge] a reminder reaches the running turn of an agent that can be steered", async () => {
+    const reminded = Promise.withResolvers<string>();
+    const runtime = new ScriptedRuntime({
+      script: async ({ until }) => `woke up: ${await until(reminded.promise)}`,
+      controls: { steer: async (content) => reminded.resolve(JSON.stringify(content)) },
+    });
+    await using world = await TestSidecar.start({ runtimes: [runtime] });
+    await using client = await world.connect();
+    const { lease } = await client.create();
+    const { vmId, fence } = lease;
+    const pattern = "{ pattern: pipeline }";
+    const nudging = "{ pattern: pipeline, idleNudge: { nudgeAfterMs: 1000 } }";
+    const look = '{ name: look, agent: writer, task: "look" }';
+    const text = `${TEXT.split("      - {")[0]}      - ${look}`.replace(pattern, nudging);
+    const source = { workflow: { text } };
+    await client.peer.request("workflow.run", { vmId, fence, runId: "r", source });
+    await expect.poll(() => runtime.prompts.length).toBe(1);
+    world.clock.advance(1_000);
+    const run = await ended(client, "r");
+    expect(run).toMatchObject({ status: "completed" });
+    expect(run.stepList[0]?.output).toContain('woke up: "Are you still working on it?');
+  });
+
   test("[workflow.keys] keys and variables are nowhere in the sidecar's files in clear", async () => {
     await using world = await TestSidecar.start({
       pool: "sealed",
