@@ -11,6 +11,7 @@ import { sessionCancelRow } from "./rows/session-cancel.ts";
 import { sessionStreamRow } from "./rows/session-stream.ts";
 import { sidecarStartRow } from "./rows/sidecar-start.ts";
 import { smallFilesRow } from "./rows/small-files.ts";
+import { treesRow } from "./rows/trees.ts";
 import { virtualManyRow, virtualRow } from "./rows/virtual.ts";
 import { virtualNeighboursRow } from "./rows/virtual-neighbours.ts";
 import { terminalRow } from "./rows/terminal.ts";
@@ -23,6 +24,7 @@ export const rows: readonly Row[] = [
   memoryRow,
   outputRow,
   smallFilesRow,
+  treesRow,
   controlRow,
   neighbourRow,
   killRow,

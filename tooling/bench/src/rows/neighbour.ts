@@ -5,7 +5,7 @@ import { type Summary, summarise } from "../sample.ts";
 import { measured, timed } from "../shuffled-run.ts";
 
 const MIB = 1024 * 1024;
-const LIMITS = { memoryBytes: 256 * MIB, pids: 200, diskBytes: 64 * MIB };
+const LIMITS = { memoryBytes: 256 * MIB, pids: 200, diskBytes: 64 * MIB, openFiles: 10_000 };
 
 /** Each goes on for ever, whatever its limit does to it. */
 const BOMBS = {
@@ -13,14 +13,34 @@ const BOMBS = {
   memory: "while :; do head -c 600m /dev/zero | tail -c 599m > /dev/null; done",
   disk: "while :; do cat /dev/zero > /workspace/x 2> /dev/null; rm -f /workspace/x; done",
   output: "exec cat /dev/zero",
+  // 100 MB in each second, if it is let.
+  rate: "while :; do head -c 10m /dev/zero; sleep 0.1; done",
+  files:
+    "exec python3 -c 'import os\nwhile True:\n  held = []\n  try:\n    while True: held.append(os.open(\"/dev/null\", 0))\n  except OSError: [os.close(fd) for fd in held]'",
+  init: "while :; do kill -9 1; kill -9 -1; done",
+  terminal: "exec script -qc 'cat /dev/zero | tr \"\\0\" x' /dev/null",
 } as const;
 type Bomb = keyof typeof BOMBS;
+const BOMB_NAMES: readonly Bomb[] = [
+  "fork",
+  "memory",
+  "disk",
+  "output",
+  "rate",
+  "files",
+  "init",
+  "terminal",
+];
 const HELD_BY = {
   fork: "pids",
   memory: "memoryBytes",
   disk: "diskBytes",
   output: "cpus",
-} as const;
+  rate: "cpus",
+  files: "openFiles",
+  init: "pids",
+  terminal: "cpus",
+} as const satisfies Record<Bomb, string>;
 
 /** A VM's exec while another one runs a bomb, each beside quiet ones of the same minute. */
 export const neighbourRow: Row = {
@@ -36,7 +56,7 @@ export const neighbourRow: Row = {
     await execs();
     const variants: Record<string, Summary> = {};
     const goals: Goal[] = [];
-    for (const bomb of shuffled(["fork", "memory", "disk", "output"])) {
+    for (const bomb of shuffled(BOMB_NAMES)) {
       const before = await execs();
       const { samples, enforcement } = await beside(bomb, execs);
       const quiet = `quiet, ${bomb}`;
@@ -71,7 +91,7 @@ async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of stream) if (chunk.byteLength === 0) return;
 }
 
-function shuffled(bombs: Bomb[]): Bomb[] {
+function shuffled(bombs: readonly Bomb[]): Bomb[] {
   return bombs
     .map((bomb) => ({ bomb, at: Math.random() }))
     .toSorted((a, b) => a.at - b.at)
