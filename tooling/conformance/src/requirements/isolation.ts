@@ -13,6 +13,8 @@ export const isolation = rows(
     "hole.7": "a read-only mount is read-only in depth",
     "hole.8": "what of the host is visible in /proc is documented",
     "hole.9": "one slow request does not block the agent",
+    S14: "paths that are odd or hostile are names in the VM, or refused with no partial effect",
+    S16: "a rename between the look and the write never leads out of the target",
     "probe.namespaces": "unshare, mount, setns and chroot are refused",
     "probe.host-signal": "a host process can't be signalled",
     "probe.proc": "/proc shows the VM's processes only",
