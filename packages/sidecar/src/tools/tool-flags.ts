@@ -92,7 +92,9 @@ function coerced({ name, type }: Flag, text: string): Json {
     case "integer": {
       const value = Number(text);
       if (text.trim() !== "" && Number.isFinite(value)) return value;
-      throw new FlagError(`--${name}: expected a ${type}, got ${text}`);
+      throw new FlagError(
+        `--${name}: expected ${type === "integer" ? "an integer" : "a number"}, got ${text}`,
+      );
     }
     case "boolean":
       if (text === "true" || text === "false") return text === "true";

@@ -201,7 +201,7 @@ describe("agentos-tool", () => {
     [[], 2, /expected a tool's name/],
     [["nobody"], 2, /there is no tool nobody/],
     [["deploy", "--speed", "1"], 2, /there is no flag --speed/],
-    [["deploy", "--count", "many"], 2, /--count: expected a integer, got many/],
+    [["deploy", "--count", "many"], 2, /--count: expected an integer, got many/],
     [["deploy", "--place"], 2, /--place: expected a value, got none/],
     [["deploy", "moon"], 2, /expected --flag, got moon/],
     [["deploy", "--options", "{"], 2, /--options: expected JSON/],
