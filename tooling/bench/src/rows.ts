@@ -5,6 +5,7 @@ import { execRow } from "./rows/exec.ts";
 import { killRow } from "./rows/kill.ts";
 import { manyRow } from "./rows/many.ts";
 import { memoryRow } from "./rows/memory.ts";
+import { messageRow } from "./rows/message.ts";
 import { neighbourRow } from "./rows/neighbour.ts";
 import { outputRow } from "./rows/output.ts";
 import { sessionCancelRow } from "./rows/session-cancel.ts";
@@ -35,4 +36,5 @@ export const rows: readonly Row[] = [
   terminalRow,
   sessionStreamRow,
   sessionCancelRow,
+  messageRow,
 ];
