@@ -64,6 +64,27 @@ describe("agentos agent", () => {
     await expect(json("agent", "show", "Counter")).resolves.toMatchObject({ state: "released" });
   });
 
+  test("[relay.terminal] types into a program on a terminal, knows what it uses, and tells its end with its code", async () => {
+    const typist = ["agent", "spawn", "Typist", "--runtime", "pty", "--vm", "work"];
+    const missing = await run(...typist, "--command", "no-such-program");
+    expect(missing.exitCode).toBe(127);
+    await expect(run("agent", "show", "Typist")).resolves.toMatchObject({
+      stdout: expect.stringContaining("dead"),
+    });
+    await expect(run(...typist, "--command", "sh")).resolves.toMatchObject({ exitCode: 0 });
+    const typed = await json("agent", "input", "Typist", String.raw`touch /tmp/typed\n`);
+    expect(typed).toEqual({ bytes: 17 });
+    const isThere = async () =>
+      (await run("exec", "work", "--", "test", "-e", "/tmp/typed")).exitCode;
+    await expect.poll(isThere, { timeout: 10_000 }).toBe(0);
+    await expect(json("metrics", "Typist")).resolves.toMatchObject({
+      agents: [{ name: "Typist", memoryBytes: expect.any(Number), cpuMs: expect.any(Number) }],
+    });
+    await run("agent", "input", "Typist", String.raw`exit 3\n`);
+    const crash = async () => (await json("health"))["recent"];
+    await expect.poll(crash, { timeout: 10_000 }).toMatchObject([{ agent: "Typist", exitCode: 3 }]);
+  });
+
   test("[relay.command-talk] agents on models write to one another and to a person, whose terminal they can't drive", async () => {
     const of = ["--runtime", "anthropic", "--key-variable", "MADE_UP_KEY", "--vm", "work"];
     const at = ["--base-url", `${server.url}/v1`];
@@ -81,6 +102,6 @@ describe("agentos agent", () => {
     await expect(run("threads")).resolves.toMatchObject({ exitCode: 0 });
     await expect(run("channel", "list")).resolves.toMatchObject({ exitCode: 0 });
     await expect(json("metrics")).resolves.toMatchObject({ relay: { active: 2 } });
-    await expect(json("health")).resolves.toMatchObject({ score: 100 });
+    await expect(json("health")).resolves.toMatchObject({ score: 90 });
   });
 });

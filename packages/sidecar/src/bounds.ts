@@ -55,6 +55,8 @@ export const BOUNDS = {
   readProcessMs: 500,
   /** How long a VM whose time is over waits for the readers of its last output. */
   lastOutputMs: 2_000,
+  /** How long a VM that nobody leases runs on after something was typed to an agent in it. */
+  typedMs: 10_000,
   /** Log bytes that wait for a stderr that nobody reads; the rest is dropped. */
   logBytes: MIB,
 } as const;

@@ -10,7 +10,7 @@ export interface Exit {
 }
 
 /** What kind of end that was. */
-export function categoryOf({ exitCode, signal, isOutOfMemory = false }: Exit): CrashCategory {
+function categoryOf({ exitCode, signal, isOutOfMemory = false }: Exit): CrashCategory {
   if (isOutOfMemory || exitCode === 137 || signal === "SIGKILL") return "oom";
   if (exitCode === 139 || signal === "SIGSEGV") return "segfault";
   if (signal !== null) return "signal";

@@ -96,6 +96,11 @@ export class AgentProcess implements AsyncDisposable {
     throw signal.reason;
   }
 
+  /** Undefined: it is gone. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Resolves, never rejects, once the program is gone and its last line was told. */
   get exit(): Promise<AgentExit> {
     return this.#exit.promise;

@@ -114,6 +114,11 @@ export class ClaudeSession implements RuntimeSession {
     if (error !== undefined) throw error;
   }
 
+  pids(): readonly number[] {
+    const pid = this.#process?.pid;
+    return pid === undefined ? [] : [pid];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process?.[Symbol.asyncDispose]();
   }

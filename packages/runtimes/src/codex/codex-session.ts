@@ -128,6 +128,11 @@ export class CodexSession implements RuntimeSession {
     if (error !== undefined) throw error;
   }
 
+  pids(): readonly number[] {
+    const pid = this.#process?.pid;
+    return pid === undefined ? [] : [pid];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process?.[Symbol.asyncDispose]();
     await this.#hook?.[Symbol.asyncDispose]();

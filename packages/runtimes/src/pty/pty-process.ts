@@ -88,6 +88,10 @@ export class PtyProcess implements AsyncDisposable {
     return this.#exited;
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Resolves once the terminal has it, or is gone. Rejects with `POOL_EXHAUSTED` where the program reads nothing of far too much. */
   async type(text: string): Promise<void> {
     this.#input.write(Buffer.from(text));

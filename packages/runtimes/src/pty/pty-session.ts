@@ -74,6 +74,10 @@ export class PtySession implements RuntimeSession {
     return Buffer.byteLength(data);
   }
 
+  pids(): readonly number[] {
+    return [this.#options.program.pid];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { program, screen } = this.#options;
     try {

@@ -17,6 +17,7 @@ import {
 import { writeVmFile } from "@agentos/runtimes";
 import type { Session, SessionHost } from "@agentos/sessions";
 
+import { BOUNDS } from "../bounds.ts";
 import { errorFacts, type Log } from "../log.ts";
 
 type Listener = (ref: SessionRef, events: readonly SessionEvent[]) => void;
@@ -127,8 +128,12 @@ export class SessionAgents implements AgentSessions {
   }
 
   async input(ref: SessionRef, data: string): Promise<number> {
-    const { agent } = this.#sessions.opened(ref.user, ref.sessionId);
+    const { agent, parts } = this.#sessions.opened(ref.user, ref.sessionId);
     if (agent?.input === undefined) throw unsupported("input for an agent without a terminal");
+    const { access, host } = parts;
+    // A VM that nobody leases is frozen: what was typed has this long to act.
+    const release = access.hold(access.fence, () => undefined);
+    host.clock.after(BOUNDS.typedMs, release);
     return await agent.input(data);
   }
 

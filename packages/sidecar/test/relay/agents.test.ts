@@ -3,6 +3,24 @@ import { describe, expect, test } from "vitest";
 
 import { RelayWorld } from "./relay-world.ts";
 
+/** Paths, addresses, what a terminal obeys, reserved names, and what is too short or long. */
+const NO_NAMES = [
+  "../x",
+  "a/b",
+  "a\\b",
+  "#x",
+  "@x",
+  "*",
+  "",
+  " x",
+  "a\u0007b",
+  "\u202ex",
+  "system",
+  "Broker",
+  "human:x",
+  "x".repeat(129),
+];
+
 describe("an agent", () => {
   test("[relay.case-2] is listed once it is spawned, and no longer once it is released", async () => {
     await using world = await RelayWorld.start();
@@ -83,22 +101,7 @@ describe("an agent", () => {
     await expect(relay.spawn("Alice")).resolves.toMatchObject({ name: "Alice" });
   });
 
-  test.each([
-    "../x",
-    "a/b",
-    "a\\b",
-    "#x",
-    "@x",
-    "*",
-    "",
-    " x",
-    "a\u0007b",
-    "\u202ex",
-    "system",
-    "Broker",
-    "human:x",
-    "x".repeat(129),
-  ])("[relay.case-52] named %j is refused, and nothing is made", async (name) => {
+  test.each(NO_NAMES)("[relay.case-52] named %j is refused, and nothing is made", async (name) => {
     await using world = await RelayWorld.start();
     await expect(world.relay.spawn(name)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(world.runtime.opened).toEqual([]);

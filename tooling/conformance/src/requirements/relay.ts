@@ -57,6 +57,7 @@ export const relay = rows("relay", {
   "relay.send-to": "an agent with a list of addresses writes to those alone",
   "relay.size": "a text of 1 MiB arrives, a longer one is refused",
   "relay.tenants": "agents and messages are unknown to another user",
+  "relay.terminal": "an agent on a terminal is typed to, measured, and its end has its code",
   "relay.tools": "an agent looks at its inbox, agents and channels",
   "relay.vm-ends": "an agent ends with its VM",
 });
