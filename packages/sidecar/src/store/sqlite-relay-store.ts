@@ -281,10 +281,10 @@ export class SqliteRelayStore implements RelayStore {
     }
   }
 
-  /** The oldest that nobody waits for. */
+  /** The oldest that no agent waits for: a person who never reads keeps nothing alive. */
   #trimMessages(): void {
     const kept = "SELECT id FROM relay_messages WHERE user = ? ORDER BY id DESC LIMIT 1 OFFSET ?";
-    const open = `SELECT d.message FROM relay_deliveries d WHERE d.user = ? AND ${OPEN}`;
+    const open = `SELECT d.message FROM relay_deliveries d WHERE d.user = ? AND d.agent_id IS NOT NULL AND ${OPEN}`;
     const forget = `DELETE FROM relay_messages WHERE user = ? AND id <= (${kept}) AND id NOT IN (${open})`;
     this.#file.change(forget, this.#user, this.#user, DEFAULTS.keptMessages, this.#user);
   }
