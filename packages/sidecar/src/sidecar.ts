@@ -28,6 +28,7 @@ import { SystemClock } from "./system-clock.ts";
 import { DriverSet } from "./vms/driver-set.ts";
 import { VmHost } from "./vms/vm-host.ts";
 import { HeldPlaces } from "./workflows/held-places.ts";
+import { RelayNotices } from "./workflows/relay-notices.ts";
 import { SIDECAR_VERSION } from "./version.ts";
 
 export type Ready = Extract<StartReply, { kind: "ready" }>;
@@ -231,6 +232,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     return new WorkflowHost({
       store: this.#home.store.workflows,
       places: new HeldPlaces({ vms, sessions: this.#sessions, clock: this.#clock }),
+      notices: new RelayNotices(() => this.#relay),
       callbacks: (user) => this.#callbacks.of(user),
       clock: this.#clock,
       log: this.#options.log,

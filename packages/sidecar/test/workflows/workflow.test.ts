@@ -165,6 +165,31 @@ describe("workflows of a sidecar", () => {
     expect(run.stepList[0]?.output).toContain('woke up: "Are you still working on it?');
   });
 
+  test("[workflow.notify] the members of the channel are told that it failed", async () => {
+    const runtime = new ScriptedRuntime({ script: async () => "noted" });
+    await using world = await TestSidecar.start({ runtimes: [runtime] });
+    await using client = await world.connect();
+    const { lease } = await client.create();
+    const { vmId, fence } = lease;
+    const agent = { name: "Watcher", session: { runtime: "scripted" }, channels: ["ops"] };
+    await client.peer.request("relay.spawn", { vmId, fence, agentId: "w", agent });
+    const broken = "steps: [{ name: broken, type: deterministic, command: false }]";
+    const text = `version: "1.0"
+name: n
+swarm: { pattern: dag }
+errorHandling: { notifyChannel: ops }
+workflows: [{ name: nightly, ${broken.replace("false", '"false"')} }]`;
+    await client.peer.request("workflow.run", {
+      vmId,
+      fence,
+      runId: "r",
+      source: { workflow: { text } },
+    });
+    await expect
+      .poll(() => JSON.stringify(runtime.prompts.map(({ content }) => content)))
+      .toContain("Workflow nightly failed: step broken failed: exit code 1");
+  });
+
   test("[workflow.keys] keys and variables are nowhere in the sidecar's files in clear", async () => {
     await using world = await TestSidecar.start({
       pool: "sealed",

@@ -40,6 +40,7 @@ const semantics = rows("issue 8", {
   "workflow.templates": "each of the 8 templates can run; a path as name is refused",
   "workflow.users": "another user's runs are unknown",
   "workflow.nudge": "a reminder reaches the running turn where the agent can be steered",
+  "workflow.notify": "the members of notifyChannel are told that a run failed",
   "workflow.keys": "what a run is made of is sealed in the store",
   "workflow.end-to-end": "agents and commands of a workflow work in a VM, over the wire",
   "workflow.command": "the command runs, shows, resumes and describes workflows",

@@ -12,9 +12,6 @@ export function agentInstructions(plan: WorkflowPlan, agent: PlannedAgent): stri
   const lines = [`You are ${agent.name}, an agent of the workflow ${plan.workflow}.`];
   if (agent.preset !== undefined) lines.push(PREAMBLES[agent.preset]);
   else if (agent.role !== undefined) lines.push(`Your role: ${agent.role}.`);
-  const others = plan.topology.edges[agent.name] ?? [];
-  if (agent.interactive && others.length > 0)
-    lines.push(`While you work you may write to: ${others.join(", ")}.`);
   lines.push("Your last message is your result: whoever comes next sees only that.");
   return lines.join("\n");
 }
