@@ -126,7 +126,7 @@ export class GatewayWorld implements AsyncDisposable {
   }
 
   async #listen(vmId: string): Promise<Server> {
-    const server = createServer((socket) => this.gateway.accept(socket, vmId));
+    const server = createServer({ noDelay: true }, (socket) => this.gateway.accept(socket, vmId));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return server;
