@@ -10,6 +10,7 @@ const LIMITS = {
   pids: "hard",
   diskBytes: "hard",
   openFiles: "hard",
+  watches: "hard",
   wallMs: "none",
 };
 

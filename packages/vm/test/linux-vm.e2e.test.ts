@@ -87,6 +87,7 @@ describe("create", () => {
         pids: "hard",
         diskBytes: "hard",
         openFiles: "hard",
+        watches: "hard",
         wallMs: "hard",
       },
     });
