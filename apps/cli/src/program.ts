@@ -6,6 +6,7 @@ import { defineAgentCommands } from "./definitions/agent.ts";
 import { defineCopyCommand } from "./definitions/copy.ts";
 import { defineLimitsCommand } from "./definitions/limits.ts";
 import { defineGuestCommands } from "./definitions/guest.ts";
+import { defineImageCommands } from "./definitions/image.ts";
 import { defineNetworkCommands } from "./definitions/network.ts";
 import { defineRelayCommands } from "./definitions/relay.ts";
 import { defineRelayBrokerCommand } from "./definitions/relay-broker.ts";
@@ -58,6 +59,7 @@ function createProgram(context: CommandContext): Command {
   defineLimitsCommand(program, context);
   defineNetworkCommands(program, context);
   defineSnapshotCommands(program, context);
+  defineImageCommands(program, context);
   defineSessionCommands(program, context);
   defineRelayBrokerCommand(program, context);
   defineAgentCommands(program, context);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 
 import {
+  type ImageInfo,
   LimitChanges,
   parseArgument,
   type ProcessInfo,
@@ -134,6 +135,42 @@ export class AgentOs implements AsyncDisposable {
     const { pool, sidecar, signal } = parseSidecarChoice(options);
     await chosenSidecar(pool, sidecar).use(
       (connection) => connection.request("session.delete", { sessionId }, { signal }),
+      signal,
+    );
+  }
+
+  /**
+   * Takes a root filesystem under a name, for `create({ image })`: a directory of the sidecar's machine, which is used as
+   * it is and must stay, or an archive of `docker save` or an OCI layout, which is unpacked. Rejects with
+   * `IMAGE_REFUSED` or `ALREADY_EXISTS`.
+   */
+  static async addImage(
+    name: string,
+    path: string,
+    options: SidecarChoice = {},
+  ): Promise<ImageInfo> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    return await chosenSidecar(pool, sidecar).use(
+      (connection) => connection.request("image.add", { name, path }, { signal, deadlineMs: null }),
+      signal,
+    );
+  }
+
+  /** The images that VMs can begin with, the host's included. */
+  static async images(options: SidecarChoice = {}): Promise<ImageInfo[]> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    const { images } = await chosenSidecar(pool, sidecar).use(
+      (connection) => connection.request("image.list", {}, { signal }),
+      signal,
+    );
+    return images;
+  }
+
+  /** Forgets an image, and removes what was unpacked. Rejects with `NOT_FOUND`, and `IN_USE` while something stands on it. */
+  static async removeImage(name: string, options: SidecarChoice = {}): Promise<void> {
+    const { pool, sidecar, signal } = parseSidecarChoice(options);
+    await chosenSidecar(pool, sidecar).use(
+      (connection) => connection.request("image.remove", { name }, { signal }),
       signal,
     );
   }

@@ -102,6 +102,7 @@ export {
   type Usage,
   type TerminalInfo,
   type TerminalSize,
+  type ImageInfo,
   type SnapshotInfo,
   type VmInfo,
   type VmStats,

@@ -20,6 +20,8 @@ import type { AdoptedAttachment, VmTerminals } from "./vm-terminals.ts";
 export interface VmRequest {
   vmId: string;
   image: string;
+  /** Where the image is, unless it is `host`: what `VmDriver.addImage` said. */
+  imageRecord?: VmRecord;
   mounts: readonly Mount[];
   limits: Readonly<Partial<Record<LimitName, number>>>;
   /** These must be hard, or `create` refuses with `UNSUPPORTED_LIMIT`. */
@@ -141,6 +143,11 @@ export interface VmDriver extends AsyncDisposable {
   adopt(request: VmRequest, record: VmRecord, options: { signal: AbortSignal }): Promise<AdoptedVm>;
   /** A snapshot of an earlier life, by its record. Undefined where the driver keeps none. */
   openSnapshot?(record: VmRecord): VmSnapshot;
-  /** Removes every snapshot and disk but these, and those of its VMs. */
+  /**
+   * Takes a root filesystem: a directory of the host, which is used as it is, or an archive of an image, which is
+   * unpacked. Rejects with `IMAGE_REFUSED`, and nothing of it is kept. Undefined where the driver has only its own.
+   */
+  addImage?(name: string, source: string): Promise<VmRecord>;
+  /** Removes every snapshot, disk and image but these, and those of its VMs. */
   keepOnly?(records: readonly VmRecord[]): Promise<void>;
 }

@@ -101,6 +101,7 @@ export {
   SUPPORTED_VERSIONS,
   type VersionRange,
 } from "./version.ts";
+export { ImageInfo } from "./image.ts";
 export { SnapshotInfo } from "./snapshot.ts";
 export {
   Enforcement,

@@ -19,7 +19,7 @@ import {
   WriteResult,
 } from "./file.ts";
 import { AuthenticateParams, AuthenticateResult } from "./handshake.ts";
-import { Fence, Id, StreamId, VmId } from "./ids.ts";
+import { Fence, Id, StreamId, VmId, VmName } from "./ids.ts";
 import {
   ChannelBytes,
   ProcessExit,
@@ -32,6 +32,7 @@ import {
 } from "./process.ts";
 import { Port } from "./network.ts";
 import { RELAY_METHODS } from "./relay/relay-methods.ts";
+import { ImageAdd, ImageInfo } from "./image.ts";
 import { SESSION_METHODS } from "./session/session-methods.ts";
 import { SidecarInfo } from "./sidecar.ts";
 import { SnapshotCreate, SnapshotInfo, SnapshotRef } from "./snapshot.ts";
@@ -178,6 +179,24 @@ export const METHODS = {
     summary: "Remove a snapshot by name or id. Refused while a VM that started from it lives.",
     params: z.object({ snapshot: SnapshotRef }),
     result: z.object({ snapshotId: Id }),
+  },
+  "image.add": {
+    scope: "user",
+    summary: "Take a root filesystem under a name: a directory, or an archive, which is unpacked.",
+    params: ImageAdd,
+    result: ImageInfo,
+  },
+  "image.list": {
+    scope: "user",
+    summary: "The images that the user's VMs can begin with.",
+    params: Nothing,
+    result: z.object({ images: z.array(ImageInfo) }),
+  },
+  "image.remove": {
+    scope: "user",
+    summary: "Forget an image, and remove what was unpacked. Refused while something stands on it.",
+    params: z.object({ name: VmName }),
+    result: Nothing,
   },
   "lease.release": {
     scope: "lease",

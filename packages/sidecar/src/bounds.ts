@@ -30,6 +30,7 @@ export const BOUNDS = {
   earlyFrames: 1_024,
   apiKeys: 1_024,
   snapshotsPerUser: 1_024,
+  imagesPerUser: 256,
   leasesPerVm: 256,
   /** Processes known per VM: running, or ended and not released. */
   processesPerVm: 1_024,

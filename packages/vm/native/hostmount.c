@@ -102,7 +102,8 @@ static int open_restricted(const char *path, enum source_kind kind, bool map_own
   tree = open_tree_at(source, "", TREE_EMPTY_PATH | TREE_RECURSIVE);
   if (tree < 0) goto fail;
   *step = IDMAP;
-  if (root && kind != SOURCE_SYSTEM && !ours && (!root_owned || map_owner) &&
+  /* Of a layer that root owns, which only an image can be, the VM's own user is to be the owner. */
+  if (root && kind != SOURCE_SYSTEM && !ours && (!root_owned || map_owner || kind == SOURCE_LAYER) &&
       map_owner_ids(tree, &owner, kind != SOURCE_READ_WRITE, host_uid, host_gid) != 0)
     goto fail;
   *step = ATTRIBUTES;

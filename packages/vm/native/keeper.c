@@ -179,7 +179,8 @@ static int switch_disk(void) {
 }
 
 static int copy_all(struct copied *copied) {
-  uint32_t last = request.flags & SNAPSHOT_FLATTEN ? frozen_count : 1;
+  uint32_t image = request.flags & SNAPSHOT_IMAGE ? 1 : 0;
+  uint32_t last = request.flags & SNAPSHOT_FLATTEN ? frozen_count - image : 1;
   for (uint32_t i = last; i-- > 0;) {
     int error = layer_copy(frozen[i], COPY_TO, copied);
     if (error) return error;

@@ -119,7 +119,7 @@ enum field_tag {
 enum mount_kind { MOUNT_HOST_RO = 0, MOUNT_HOST_RW = 1, MOUNT_MEMORY = 2 };
 enum mount_flag { MOUNT_FLAG_MAP_OWNER = 1 };
 
-enum snapshot_flag { SNAPSHOT_SWITCH = 1, SNAPSHOT_ON_DISK = 2, SNAPSHOT_FLATTEN = 4 };
+enum snapshot_flag { SNAPSHOT_SWITCH = 1, SNAPSHOT_ON_DISK = 2, SNAPSHOT_FLATTEN = 4, SNAPSHOT_IMAGE = 8 };
 enum snapped { SNAPPED_SWITCHED = 0, SNAPPED_COPYING = 1 };
 /* F_PROFILE */
 enum profile { PROFILE_STANDARD = 0, PROFILE_DEBUG = 1 };

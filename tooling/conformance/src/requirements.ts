@@ -19,7 +19,7 @@ import { sessionTools } from "./requirements/session-tools.ts";
 import { sessionCases } from "./requirements/session-cases.ts";
 import { sessions } from "./requirements/sessions.ts";
 import { sidecarHandle } from "./requirements/sidecar-handle.ts";
-import { snapshots } from "./requirements/snapshots.ts";
+import { images, snapshots } from "./requirements/snapshots.ts";
 import { terminal } from "./requirements/terminal.ts";
 import { toolDoors } from "./requirements/tool-doors.ts";
 import { unix } from "./requirements/unix.ts";
@@ -41,6 +41,7 @@ const all: readonly Requirement[] = [
   ...limits,
   ...vmEnds,
   ...snapshots,
+  ...images,
   ...badInput,
   ...virtual,
   ...documents,

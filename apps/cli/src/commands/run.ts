@@ -12,6 +12,7 @@ import { write } from "../output/write.ts";
 export interface RunOptions extends ProcessOptions, LimitOptions {
   readonly name?: string;
   readonly driver?: string;
+  readonly image?: string;
   readonly from?: string;
   readonly mount?: boolean;
   readonly readOnly?: boolean;
@@ -62,6 +63,7 @@ function createOptions(io: Io, globals: GlobalOptions, options: RunOptions): Cre
     pool: globals.pool,
     name: options.name,
     driver: options.driver,
+    image: options.image,
     from: options.from,
     limits: limitsOf(options),
     mounts: options.mount === true ? [mount] : [],

@@ -32,6 +32,7 @@ function defineRun(program: Command, context: CommandContext): void {
     .argument("<cmd...>", "the program and its arguments")
     .option("--name <name>", "a name for the VM, for exec, ps and cp meanwhile", parseName)
     .option("--driver <name>", "what isolates it: linux or virtual (default: auto)")
+    .option("--image <name>", "a root filesystem (default: host); see agentos image", parseName)
     .option("--from <snapshot>", "begin with a snapshot's files; nothing is copied in", parseVm)
     .option("--mount", "the current directory itself in /workspace, not a copy")
     .option("--read-only", "with --mount: the VM can't write to it")

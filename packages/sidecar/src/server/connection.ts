@@ -18,6 +18,7 @@ import { connectionHandlers } from "../handlers/connection.ts";
 import { fsHandlers } from "../handlers/fs.ts";
 import { gated } from "../handlers/gated.ts";
 import type { HandlerContext, SidecarParts } from "../handlers/handler-context.ts";
+import { imageHandlers } from "../handlers/image.ts";
 import { keyHandlers } from "../handlers/key.ts";
 import { leaseHandlers } from "../handlers/lease.ts";
 import { networkHandlers } from "../handlers/network.ts";
@@ -114,6 +115,7 @@ export class Connection implements Holder, Asker {
       ...vmHandlers(context),
       ...leaseHandlers(context),
       ...snapshotHandlers(context),
+      ...imageHandlers(context),
       ...processHandlers(context),
       ...terminalHandlers(context),
       ...networkHandlers(context),

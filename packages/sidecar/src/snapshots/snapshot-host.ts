@@ -55,7 +55,7 @@ export class SnapshotHost {
     for (const each of stored)
       this.#entries.set(each.key, { ...each, isTransient: false, isSettled: false });
     // Without one of them, nothing could be there to be settled or swept.
-    if (stored.length === 0 && store.disks().length === 0) {
+    if (stored.length === 0 && store.disks().length === 0 && store.images().length === 0) {
       this.#state = "open";
       return;
     }
@@ -118,6 +118,13 @@ export class SnapshotHost {
     }
     this.#forget(key);
     return snapshotId;
+  }
+
+  /** What stands on an image, besides VMs that live. */
+  usersOfImage(user: string, image: string): string[] {
+    const disks = this.#parts.store.disks().filter((disk) => disk.user === user);
+    const users = [...this.#of(user), ...disks].filter((each) => each.image === image);
+    return users.map((each) => each.name ?? ("snapshotId" in each ? each.snapshotId : ""));
   }
 
   /** The disk that a VM of that name has, or had. */
@@ -223,7 +230,7 @@ export class SnapshotHost {
   async #removeUnneeded(): Promise<void> {
     const { store, drivers, log } = this.#parts;
     try {
-      const records = [...this.#entries.values(), ...store.disks()];
+      const records = [...this.#entries.values(), ...store.disks(), ...store.images()];
       for (const driver of await drivers.load()) {
         const own = records.filter((each) => each.driver === driver.name);
         // oxlint-disable-next-line no-await-in-loop -- There are two.

@@ -218,4 +218,13 @@ export const MIGRATIONS: readonly string[] = [
      crashes INTEGER NOT NULL,
      restarts INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE images (
+     user TEXT NOT NULL,
+     name TEXT NOT NULL,
+     driver TEXT NOT NULL,
+     source TEXT NOT NULL,
+     record TEXT NOT NULL,
+     created_at TEXT NOT NULL,
+     PRIMARY KEY (user, name)
+   ) STRICT;`,
 ];

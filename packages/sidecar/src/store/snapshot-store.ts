@@ -1,8 +1,10 @@
 import type { StateFile } from "./state-file.ts";
 import {
   readStoredDisk,
+  readStoredImage,
   readStoredSnapshot,
   type StoredDisk,
+  type StoredImage,
   type StoredSnapshot,
 } from "./stored-snapshot.ts";
 
@@ -62,5 +64,27 @@ export class SnapshotStore {
   /** False: there was none. */
   removeDisk(user: string, name: string): boolean {
     return this.#file.run("DELETE FROM disks WHERE user = ? AND name = ?", user, name) > 0;
+  }
+
+  /** Of one user, or of all. Throws where a row can't be read. */
+  images(user?: string): StoredImage[] {
+    const all = this.#file.all("SELECT * FROM images ORDER BY name").map(readStoredImage);
+    return user === undefined ? all : all.filter((image) => image.user === user);
+  }
+
+  image(user: string, name: string): StoredImage | undefined {
+    const sql = "SELECT * FROM images WHERE user = ? AND name = ?";
+    const [row] = this.#file.all(sql, user, name);
+    return row === undefined ? undefined : readStoredImage(row);
+  }
+
+  addImage({ user, name, driver, source, record, createdAt }: StoredImage): void {
+    const sql = `INSERT INTO images (user, name, driver, source, record, created_at)
+       VALUES (?, ?, ?, ?, ?, ?)`;
+    this.#file.run(sql, user, name, driver, source, JSON.stringify(record), createdAt);
+  }
+
+  removeImage(user: string, name: string): void {
+    this.#file.run("DELETE FROM images WHERE user = ? AND name = ?", user, name);
   }
 }

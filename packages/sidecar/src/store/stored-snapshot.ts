@@ -25,6 +25,16 @@ export interface StoredDisk {
   readonly record: VmRecord;
 }
 
+/** A root filesystem that a user has given. */
+export interface StoredImage {
+  readonly user: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly source: string;
+  readonly record: VmRecord;
+  readonly createdAt: string;
+}
+
 const Text = z.string().transform((text) => JSON.parse(text));
 const Record = Text.pipe(
   z.record(
@@ -42,6 +52,15 @@ const SnapshotRow = z.object({
   vm_name: z.string().nullable(),
   driver: z.string(),
   image: z.string(),
+  record: Record,
+  created_at: z.string(),
+});
+
+const ImageRow = z.object({
+  user: z.string(),
+  name: z.string(),
+  driver: z.string(),
+  source: z.string(),
   record: Record,
   created_at: z.string(),
 });
@@ -75,4 +94,10 @@ export function readStoredSnapshot(row: unknown): StoredSnapshot {
 /** Throws where a column holds what no version wrote. */
 export function readStoredDisk(row: unknown): StoredDisk {
   return DiskRow.parse(row);
+}
+
+/** Throws where a column holds what no version wrote. */
+export function readStoredImage(row: unknown): StoredImage {
+  const { created_at: createdAt, ...rest } = ImageRow.parse(row);
+  return { ...rest, createdAt };
 }

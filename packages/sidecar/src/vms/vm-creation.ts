@@ -1,7 +1,8 @@
 import type { Clock, VmDriver, VmHandle, VmRecord } from "@agentos/core";
-import { AgentOsError, type VmSpec } from "@agentos/protocol";
+import { AgentOsError, VmSpec } from "@agentos/protocol";
 
 import type { Capacity } from "../options.ts";
+import type { ImageHost } from "../images/image-host.ts";
 import type { SnapshotHost } from "../snapshots/snapshot-host.ts";
 import type { Store } from "../store/store.ts";
 import type { StoredVm } from "../store/stored-vm.ts";
@@ -21,6 +22,7 @@ export interface VmCreationParts {
   registry: VmRegistry;
   admission: Admission;
   snapshots: SnapshotHost;
+  images: ImageHost;
   /** It runs, since then. */
   started: (vm: Vm, startedMs: number) => void;
   end: (vm: Vm, end: VmEnd) => Promise<void>;
@@ -54,7 +56,9 @@ export class VmCreation {
     const restored = "fence" in known ? { fence: known.fence } : undefined;
     const from = "from" in known ? known.from : undefined;
     const image = spec.image ?? from?.image ?? "host";
-    return new Vm({ key, user, spec, createdAt, image, sidecarId, epoch, restored, from }, clock);
+    const imageRecord = this.#imageRecord(user, spec, image);
+    const facts = { key, user, spec, createdAt, image, imageRecord, from, restored };
+    return new Vm({ ...facts, sidecarId, epoch }, clock);
   }
 
   /** The VM that this request made before. */
@@ -65,7 +69,7 @@ export class VmCreation {
       registry.assertNotEnded(user, spec.vmId);
       return undefined;
     }
-    const isSame = vm.facts.user === user && JSON.stringify(vm.facts.spec) === JSON.stringify(spec);
+    const isSame = vm.facts.user === user && isSameSpec(vm.facts.spec, spec);
     if (isSame) return vm;
     throw alreadyExists(
       spec.vmId,
@@ -86,6 +90,12 @@ export class VmCreation {
     onChange();
     void this.#start(vm, asker);
     return vm;
+  }
+
+  /** Drivers but linux have images of their own only. Throws `IMAGE_NOT_FOUND`. */
+  #imageRecord(user: string, { driver = "auto" }: VmSpec, image: string): VmRecord | undefined {
+    const isOfDriver = driver !== "auto" && driver !== "linux";
+    return isOfDriver ? undefined : this.#parts.images.record(user, image);
   }
 
   /** The snapshot that is asked for. Throws `NOT_FOUND`, and `INVALID_ARGUMENT` for what it can't be. */
@@ -128,7 +138,9 @@ export class VmCreation {
         const keep = (driver: string, handle: VmHandle): void => {
           const { record } = handle;
           startedMs = clock.now();
-          const { key, user, spec, createdAt } = vm.facts;
+          const { key, user, spec: own, createdAt, image } = vm.facts;
+          // The snapshot that says so may be gone by then.
+          const spec = own.from === undefined ? own : { ...own, image };
           const { fence } = vm;
           store.addVm({ key, user, spec, driver, record, fence, createdAt, startedMs });
           this.#parts.snapshots.keepDisk(vm, driver, handle);
@@ -145,6 +157,12 @@ export class VmCreation {
       onChange();
     }
   }
+}
+
+/** One that an earlier life wrote down has its snapshot's image. */
+function isSameSpec(known: VmSpec, asked: VmSpec): boolean {
+  const image = asked.from === undefined ? asked.image : known.image;
+  return JSON.stringify(VmSpec.parse(known)) === JSON.stringify(VmSpec.parse({ ...asked, image }));
 }
 
 function notOf(argument: string, expected: string, actual: string): AgentOsError {

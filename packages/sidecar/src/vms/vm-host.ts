@@ -15,10 +15,12 @@ import {
 import { type HeldLease, type LeaseEnd, LeaseTable } from "../leases/lease-table.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Capacity } from "../options.ts";
-import { SnapshotHost } from "../snapshots/snapshot-host.ts";
+import type { ImageHost } from "../images/image-host.ts";
+import type { SnapshotHost } from "../snapshots/snapshot-host.ts";
 import type { Restored, Store } from "../store/store.ts";
 import { Admission } from "./admission.ts";
 import type { DriverSet } from "./driver-set.ts";
+import { makeFileHosts } from "./file-hosts.ts";
 import { Parking } from "./parking.ts";
 import type { Vm, VmEnd } from "./vm.ts";
 import { VmCreation } from "./vm-creation.ts";
@@ -77,6 +79,7 @@ export class VmHost {
   readonly #creation: VmCreation;
   readonly #limits: VmLimits;
   readonly snapshots: SnapshotHost;
+  readonly images: ImageHost;
   #state: "open" | "closing" = "open";
 
   constructor(options: VmHostOptions) {
@@ -104,10 +107,13 @@ export class VmHost {
       timeOver: (vm, wallMs) =>
         void this.#end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` }),
     });
-    this.snapshots = this.#makeSnapshots();
+    const { snapshots, images } = makeFileHosts(options, this.#registry);
+    this.snapshots = snapshots;
+    this.images = images;
     this.#creation = new VmCreation({
       ...options,
       snapshots: this.snapshots,
+      images: this.images,
       registry: this.#registry,
       admission: this.#admission,
       started: (vm, startedMs) => this.#started(vm, startedMs),
@@ -295,16 +301,6 @@ export class VmHost {
     } catch (error) {
       this.#options.log.error(errorFacts(error), "snapshots of an earlier life could not be read");
     }
-  }
-
-  #makeSnapshots(): SnapshotHost {
-    const { store } = this.#options;
-    return new SnapshotHost({
-      ...this.#options,
-      store: store.snapshots,
-      vmsOf: (user) => this.#registry.of(user),
-      keepRecord: (vm, record) => store.setRecord(vm.facts.key, record),
-    });
   }
 
   #makeRecovery(): VmRecovery {

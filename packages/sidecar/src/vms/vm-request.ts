@@ -7,6 +7,7 @@ export function vmRequestOf(
   key: string,
   files: {
     image?: string;
+    imageRecord?: VmRecord | undefined;
     from?: VmRecord | undefined;
     disk?: VmRecord | "begin" | undefined;
   } = {},
@@ -19,6 +20,7 @@ export function vmRequestOf(
     limits: { ...DEFAULT_LIMITS, ...definedOf(wanted) },
     requiredLimits: require.filter((name) => name !== "wallMs"),
     network: spec.network ?? { egress: "none" },
+    ...(files.imageRecord === undefined ? {} : { imageRecord: files.imageRecord }),
     ...(files.from === undefined ? {} : { from: files.from }),
     ...(files.disk === undefined ? {} : { disk: files.disk }),
     security: spec.security?.profile ?? "standard",

@@ -20,8 +20,8 @@ export async function startVm(
   try {
     const driver = await choose();
     vm.startSignal.throwIfAborted();
-    const { spec, key, image, from } = vm.facts;
-    const request = vmRequestOf(spec, key, { image, from: from?.record, disk });
+    const { spec, key, image, imageRecord, from } = vm.facts;
+    const request = vmRequestOf(spec, key, { image, imageRecord, from: from?.record, disk });
     const handle = await driver.create(request, { signal: vm.startSignal });
     if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
     try {
@@ -43,13 +43,17 @@ export async function adoptVm(
   drivers: DriverSet,
   deadlineMs: number,
 ): Promise<void> {
-  const { spec, key } = vm.facts;
+  const { spec, key, image, imageRecord } = vm.facts;
   const timer = setTimeout(() => vm.abortStart(notAdopted(vm)), deadlineMs);
   const signal = vm.startSignal;
   try {
     if (found.record === undefined) throw notAdopted(vm);
     const driver = await drivers.choose(found.driver);
-    const adopted = await driver.adopt(vmRequestOf(spec, key), found.record, { signal });
+    const adopted = await driver.adopt(
+      vmRequestOf(spec, key, { image, imageRecord }),
+      found.record,
+      { signal },
+    );
     if (vm.state !== "starting") await discard(adopted.handle, signal.reason);
     vm.processes.restore(adopted.processes);
     vm.attachments.restore(adopted.attachments ?? []);

@@ -34,6 +34,8 @@ export interface VmFacts {
   sidecarId: string;
   epoch: number;
   createdAt: string;
+  /** Where the image is; undefined for the host's. */
+  imageRecord?: VmRecord | undefined;
   /** The snapshot that it begins with. */
   from?: { snapshotId: string; driver: string; image: string; record: VmRecord } | undefined;
   /** What an earlier life gave it. Undefined: it is made in this one. */

@@ -378,6 +378,8 @@ Object.assign(PARAMS, {
   "vm.create": { vmId: "v", leaseId: "l" },
   "vm.attach": { vm: "v", leaseId: "l", mode: "shared" },
   "vm.end": { vm: "v" },
+  "image.add": { name: "i", path: "/i" },
+  "image.remove": { name: "i" },
   "snapshot.create": { ...scope, snapshotId: "s" },
   "snapshot.remove": { snapshot: "s" },
   "lease.release": { leaseId: "l", vmId: "v" },

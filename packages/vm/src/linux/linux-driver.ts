@@ -2,21 +2,20 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 
 import type { AdoptedVm, VmDriver, VmHandle, VmRecord, VmRequest, VmSnapshot } from "@agentos/core";
-import {
-  AgentOsError,
-  DEFAULTS,
-  type DriverReport,
-  isAgentOsError,
-  type LimitName,
-} from "@agentos/protocol";
+import { DEFAULTS, type DriverReport, isAgentOsError, type LimitName } from "@agentos/protocol";
 
 import type { CgroupLimits } from "../cgroup/vm-cgroup.ts";
+import type { FieldWriter } from "../link/fields.ts";
 import type { Link } from "../link/link.ts";
+import { FIELD } from "../link/link-kinds.ts";
 import { adoptLink, EarlierSpawners, isTakenOver } from "./adoption.ts";
 import { checkDriverOptions, type LinuxDriverOptions } from "./driver-options.ts";
+import { alreadyExists, cancelled, checkImage, disposedError } from "./driver-errors.ts";
 import { Snapshots } from "./disk/snapshots.ts";
 import type { VmDisk } from "./disk/vm-disk.ts";
 import { readHostImage } from "./host-image.ts";
+import { Images } from "./images/images.ts";
+import type { RootImage } from "./images/root-image.ts";
 import { LaunchSource } from "./launch-source.ts";
 import { checkRequiredLimits, configLimits, limitStates } from "./limits.ts";
 import { LinuxVm, type LinuxVmOptions } from "./linux-vm.ts";
@@ -29,13 +28,14 @@ import type { VmLaunch, VmStart } from "./vm-launch.ts";
 import { decodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import { WarmPool } from "./warm-pool.ts";
 
-const HOST_IMAGE = "host";
 /** Creates at once: more would only wait for the same two calls of the kernel. */
 const MAX_STARTING = 16;
 /** More creates than this at once, and the pool is left as it is. */
 const QUIET_CREATES = 1;
 
 interface Image {
+  /** Of any but the host's. */
+  readonly root?: RootImage;
   readonly environment: VmHandle["environment"];
   readonly encoded: Uint8Array;
 }
@@ -55,6 +55,7 @@ export class LinuxDriver implements VmDriver {
   readonly #source: LaunchSource;
   readonly #pool: WarmPool;
   readonly #snapshots: Snapshots;
+  readonly #images: Images;
   readonly #earlier = new EarlierSpawners();
   readonly #starting = new Slots(MAX_STARTING);
   /** By VM: ids in use, from the first check to the last trace. */
@@ -73,6 +74,7 @@ export class LinuxDriver implements VmDriver {
     this.#source = new LaunchSource(options);
     const { runDirectory, diskDirectory = join(runDirectory, "disks") } = options;
     this.#snapshots = new Snapshots(diskDirectory, runDirectory);
+    this.#images = new Images(this.#snapshots.store);
     this.#pool = new WarmPool({
       size: options.warmPoolSize ?? DEFAULTS.warmPoolSize,
       refillMs: DEFAULTS.warmPoolRefillMs,
@@ -96,7 +98,7 @@ export class LinuxDriver implements VmDriver {
 
   async create(request: VmRequest, options: { signal: AbortSignal }): Promise<VmHandle> {
     this.#checkReady();
-    checkImage(request.image);
+    if (request.imageRecord === undefined) checkImage(request.image);
     return this.#occupy(request, (signal) => this.#create(request, signal), options.signal);
   }
 
@@ -114,11 +116,16 @@ export class LinuxDriver implements VmDriver {
     return this.#snapshots.open(record);
   }
 
+  async addImage(name: string, source: string): Promise<VmRecord> {
+    this.#checkReady();
+    return await this.#images.add(name, source);
+  }
+
   async keepOnly(records: readonly VmRecord[]): Promise<void> {
     // One that is being made stands on what no VM says yet.
     if (this.#creating.size > 0) await Promise.allSettled(this.#creating);
     const live = [...this.#vms].map((vm) => vm.standsOn);
-    await this.#snapshots.keepOnly(records, live);
+    await this.#snapshots.keepOnly(records, live, this.#images.importing);
   }
 
   /** Ends every VM and the spawner. */
@@ -167,37 +174,71 @@ export class LinuxDriver implements VmDriver {
   }
 
   async #create(request: VmRequest, signal: AbortSignal): Promise<VmHandle> {
-    const [mounts, image, cgroups, { disk, hostId }] = await Promise.all([
+    const [mounts, image, cgroups, { disk: own, hostId }] = await Promise.all([
       checkMounts(request.mounts),
-      this.#hostImage(),
+      this.#imageOf(request),
       this.#source.cgroups(),
       this.#snapshots.diskOf(request.from, request.disk),
     ]);
+    const { root } = image;
+    const disk = root === undefined ? own : { ...own, parts: root.parts };
     const place = { cgroups, isOnDisk: disk.name !== undefined };
     checkRequiredLimits(request.requiredLimits, place);
     const limits = limitStates(request.limits, place);
     const held = configLimits(request.limits, place);
     const config = async (owner: number | undefined): Promise<Uint8Array> =>
-      encodeConfig(held, mounts, insideView(request, limits), await this.#diskConfig(disk, owner));
+      encodeConfig(
+        held,
+        mounts,
+        insideView(request, limits),
+        await this.#diskConfig(disk, owner, root),
+      );
     const release = await this.#starting.take(signal);
     try {
       const start = { request, config, limits: cgroupLimits(limits) };
-      return this.#live(request, await this.#start(start, hostId, signal), { limits, image, disk });
+      return this.#live(request, await this.#start(start, { image, hostId }, signal), {
+        limits,
+        image,
+        disk,
+      });
     } finally {
       release();
     }
   }
 
-  async #diskConfig(disk: VmDisk, hostId: number | undefined): Promise<DiskConfig> {
-    const { name, generation } = disk;
+  async #diskConfig(
+    disk: VmDisk,
+    hostId: number | undefined,
+    root: RootImage | undefined,
+  ): Promise<DiskConfig> {
+    const { name, generation, layers: own = [], parts } = disk;
     const layers = await this.#snapshots.pathsOf(disk);
     const directory = name && (await this.#snapshots.directoryOf(name, hostId));
-    return { directory, generation, layers };
+    if (root === undefined) return { directory, generation, layers, parts, files: [] };
+    // What was there before has them, and may have changed them.
+    const isNew = own.length === 0 && generation === 0;
+    const files = isNew ? root.files : [];
+    return { directory, generation, layers: [...layers, root.path], parts, files };
+  }
+
+  /** The host's, which is looked at once, or the root filesystem that the request names. */
+  async #imageOf({ image, imageRecord }: VmRequest): Promise<Image> {
+    if (imageRecord === undefined) return await this.#hostImage();
+    const root = await this.#images.open(image, imageRecord);
+    const writeTo = (fields: FieldWriter): void => {
+      for (const { source, target } of root.links) fields.pair(FIELD.link, source, target);
+    };
+    return { root, environment: root.environment, encoded: encodeImage({ writeTo }) };
   }
 
   /** Through one of the pool, else cold. One of a lineage has its host id, and so is cold where that matters. */
-  async #start(start: VmStart, hostId: number | undefined, signal: AbortSignal): Promise<Started> {
-    const pooled = hostId === undefined ? this.#pool.take() : undefined;
+  async #start(
+    start: VmStart,
+    { image, hostId }: { image: Image; hostId: number | undefined },
+    signal: AbortSignal,
+  ): Promise<Started> {
+    const isPlain = hostId === undefined && image.root === undefined;
+    const pooled = isPlain ? this.#pool.take() : undefined;
     if (pooled !== undefined) {
       try {
         return { launch: pooled, link: await pooled.start(start, signal) };
@@ -206,8 +247,7 @@ export class LinuxDriver implements VmDriver {
         if (signal.aborted || pooled.isRefused) throw error;
       }
     }
-    const { encoded } = await this.#hostImage();
-    const launch = await this.#source.launch(encoded, hostId);
+    const launch = await this.#source.launch(image.encoded, hostId);
     return { launch, link: await launch.start(start, signal) };
   }
 
@@ -262,7 +302,7 @@ export class LinuxDriver implements VmDriver {
   }
 
   async #adopt(request: VmRequest, record: LinuxVmRecord, signal: AbortSignal): Promise<AdoptedVm> {
-    const [image, cgroups] = await Promise.all([this.#hostImage(), this.#source.cgroups()]);
+    const [image, cgroups] = await Promise.all([this.#imageOf(request), this.#source.cgroups()]);
     const isOnDisk = record.disk.name !== undefined;
     const limits = limitStates(request.limits, { cgroups, isOnDisk });
     const cgroup = await cgroups.adopt(record.cgroups, cgroupLimits(limits));
@@ -384,37 +424,4 @@ function heldValue({ value, enforcement }: VmHandle["limits"][LimitName]): numbe
 function heldMemory(limit: VmHandle["limits"]["memoryBytes"]): number | undefined {
   const value = heldValue(limit);
   return value === undefined || value >= totalmem() ? undefined : value;
-}
-
-function checkImage(image: string): void {
-  if (image === HOST_IMAGE) return;
-  const known = [HOST_IMAGE];
-  throw new AgentOsError(
-    "IMAGE_NOT_FOUND",
-    `expected one of the images ${known.join(", ")}, got ${image}`,
-    {
-      image,
-      known,
-    },
-  );
-}
-
-function alreadyExists(vmId: string): AgentOsError<"ALREADY_EXISTS"> {
-  return new AgentOsError("ALREADY_EXISTS", `VM ${vmId} exists already`, { kind: "vm", id: vmId });
-}
-
-function cancelled(cause: unknown): AgentOsError<"CANCELLED"> {
-  return new AgentOsError(
-    "CANCELLED",
-    "the VM's creation was cancelled",
-    { operation: "vm.create" },
-    { cause },
-  );
-}
-
-function disposedError(): AgentOsError<"DISPOSED"> {
-  return new AgentOsError("DISPOSED", "the linux driver was disposed", {
-    kind: "driver",
-    id: "linux",
-  });
 }

@@ -50,7 +50,7 @@ export function encodeCreate(options: CreateOptions): Uint8Array {
 }
 
 /** PREPARE's payload: what every VM on an image has in common. */
-export function encodeImage(image: HostImage): Uint8Array {
+export function encodeImage(image: Pick<HostImage, "writeTo">): Uint8Array {
   const fields = new FieldWriter()
     .text(FIELD.hostname, VM_HOSTNAME)
     .u64(FIELD.rootBytes, ROOT_BYTES)
@@ -66,6 +66,10 @@ export interface DiskConfig {
   readonly generation: number;
   /** Directories, or sockets of those who hold them; topmost first. */
   readonly layers: readonly string[];
+  /** What of it is seen, and where. Undefined: as on the host's image. */
+  readonly parts: readonly string[] | undefined;
+  /** Written on top. */
+  readonly files: readonly { readonly path: string; readonly content: string }[];
 }
 
 /** CONFIG's payload, for a VM that has had PREPARE. */
@@ -85,6 +89,9 @@ export function encodeConfig(
   if (disk?.directory !== undefined) fields.text(FIELD.disk, disk.directory);
   if (disk !== undefined && disk.generation > 0) fields.u32(FIELD.generation, disk.generation);
   for (const layer of disk?.layers ?? []) fields.text(FIELD.layer, layer);
+  for (const part of disk?.parts ?? []) fields.text(FIELD.part, part);
+  for (const { path, content } of disk?.files ?? [])
+    fields.pair(FIELD.file, path, content, u32(0o644));
   writeView(fields, inside);
   return fields
     .u64(FIELD.watches, limits.watches ?? DEFAULTS.watches)

@@ -26,7 +26,7 @@ export interface LinuxVmRecord {
 /** The record as the sidecar keeps it. */
 export function encodeRecord(record: LinuxVmRecord): VmRecord {
   const { hostId, disk, ...rest } = record;
-  const { name, generation, layers, keepers } = disk;
+  const { name, generation, layers, keepers, parts } = disk;
   return {
     version: VERSION,
     ...rest,
@@ -35,6 +35,7 @@ export function encodeRecord(record: LinuxVmRecord): VmRecord {
     ...(hostId === undefined ? {} : { hostId }),
     ...(name === undefined ? {} : { disk: name }),
     ...(layers === undefined ? {} : { layers }),
+    ...(parts === undefined ? {} : { parts }),
   };
 }
 
@@ -63,6 +64,7 @@ function diskOf(record: VmRecord): VmDisk {
     generation: typeof generation === "number" ? generation : 0,
     layers: layers === undefined ? undefined : texts(record, "layers"),
     keepers: record["keepers"] === undefined ? [] : texts(record, "keepers"),
+    ...(record["parts"] === undefined ? {} : { parts: texts(record, "parts") }),
   };
 }
 

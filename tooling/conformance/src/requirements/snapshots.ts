@@ -1,5 +1,22 @@
 import { rows } from "../requirement.ts";
 
+/** Root filesystems besides the host's. */
+export const images = rows(
+  "isolation",
+  {
+    "image.directory":
+      "a VM on a root filesystem's directory has its programs, may write everywhere in it, and changes nothing of it",
+    "image.archive":
+      "layers of an archive lie on one another, with what they remove, links resolved inside, and without set-id bits",
+    "image.named": "an image is named once, listed, and removed when nothing stands on it",
+    "bad.archive": "what is no root filesystem or no archive of one is IMAGE_REFUSED",
+    "S17.images":
+      "an archive with absolute names, names or links that lead out, devices or sparse files is refused as a whole",
+    "S18.digests": "an archive whose parts don't match their digests is refused as a whole",
+  },
+  "linux",
+);
+
 /** Frozen files: snapshots, forks, and disks that outlive their VM. */
 export const snapshots = rows(
   "isolation",

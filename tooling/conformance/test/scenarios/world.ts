@@ -27,6 +27,8 @@ export function useWorld(): World {
     const sidecar = await AgentOs.getSharedSidecar();
     await sidecar.shutdown();
     await sidecar.dispose();
+    // A guest may have closed directories of a disk that outlived it.
+    execFileSync("chmod", ["-R", "u+rwX", directory]);
     rmSync(directory, { recursive: true, force: true });
   });
   return { directory, env };

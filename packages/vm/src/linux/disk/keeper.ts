@@ -10,7 +10,7 @@ import { FieldWriter } from "../../link/fields.ts";
 import { FrameReader } from "../../link/frame-reader.ts";
 import { FIELD, KEEPER_KINDS, LINK_KIND } from "../../link/link-kinds.ts";
 
-const FLAG = { switch: 1, onDisk: 2, flatten: 4 } as const;
+const FLAG = { switch: 1, onDisk: 2, flatten: 4, image: 8 } as const;
 const CONNECT_MS = 5_000;
 
 export interface KeeperRequest {
@@ -27,6 +27,8 @@ export interface KeeperRequest {
   readonly onDisk: boolean;
   /** Whether the copy holds the layers below as well. */
   readonly flatten: boolean;
+  /** Of a VM on an image, which is the lowest layer and never copied. */
+  readonly parts: readonly string[] | undefined;
 }
 
 /** The copy is whole, or why there is none. */
@@ -52,13 +54,15 @@ export class Keeper {
     const flags =
       (request.switch ? FLAG.switch : 0) |
       (request.onDisk ? FLAG.onDisk : 0) |
-      (request.flatten ? FLAG.flatten : 0);
+      (request.flatten ? FLAG.flatten : 0) |
+      (request.parts === undefined ? 0 : FLAG.image);
     const fields = new FieldWriter()
       .text(FIELD.vmId, linkId)
       .text(FIELD.copyTo, copyTo)
       .u32(FIELD.snapshotFlags, flags)
       .u32(FIELD.generation, generation);
     if (socketPath !== undefined) fields.text(FIELD.socketPath, socketPath);
+    for (const part of request.parts ?? []) fields.text(FIELD.part, part);
     const socket = await connectUnix(request.spawnerPath, AbortSignal.timeout(CONNECT_MS));
     socket.write(encodeFrame(LINK_KIND.snapshot, 0, 0, fields.finish()));
     return new Keeper(socket);

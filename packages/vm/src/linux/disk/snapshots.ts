@@ -13,6 +13,7 @@ import {
   recordOf,
 } from "./disk-record.ts";
 import { type Copied, endKeeper, Keeper } from "./keeper.ts";
+import { storedName } from "../images/images.ts";
 import { directoryOf, LayerStore } from "./layer-store.ts";
 import { EMPTY_DISK, keeperOf, type VmDisk, WHOLE } from "./vm-disk.ts";
 
@@ -41,7 +42,7 @@ export interface Taken {
 
 /** The frozen layers and lasting disks of a driver's VMs. */
 export class Snapshots {
-  readonly #store: LayerStore;
+  readonly store: LayerStore;
   readonly #socketDirectory: string;
   /** Layers whose copy is awaited. */
   readonly #settling = new Map<string, Promise<boolean>>();
@@ -50,7 +51,7 @@ export class Snapshots {
   readonly #timers = new Map<string, NodeJS.Timeout>();
 
   constructor(directory: string, socketDirectory: string) {
-    this.#store = new LayerStore(directory);
+    this.store = new LayerStore(directory);
     this.#socketDirectory = socketDirectory;
   }
 
@@ -61,7 +62,7 @@ export class Snapshots {
     const onDisk = disk.name !== undefined;
     const isDeep = layers === undefined || layers.length >= FLATTEN_AT;
     const layer = `${isDeep ? WHOLE : "l-"}${randomBytes(8).toString("hex")}`;
-    const copyTo = await this.#store.begin(layer, hostId);
+    const copyTo = await this.store.begin(layer, hostId);
     const socketPath = onDisk ? undefined : join(this.#socketDirectory, keeperSocketName(layer));
     try {
       const keeper = await Keeper.take({
@@ -73,6 +74,7 @@ export class Snapshots {
         switch: layers !== undefined && layers.length < (onDisk ? FLATTEN_AT : MAX_LAYERS),
         onDisk,
         flatten: isDeep,
+        parts: disk.parts,
       });
       const snapped = await within(keeper.snapped, SNAP_MS);
       if (snapped.how === "failed") throw snapshotFailed(subject.vmId, snapped.failure);
@@ -80,7 +82,7 @@ export class Snapshots {
       if (socketPath === undefined) return await this.#frozen(subject, layer);
       return this.#held(subject, layer, { keeper, socketPath });
     } catch (error) {
-      await this.#store.giveUp(layer);
+      await this.store.giveUp(layer);
       throw error;
     }
   }
@@ -98,7 +100,7 @@ export class Snapshots {
   ): Promise<{ disk: VmDisk; hostId: number | undefined }> {
     if (disk !== undefined && disk !== "begin") {
       const { hostId, disk: name, layers, keepers } = readDiskRecord(disk);
-      const generations = await this.#store.generations(name);
+      const generations = await this.store.generations(name);
       const own = generations.slice(1).map((generation) => `${name}-${generation}`);
       const [generation = 0] = generations;
       return { hostId, disk: { name, generation, layers: [...own, ...layers], keepers } };
@@ -113,7 +115,7 @@ export class Snapshots {
   async pathsOf({ layers = [], keepers }: VmDisk): Promise<string[]> {
     return await Promise.all(
       layers.map(async (layer) => {
-        const path = (await this.#store.find(layer)) ?? keeperOf(keepers, layer);
+        const path = (await this.store.find(layer)) ?? keeperOf(keepers, layer);
         if (path !== undefined) return path;
         const message = `the snapshot's files are lost: no layer ${layer}`;
         throw new AgentOsError("NOT_FOUND", message, { kind: "snapshot", id: layer });
@@ -123,16 +125,25 @@ export class Snapshots {
 
   /** The directory of a lasting disk. */
   async directoryOf(name: string, hostId: number | undefined): Promise<string> {
-    return await this.#store.disk(name, hostId);
+    return await this.store.disk(name, hostId);
   }
 
   /** Removes every layer and disk that is in none of them. */
-  async keepOnly(records: readonly VmRecord[], live: readonly VmDisk[]): Promise<void> {
-    const names = new Set(this.#settling.keys());
+  async keepOnly(
+    records: readonly VmRecord[],
+    live: readonly VmDisk[],
+    importing: Iterable<string>,
+  ): Promise<void> {
+    const names = new Set([...this.#settling.keys(), ...importing]);
     const add = async (layers: readonly string[]): Promise<void> => {
       for (const layer of await this.#needed(layers)) names.add(directoryOf(layer));
     };
     for (const record of records) {
+      if (typeof record["kind"] === "string") {
+        const image = storedName(record);
+        if (image !== undefined) names.add(image);
+        continue;
+      }
       const isDisk = typeof record["disk"] === "string";
       const { layers } = isDisk ? readDiskRecord(record) : readSnapshotRecord(record);
       if (isDisk) names.add(readDiskRecord(record).disk);
@@ -145,7 +156,7 @@ export class Snapshots {
       if (name !== undefined) names.add(name);
       for (const layer of layers) names.add(directoryOf(layer));
     }
-    await this.#store.keepOnly(names);
+    await this.store.keepOnly(names);
   }
 
   /** Who holds layers in memory goes on until they are copied where there may be a next sidecar. */
@@ -157,7 +168,7 @@ export class Snapshots {
     this.#timers.clear();
     if (!isSucceeded) ending.push(...this.#sockets.values());
     await Promise.all(ending.map(endKeeper));
-    if (!isSucceeded) await this.#store.keepOnly(new Set());
+    if (!isSucceeded) await this.store.keepOnly(new Set());
   }
 
   /** In memory, and being copied. */
@@ -175,7 +186,7 @@ export class Snapshots {
 
   /** A generation of a lasting disk, which is where it lasts already. */
   async #frozen({ disk, hostId }: SnapshotSubject, unused: string): Promise<Taken> {
-    await this.#store.giveUp(unused);
+    await this.store.giveUp(unused);
     const layers = [`${disk.name}-${disk.generation}`, ...(disk.layers ?? [])];
     const record = recordOf(newRecord(layers, disk.keepers, hostId));
     const generation = disk.generation + 1;
@@ -193,7 +204,7 @@ export class Snapshots {
     const copied = await within(keeper.copied, COPY_MS);
     keeper.leave();
     if (!copied.ok) throw snapshotFailed(vmId, copied.failure);
-    await this.#store.finish(layer);
+    await this.store.finish(layer);
     const below = layer.startsWith(WHOLE) ? [] : (disk.layers ?? []);
     const record = recordOf(newRecord([layer, ...below], disk.keepers, hostId));
     return { snapshot: { record, settled: Promise.resolve(true) }, disk };
@@ -204,7 +215,7 @@ export class Snapshots {
       (await this.#needed(layers)).map(async (layer) => {
         const known = this.#settling.get(layer);
         if (known !== undefined) return await known;
-        if ((await this.#store.find(layer)) !== undefined) return true;
+        if ((await this.store.find(layer)) !== undefined) return true;
         const socketPath = keeperOf(keepers, layer);
         if (socketPath === undefined) return false;
         const keeper = await Keeper.watch(socketPath).catch(() => undefined);
@@ -227,7 +238,7 @@ export class Snapshots {
 
   async #finish(layer: string, socketPath: string, copied: Promise<Copied>): Promise<boolean> {
     if (!(await copied).ok) return false;
-    await this.#store.finish(layer);
+    await this.store.finish(layer);
     // Somebody may be about to start from it.
     const timer = setTimeout(() => {
       this.#timers.delete(socketPath);
@@ -242,7 +253,7 @@ export class Snapshots {
   async #needed(layers: readonly string[]): Promise<readonly string[]> {
     for (const [at, layer] of layers.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- The first one is the answer.
-      if (layer.startsWith(WHOLE) && (await this.#store.find(layer)) !== undefined)
+      if (layer.startsWith(WHOLE) && (await this.store.find(layer)) !== undefined)
         return layers.slice(0, at + 1);
     }
     return layers;

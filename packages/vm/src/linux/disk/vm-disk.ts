@@ -8,6 +8,8 @@ export interface VmDisk {
   readonly layers: readonly string[] | undefined;
   /** Layers that may be in memory only, and the sockets of those who hold them. */
   readonly keepers: readonly string[];
+  /** Of a VM on an image: what of the disk is seen, and where. The image is the lowest layer then. */
+  readonly parts?: readonly string[];
 }
 
 /** One in memory, with nothing below. */
