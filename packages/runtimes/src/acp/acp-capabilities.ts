@@ -6,7 +6,7 @@ export const ACP_CAPABILITIES: RuntimeCapabilities = {
   hostTools: ["mcp", "command"],
   builtinTools: false,
   resume: true,
-  fork: false,
+  fork: true,
   deltas: true,
   usage: true,
   outputSchema: false,

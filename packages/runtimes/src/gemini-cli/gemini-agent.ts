@@ -1,10 +1,11 @@
 import { posix } from "node:path";
 
 import type { AcpAgent, AcpContext, AcpProgram } from "../acp/acp-agent.ts";
+import { doorServers } from "../acp/door-servers.ts";
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
 import { writeVmFile } from "../vm/write-vm-file.ts";
-import { geminiSettings } from "./gemini-settings.ts";
+import { GEMINI_SETTINGS } from "./gemini-settings.ts";
 import { keepConversation } from "./keep-conversation.ts";
 
 const AGENT = "gemini-cli";
@@ -40,7 +41,7 @@ async function prepare(
   const { files } = vm.handle();
   const home = vm.environment["HOME"] ?? "/root";
   const settings = posix.join(home, ".agentos", AGENT, `${sessionId}.json`);
-  await writeVmFile(files, settings, JSON.stringify(geminiSettings(surroundings.door)));
+  await writeVmFile(files, settings, JSON.stringify(GEMINI_SETTINGS));
   if (agentSessionId !== undefined) await keepConversation(files, home, agentSessionId);
   const model = spec.model === undefined ? [] : ["--model", spec.model];
   return {
@@ -55,7 +56,7 @@ async function prepare(
       GEMINI_CLI_NO_RELAUNCH: "true",
       GEMINI_TELEMETRY_ENABLED: "false",
     },
-    mcpServers: [],
+    mcpServers: doorServers(surroundings.door),
     hasModel: true,
   };
 }

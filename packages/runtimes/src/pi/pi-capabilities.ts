@@ -6,7 +6,7 @@ export const PI_CAPABILITIES: RuntimeCapabilities = {
   hostTools: ["direct"],
   builtinTools: false,
   resume: true,
-  fork: false,
+  fork: true,
   deltas: true,
   usage: true,
   outputSchema: false,

@@ -50,5 +50,10 @@ export function all(...matches: readonly Match[]): Match {
 
 /** Whether `name` is `wanted`, or `wanted` behind a server's name. */
 export function isNamed(name: string, wanted: string): boolean {
-  return name === wanted || name.endsWith(`__${wanted}`) || name.endsWith(`.${wanted}`);
+  return (
+    name === wanted ||
+    name.endsWith(`__${wanted}`) ||
+    name.endsWith(`.${wanted}`) ||
+    name.endsWith(`agentos_${wanted}`)
+  );
 }
