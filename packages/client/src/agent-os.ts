@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 import {
   type ImageInfo,
   LimitChanges,
+  type NetworkDecision,
+  NetworkPolicy,
   parseArgument,
   type ProcessInfo,
   type SessionInfo,
@@ -350,6 +352,21 @@ export class AgentOs implements AsyncDisposable {
   /** Listens on this machine's loopback, and connects whoever comes to the port in the VM, until it is disposed. */
   async forward(port: number, options: ForwardOptions = {}): Promise<PortForward> {
     return await forwardPort(this.#lease.admin, port, options);
+  }
+
+  /**
+   * Sets what the VM's programs may reach, from now on: connections that it forbids are cut. Processes that run
+   * keep their environment, and so know of a proxy only where there was one when they began.
+   */
+  async setNetwork(policy: NetworkPolicy): Promise<VmInfo> {
+    const { admin } = this.#lease;
+    const network = parseArgument(NetworkPolicy, policy, "policy");
+    return await admin.request("vm.setNetwork", { ...admin.scope, network });
+  }
+
+  /** Calls back at each decision on a connection that a program of the VM asked for. The result ends it. */
+  onNetwork(listener: (decision: NetworkDecision) => void): () => void {
+    return this.#lease.admin.onNetwork(listener);
   }
 
   /** What the VM uses now; `null` where that can't be known on this machine. */

@@ -74,6 +74,7 @@ export {
   type LimitChanges,
   type Limits,
   type Mount,
+  type NetworkDecision,
   type NetworkPolicy,
   type PendingRequest,
   type Placement,

@@ -29,6 +29,7 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   diskBytes: "`limits.diskBytes` of a VM.",
   openFiles: "`limits.openFiles` of a process.",
   watches: "`limits.watches` of a VM: what its programs watch with inotify.",
+  networkConnections: "Connections of one VM to hosts of its network policy, at once.",
   agentStartMs: "An agent must be ready within this.",
   stepIdleMs: "An agent's step gives a sign of life within this.",
   sessionControlMs: "Deadline of a session's control command.",

@@ -46,6 +46,8 @@ export const DEFAULTS = {
   diskBytes: 8 * GIB,
   openFiles: 8_192,
   watches: 65_536,
+  /** Connections of one VM to hosts of its network policy, at once. */
+  networkConnections: 256,
   /** Until an agent is ready. */
   agentStartMs: 120_000,
   /** Between two signs of life of an agent within a step. */

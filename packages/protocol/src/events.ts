@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { Id, VmId } from "./ids.ts";
+import { NetworkDecision } from "./network-policy.ts";
 import { ProcessExit } from "./process.ts";
 import { LimitName } from "./vm.ts";
 
@@ -25,6 +26,11 @@ export const EVENTS = {
   "vm.limit": {
     summary: "A VM hit one of its limits.",
     data: z.object({ vmId: VmId, limit: LimitName, value: z.number() }),
+  },
+  "vm.network": {
+    summary:
+      "Whether a connection that a program of a VM asked for was let through. `untold`: of those before it, as many were not told.",
+    data: NetworkDecision.extend({ vmId: VmId }),
   },
   "sidecar.closing": {
     summary: "The sidecar ends; its VMs end with it.",

@@ -13,6 +13,13 @@ export {
 } from "./agent-programs.ts";
 export { DEFAULTS } from "./defaults.ts";
 export { Port } from "./network.ts";
+export { type NetworkHost, parseNetworkHost } from "./network-host.ts";
+export {
+  type HostPattern,
+  NetworkDecision,
+  NetworkPolicy,
+  parseHostPattern,
+} from "./network-policy.ts";
 export { FrameDuplex, type FrameSender } from "./frame-duplex.ts";
 export { Envelope } from "./envelope.ts";
 export { decodeDirectoryEntries, type DirectoryEntry } from "./directory-entries.ts";
@@ -113,7 +120,6 @@ export {
   LimitChanges,
   Limits,
   Mount,
-  NetworkPolicy,
   Security,
   SecurityProfile,
   VmInfo,

@@ -30,7 +30,7 @@ import {
   Signal,
   SignalScope,
 } from "./process.ts";
-import { Port } from "./network.ts";
+import { NETWORK_METHODS } from "./network-methods.ts";
 import { RELAY_METHODS } from "./relay/relay-methods.ts";
 import { ImageAdd, ImageInfo } from "./image.ts";
 import { SESSION_METHODS } from "./session/session-methods.ts";
@@ -282,13 +282,6 @@ export const METHODS = {
     params: Nothing,
     result: z.object({ terminals: z.array(TerminalInfo) }),
   },
-  "network.connect": {
-    scope: "vm",
-    summary:
-      "Connect to a program that listens on a port of the VM's own loopback; its bytes travel on `stream`. `stream.close` ends it.",
-    params: VmScope.extend({ stream: StreamId, port: Port }),
-    result: Nothing,
-  },
   "stream.close": {
     scope: "vm",
     summary:
@@ -391,6 +384,7 @@ export const METHODS = {
     params: WatchParams,
     result: ProcessStarted,
   },
+  ...NETWORK_METHODS,
   ...SESSION_METHODS,
   ...WORKFLOW_METHODS,
   ...RELAY_METHODS,

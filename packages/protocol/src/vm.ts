@@ -1,5 +1,6 @@
 import * as z from "zod";
 
+import { NetworkPolicy } from "./network-policy.ts";
 import { Fence, HostPath, Id, VmId, VmName, VmPath } from "./ids.ts";
 
 /** `linux` isolates by namespaces, `virtual` is no security boundary; `auto` never picks `virtual`. */
@@ -89,9 +90,6 @@ export const Security = z.strictObject({
 });
 export type Security = z.infer<typeof Security>;
 
-export const NetworkPolicy = z.strictObject({ egress: z.literal("none") });
-export type NetworkPolicy = z.infer<typeof NetworkPolicy>;
-
 // A record drops this key without a word, so the variable would vanish.
 const WithoutPrototype = z.custom<Record<string, string>>(
   (value) => typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__"),
@@ -136,7 +134,7 @@ export const VmInfo = z.object({
   isolation: z.string(),
   image: z.string(),
   limits: perLimit(LimitState),
-  network: z.object({ egress: z.string() }),
+  network: z.object({ egress: z.string(), hosts: z.array(z.string()).optional() }),
   /** Absent: of a sidecar that knows `standard` only. */
   security: z.object({ profile: z.string() }).optional(),
   sidecarId: z.string(),
@@ -154,6 +152,16 @@ export const VmStats = z.object({
   processes: z.int(),
   cpuMs: z.number().nullable(),
   diskBytes: z.int().nullable(),
+  /** Of connections to hosts of its network policy, since the sidecar has the VM. */
+  network: z
+    .object({
+      connections: z.int(),
+      allowed: z.int(),
+      refused: z.int(),
+      sentBytes: z.int(),
+      receivedBytes: z.int(),
+    })
+    .optional(),
 });
 export type VmStats = z.infer<typeof VmStats>;
 

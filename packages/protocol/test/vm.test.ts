@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 
 import { parseArgument } from "../src/invalid-argument.ts";
 import { DriverReport } from "../src/sidecar.ts";
-import { Environment, Limits, Mount, NetworkPolicy, VmSpec } from "../src/vm.ts";
+import { NetworkPolicy } from "../src/network-policy.ts";
+import { Environment, Limits, Mount, VmSpec } from "../src/vm.ts";
 
 const LIMITS = {
   memoryBytes: "hard",

@@ -6,6 +6,7 @@ import { Interrupts } from "../guest/interrupts.ts";
 import { type ProcessOptions, runGuest } from "../guest/run-guest.ts";
 import { type LimitOptions, limitsOf, warnOfSoftLimits } from "../guest/vm-limits.ts";
 import type { Io } from "../io.ts";
+import { policyOf } from "./network.ts";
 import { printable } from "../output/printable.ts";
 import { write } from "../output/write.ts";
 
@@ -18,6 +19,7 @@ export interface RunOptions extends ProcessOptions, LimitOptions {
   readonly readOnly?: boolean;
   readonly mapOwner?: boolean;
   readonly copy: boolean;
+  readonly allowHost?: readonly string[];
 }
 
 const WORKSPACE = "/workspace";
@@ -66,6 +68,7 @@ function createOptions(io: Io, globals: GlobalOptions, options: RunOptions): Cre
     image: options.image,
     from: options.from,
     limits: limitsOf(options),
+    network: policyOf(options),
     mounts: options.mount === true ? [mount] : [],
   };
 }

@@ -6,6 +6,7 @@ import type { LogsOptions } from "../commands/logs.ts";
 import type { RunOptions } from "../commands/run.ts";
 import { environmentParser } from "../options/parse-environment.ts";
 import { parseGuestPath } from "../options/parse-guest-path.ts";
+import { collectHost } from "../options/parse-host.ts";
 import { parseName } from "../options/parse-name.ts";
 import { parseCount, parsePositive, parseSeconds } from "../options/parse-number.ts";
 import { sizeParser } from "../options/parse-size.ts";
@@ -42,6 +43,11 @@ function defineRun(program: Command, context: CommandContext): void {
     .option("--cpus <number>", "at most this many processors, such as 1.5", parsePositive)
     .option("--pids <number>", "at most this many processes", parseCount)
     .option("--disk <size>", "at most this much in files, such as 2g", sizeParser("1m"))
+    .option(
+      "--allow-host <host>",
+      "let it reach this, such as example.com; repeatable",
+      collectHost,
+    )
     .option("--require-limits", "fail where this machine can't hold a limit named here");
   addProcessOptions(command, context)
     .addHelpText("after", RUN_HELP)

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 
 import type { CommandContext } from "../command-context.ts";
+import type { NetworkOptions } from "../commands/network.ts";
+import { collectHost } from "../options/parse-host.ts";
 import { parseForward, type PortPair } from "../options/parse-forward.ts";
 import { parseVm } from "../options/parse-vm.ts";
 
@@ -9,7 +11,13 @@ Listens on 127.0.0.1 until Ctrl-C. Web pages are let in under the names localhos
 
   agentos forward web 3000           agentos forward web 5432:15432`;
 
-/** `forward`: what leads into a VM's network. */
+const NETWORK_HELP = `
+Without options: what the VM's programs may reach. A HOST is example.com, *.example.com, an address, a
+range, or *; with :PORT or :*, else ports 80 and 443. The list replaces the one before, at once.
+
+  agentos network web                agentos network web --allow-host registry.npmjs.org`;
+
+/** `forward` and `network`: what leads into a VM, and out of it. */
 export function defineNetworkCommands(program: Command, context: CommandContext): void {
   program
     .command("forward")
@@ -22,4 +30,18 @@ export function defineNetworkCommands(program: Command, context: CommandContext)
         (await import("../commands/forward.ts")).forward(context.io, globals, vm, ports),
       ),
     );
+  program
+    .command("network")
+    .description("what a VM's programs may reach")
+    .argument("<vm>", "a VM's name or id", parseVm)
+    .option("--allow-host <host>", "let them reach this, and no other; repeatable", collectHost)
+    .option("--none", "let them reach nothing but the VM itself")
+    .addHelpText("after", NETWORK_HELP)
+    .action((vm: string, options: NetworkOptions, self: Command) => {
+      if (options.none === true && options.allowHost !== undefined)
+        self.error("error: --none and --allow-host exclude each other");
+      return context.run(self, async (globals) =>
+        (await import("../commands/network.ts")).network(context.io, globals, vm, options),
+      );
+    });
 }

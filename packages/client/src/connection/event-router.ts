@@ -6,6 +6,7 @@ export interface VmListener {
   ended(end: EventData<"vm.ended">): void;
   fenced(fence: EventData<"lease.fenced">): void;
   limited(limit: EventData<"vm.limit">): void;
+  connected(decision: EventData<"vm.network">): void;
 }
 
 type EventHandlers = { readonly [E in EventName]: (data: EventData<E>) => void };
@@ -23,6 +24,8 @@ export class EventRouter {
         void setImmediate(() => this.#each(end.vmId, (listener) => listener.ended(end))),
       "lease.fenced": (fence) => this.#each(fence.vmId, (listener) => listener.fenced(fence)),
       "vm.limit": (limit) => this.#each(limit.vmId, (listener) => listener.limited(limit)),
+      "vm.network": (decision) =>
+        this.#each(decision.vmId, (listener) => listener.connected(decision)),
       "sidecar.closing": () => closing(),
     };
   }

@@ -11,6 +11,7 @@ const REPEATABLE: Repeatable = {
   "vm.info": always,
   "vm.setLimits": always,
   "vm.stats": always,
+  "vm.setNetwork": always,
   "vm.processes": always,
   "process.list": always,
   "process.release": always,

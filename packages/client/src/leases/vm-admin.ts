@@ -7,6 +7,7 @@ import {
   type MethodName,
   type MethodParams,
   type MethodResult,
+  type NetworkDecision,
   type ProcessExit,
   type RequestOptions,
   type StreamFrame,
@@ -60,6 +61,7 @@ export class VmAdmin {
   readonly #underWay = new Set<Resumable>();
   readonly #exits = new ProcessExits();
   readonly #limitListeners = new Set<(hit: LimitHit) => void>();
+  readonly #networkListeners = new Set<(decision: NetworkDecision) => void>();
   readonly #ended = Promise.withResolvers<AgentOsError>();
   #connection: Connection;
   #unsubscribe: () => void = () => undefined;
@@ -145,6 +147,13 @@ export class VmAdmin {
     const own = (hit: LimitHit): void => listener(hit);
     this.#limitListeners.add(own);
     return () => void this.#limitListeners.delete(own);
+  }
+
+  /** Calls back at each decision on a connection out of the VM; the result stops it. */
+  onNetwork(listener: (decision: NetworkDecision) => void): () => void {
+    const own = (decision: NetworkDecision): void => listener(decision);
+    this.#networkListeners.add(own);
+    return () => void this.#networkListeners.delete(own);
   }
 
   /** Ends the VM where the fence is current. What else is done with it afterwards fails with `VM_ENDED`. */
@@ -234,6 +243,9 @@ export class VmAdmin {
       limited: ({ limit, value }) => {
         for (const listener of Array.from(this.#limitListeners)) tell(listener, { limit, value });
       },
+      connected: ({ vmId: _vmId, ...decision }) => {
+        for (const listener of Array.from(this.#networkListeners)) tell(listener, decision);
+      },
     });
   }
 
@@ -293,6 +305,6 @@ export class VmAdmin {
 }
 
 /** A listener's own error is its program's, as in any callback, and not the connection's. */
-function tell(listener: (hit: LimitHit) => void, hit: LimitHit): void {
-  queueMicrotask(() => listener(hit));
+function tell<T>(listener: (event: T) => void, event: T): void {
+  queueMicrotask(() => listener(event));
 }

@@ -5,7 +5,8 @@ import type { SessionHost } from "@agentos/sessions";
 import type { ApiKey, ApiKeys } from "../keys/api-keys.ts";
 import type { Asker, BoundCallbacks } from "../sessions/bound-callbacks.ts";
 import type { StreamTable } from "../server/stream-table.ts";
-import type { Holder, VmHost } from "../vms/vm-host.ts";
+import type { Holder } from "../vms/holder.ts";
+import type { VmHost } from "../vms/vm-host.ts";
 
 /** What a user may do with the sidecar itself. */
 export interface SidecarControl {

@@ -4,7 +4,7 @@ import { AgentOsError, DEFAULTS, isAgentOsError, type ProcessStart } from "@agen
 import { type HostedProcess, isAll } from "../vms/hosted-process.ts";
 import type { ProcessReader } from "../vms/process-reader.ts";
 import type { ReleasedProcess } from "../vms/process-table.ts";
-import type { Access } from "../vms/vm-host.ts";
+import type { Access } from "../vms/holder.ts";
 import { assertArguments } from "./process-arguments.ts";
 import type { HandlerContext } from "./handler-context.ts";
 
@@ -45,11 +45,11 @@ function startNew(
   params: StartParams,
   isExec: boolean,
 ): Started {
-  const { vm, handle, lease } = access;
+  const { vm, lease } = access;
   assertArguments(params);
   vm.processes.assertRoom();
   const { windowBytes = DEFAULTS.streamWindowBytes } = params;
-  const env = { ...handle.environment, ...vm.facts.spec.env, ...params.env };
+  const env = { ...vm.environment, ...params.env };
   const process = vm.processes.start({
     start: (request, reader) => begin(access, request, reader, params.received !== undefined),
     request: requestOf(params, env, windowBytes),

@@ -14,7 +14,7 @@ import {
   terminalOf,
   terminalsOf,
 } from "../vms/hosted-terminal.ts";
-import type { Access } from "../vms/vm-host.ts";
+import type { Access } from "../vms/holder.ts";
 import type { Vm } from "../vms/vm.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { assertArguments } from "./process-arguments.ts";
@@ -83,7 +83,7 @@ function start(context: HandlerContext, access: Access, params: TerminalOpen): H
   vm.processes.assertRoom();
   const { terminalId: processId, argv, cwd = WORKING_DIRECTORY, cols, rows, timeoutMs } = params;
   const { scrollbackBytes = DEFAULTS.scrollbackBytes } = params;
-  const env = { TERM, ...handle.environment, ...vm.facts.spec.env, ...params.env };
+  const env = { TERM, ...vm.environment, ...params.env };
   const process = vm.processes.start({
     start: (request, reader) => handle.startProcess(request, reader),
     request: {

@@ -11,7 +11,11 @@ export function vmHandlers({ host, holder }: HandlerContext): Handlers {
     "vm.list": async () => ({ vms: await host.list(holder.user) }),
     "vm.info": (scope) => host.info(holder, scope),
     "vm.setLimits": ({ limits, ...scope }) => host.setLimits(holder, scope, limits),
-    "vm.stats": (scope) => host.access(holder, scope).handle.stats(),
+    "vm.stats": async (scope) => {
+      const { vm, handle } = host.access(holder, scope);
+      return { ...(await handle.stats()), network: vm.egress.gate.use };
+    },
+    "vm.setNetwork": (params) => host.setNetwork(holder, params),
     "vm.processes": (scope) => host.access(holder, scope).handle.processes(),
   };
 }

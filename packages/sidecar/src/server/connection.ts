@@ -33,7 +33,7 @@ import { workflowHandlers } from "../handlers/workflow.ts";
 import type { ApiKey } from "../keys/api-keys.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Asker } from "../sessions/bound-callbacks.ts";
-import type { Holder } from "../vms/vm-host.ts";
+import type { Holder } from "../vms/holder.ts";
 import { StreamTable } from "./stream-table.ts";
 
 export interface ConnectionOptions {

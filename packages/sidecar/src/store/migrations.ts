@@ -227,4 +227,6 @@ export const MIGRATIONS: readonly string[] = [
      created_at TEXT NOT NULL,
      PRIMARY KEY (user, name)
    ) STRICT;`,
+  // Undefined: the one that it was created with.
+  `ALTER TABLE vms ADD COLUMN network TEXT;`,
 ];

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { SQLInputValue } from "node:sqlite";
 
 import type { RelayStores, SessionStore, VmRecord, WorkflowStore } from "@agentos/core";
-import type { VmSpec } from "@agentos/protocol";
+import type { NetworkPolicy, VmSpec } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
 import { type EndedVm, readEndedVm } from "./ended-vm.ts";
@@ -69,12 +69,12 @@ export class Store implements Disposable {
     }
   }
 
-  addVm(vm: Omit<StoredVm, "processesEndMs">): void {
+  addVm(vm: Omit<StoredVm, "processesEndMs" | "network">): void {
     const spec = this.#sealed.seal(JSON.stringify(vm.spec));
     const record = recordText(vm.record);
     const { key, user, driver, fence, createdAt, startedMs } = vm;
-    const values = [key, user, spec, driver, record, fence, createdAt, startedMs, null];
-    this.#file.run("INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+    const values = [key, user, spec, driver, record, fence, createdAt, startedMs];
+    this.#file.run("INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", ...values);
   }
 
   /** How the next life finds the VM, where that has changed. */
@@ -121,6 +121,11 @@ export class Store implements Disposable {
     const sql = "SELECT * FROM ended_vms WHERE user = ? AND name = ? ORDER BY seq DESC LIMIT 1";
     const [row] = this.#file.all(sql, user, name);
     return row === undefined ? undefined : readEndedVm(row);
+  }
+
+  /** Another one than it was created with. */
+  setNetwork(key: string, network: NetworkPolicy): void {
+    this.#file.run("UPDATE vms SET network = ? WHERE key = ?", JSON.stringify(network), key);
   }
 
   /** When the processes of a VM without a lease end; undefined where it has one again. */

@@ -1,5 +1,5 @@
 import type { VmRecord } from "@agentos/core";
-import { VmSpec } from "@agentos/protocol";
+import { NetworkPolicy, VmSpec } from "@agentos/protocol";
 import * as z from "zod";
 
 import type { SealedText } from "./sealed-text.ts";
@@ -18,6 +18,8 @@ export interface StoredVm {
   readonly startedMs: number;
   /** When the processes of a named VM without a lease end. Undefined: it has a lease. */
   readonly processesEndMs: number | undefined;
+  /** What its programs may reach. */
+  readonly network: NetworkPolicy;
 }
 
 const Row = z.object({
@@ -30,6 +32,7 @@ const Row = z.object({
   created_at: z.string(),
   started_ms: z.number(),
   processes_end_ms: z.number().nullable(),
+  network: z.string().nullable(),
 });
 
 const Record = z.record(
@@ -41,12 +44,17 @@ const Record = z.record(
 export function readStoredVm(row: unknown, sealed: SealedText): StoredVm {
   const columns = Row.parse(row);
   const { key, user, driver, record, fence } = columns;
+  const spec = VmSpec.parse(JSON.parse(sealed.open(columns.spec)));
   return {
     key,
     user,
     driver,
     fence,
-    spec: VmSpec.parse(JSON.parse(sealed.open(columns.spec))),
+    spec,
+    network:
+      columns.network === null
+        ? (spec.network ?? { egress: "none" })
+        : NetworkPolicy.parse(JSON.parse(columns.network)),
     record: record === null ? undefined : Record.parse(JSON.parse(record)),
     createdAt: columns.created_at,
     startedMs: columns.started_ms,

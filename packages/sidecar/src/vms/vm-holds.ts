@@ -79,7 +79,7 @@ class HeldVm implements SessionVm {
   }
 
   get environment(): Readonly<Record<string, string>> {
-    return { ...this.#vm.current.environment, ...this.#vm.facts.spec.env };
+    return this.#vm.environment;
   }
 
   get hostMounts(): readonly { target: string; readOnly: boolean }[] {

@@ -1,4 +1,4 @@
-import type { Clock, SessionVms, VmHandle } from "@agentos/core";
+import type { Clock, SessionVms } from "@agentos/core";
 import {
   AgentOsError,
   type EventData,
@@ -12,6 +12,8 @@ import {
   type VmScope,
 } from "@agentos/protocol";
 
+import { changeNetwork } from "../egress/change-network.ts";
+import type { Access, Holder } from "./holder.ts";
 import { type HeldLease, type LeaseEnd, LeaseTable } from "../leases/lease-table.ts";
 import { errorFacts, type Log } from "../log.ts";
 import type { Capacity } from "../options.ts";
@@ -29,23 +31,6 @@ import { VmLimits } from "./vm-limits.ts";
 import { definedOf } from "./vm-request.ts";
 import { VmRecovery } from "./vm-recovery.ts";
 import { VmRegistry } from "./vm-registry.ts";
-
-/** A connection, as far as leases are concerned. */
-export interface Holder {
-  readonly id: string;
-  readonly user: string;
-  readonly isClosed: boolean;
-  emit<E extends EventName>(event: E, data: EventData<E>): void;
-  /** It holds nothing on that VM any more. */
-  letGo(vmKey: string): void;
-}
-
-/** A VM that a holder may act on right now. */
-export interface Access {
-  vm: Vm;
-  handle: VmHandle;
-  lease: HeldLease;
-}
 
 export interface VmHostOptions {
   sidecarId: string;
@@ -228,6 +213,13 @@ export class VmHost {
     return this.#info(vm);
   }
 
+  /** What the VM's programs may reach, from now on and in later lives of the sidecar. */
+  async setNetwork(holder: Holder, params: ParsedParams<"vm.setNetwork">): Promise<VmInfo> {
+    const { vm, handle } = this.access(holder, params);
+    await changeNetwork(vm, handle, params.network, this.#options.store);
+    return this.#info(vm);
+  }
+
   /** Gives a lease back, and resolves once an unnamed VM that it was the last of is gone. */
   async release(holder: Holder, params: ParsedParams<"lease.release">): Promise<void> {
     const vm = this.#registry.get(holder.user, params.vmId);
@@ -349,6 +341,9 @@ export class VmHost {
 
   #started(vm: Vm, startedMs: number): void {
     this.#stops.set(vm, [this.#limits.watch(vm, startedMs)]);
+    vm.egress.gate.decisions.listen((decision) =>
+      this.emit(vm, "vm.network", { vmId: vm.id, ...decision }),
+    );
     void vm.ended.then((end) => this.#gone(vm, end));
   }
 

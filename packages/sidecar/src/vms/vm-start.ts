@@ -1,5 +1,5 @@
 import type { VmDriver, VmHandle, VmRecord } from "@agentos/core";
-import { AgentOsError, isAgentOsError } from "@agentos/protocol";
+import { AgentOsError, isAgentOsError, type NetworkPolicy } from "@agentos/protocol";
 
 import { type Vm, vmEnded } from "./vm.ts";
 import type { DriverSet } from "./driver-set.ts";
@@ -25,6 +25,12 @@ export async function startVm(
     const handle = await driver.create(request, { signal: vm.startSignal });
     if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
     try {
+      await vm.egress.apply(handle, vm.facts.spec.network ?? { egress: "none" });
+    } catch (error) {
+      await discard(handle, error);
+    }
+    if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
+    try {
       keep(driver.name, handle);
     } catch (error) {
       await discard(handle, notKept(error));
@@ -39,7 +45,7 @@ export async function startVm(
 /** Has the driver take over a VM of an earlier life, within the deadline. Rejects with `VM_ENDED`, the cause being why. */
 export async function adoptVm(
   vm: Vm,
-  found: { driver: string; record: VmRecord | undefined },
+  found: { driver: string; record: VmRecord | undefined; network: NetworkPolicy },
   drivers: DriverSet,
   deadlineMs: number,
 ): Promise<void> {
@@ -54,6 +60,13 @@ export async function adoptVm(
       found.record,
       { signal },
     );
+    if (vm.state !== "starting") await discard(adopted.handle, signal.reason);
+    try {
+      await vm.egress.apply(adopted.handle, found.network);
+    } catch (error) {
+      // Without its policy's doors it is not the VM that it was.
+      await discard(adopted.handle, error);
+    }
     if (vm.state !== "starting") await discard(adopted.handle, signal.reason);
     vm.processes.restore(adopted.processes);
     vm.attachments.restore(adopted.attachments ?? []);

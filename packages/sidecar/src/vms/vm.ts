@@ -8,6 +8,7 @@ import {
   type VmSpec,
 } from "@agentos/protocol";
 
+import { VmEgress } from "../egress/vm-egress.ts";
 import { AttachmentTable } from "./attachment-table.ts";
 import { ProcessTable } from "./process-table.ts";
 
@@ -47,6 +48,7 @@ export class Vm {
   readonly facts: VmFacts;
   readonly processes: ProcessTable;
   readonly attachments = new AttachmentTable();
+  readonly egress = new VmEgress();
   /** Resolves with why, once nothing of the VM is left. Never rejects. */
   readonly ended: Promise<VmEnd>;
   readonly #ready = Promise.withResolvers<void>();
@@ -157,6 +159,11 @@ export class Vm {
     this.#end.resolve({ reason: "died" });
   }
 
+  /** What every process starts with. */
+  get environment(): Record<string, string> {
+    return { ...this.#running().environment, ...this.egress.environment, ...this.facts.spec.env };
+  }
+
   /** Why it ends, once it does. */
   get ending(): VmEnd | undefined {
     return this.#ending;
@@ -215,7 +222,7 @@ export class Vm {
             ? { value: null, enforcement: "none" }
             : { value: wallMs, enforcement: "hard" },
       },
-      network: spec.network ?? { egress: "none" },
+      network: this.egress.policy,
       security: { profile: spec.security?.profile ?? "standard" },
       sidecarId,
       sidecarPid: process.pid,
@@ -230,6 +237,7 @@ export class Vm {
     const { detail } = await handle.ended;
     this.#become("ended");
     this.processes.forget();
+    this.egress.close();
     this.#ending ??= { reason: "died", detail };
     this.#end.resolve(this.#ending);
   }

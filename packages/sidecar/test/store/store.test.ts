@@ -55,6 +55,7 @@ describe("Store", () => {
       store.addLease({ ...LEASE, leaseId: "l2", holder: "c-2" });
       store.startGrace("c-2", 99.5);
       store.setProcessesEnd("vm-a", 1_000);
+      store.setNetwork("vm-a", { egress: "allow", hosts: ["a.test"] });
       expect(() => open(home.file)).toThrow(
         expect.objectContaining({
           code: "SIDECAR_START_FAILED",
@@ -67,7 +68,7 @@ describe("Store", () => {
     expect(statSync(home.file).mode & 0o777).toBe(0o600);
     using next = open(home.file);
     expect(next.restore()).toEqual({
-      vms: [{ ...VM, processesEndMs: 1_000 }],
+      vms: [{ ...VM, processesEndMs: 1_000, network: { egress: "allow", hosts: ["a.test"] } }],
       leases: [
         { ...LEASE, expiresMs: undefined },
         { ...LEASE, leaseId: "l2", holder: "c-2", expiresMs: 99.5 },

@@ -5,9 +5,27 @@ export const network = [
   ...rows("network", {
     "network.unsupported": "a driver without a network says so, and what to use instead",
   }),
+  ...rows("egress", {
+    "network.host-parser": "S34: one parser of hosts: what is ambiguous is no host",
+    "network.bad-policy": "S33: a policy that is malformed, or has unknown fields, is refused",
+    "network.egress": "the policy's hosts and ports are reached through the proxy, and no others",
+    "network.empty-list": "S33: an empty list lets nothing through",
+    "network.private": "S34: a name leads to a private address only where the policy names that",
+    "network.rebinding": "S34: the address that was checked is the one that is dialled",
+    "network.spellings": "S34: other spellings of a host are the host, or none",
+    "network.connect": "CONNECT carries bytes both ways",
+    "network.sni": "S34: TLS for another host than was asked for is cut",
+    "network.socks": "SOCKS5 goes through the same policy",
+    "network.live": "another policy cuts what it forbids at once",
+    "network.decisions": "decisions are events, bounded and counted",
+  }),
   ...rows(
     "network",
     {
+      "network.programs": "programs in a VM find the proxy by their environment",
+      "network.walls": "S35: around the proxy there is no way out: no UDP, no DNS, no other route",
+      "network.adopted": "the policy holds on in the next life of a sidecar",
+      "network.command": "agentos run --allow-host and agentos network set and show the policy",
       "network.fetch": "fetch streams both ways, bytes as they are",
       "network.websocket": "a WebSocket of a program in the VM is reached over os.connect",
       "network.closed-port": "a port where nothing listens is PORT_CLOSED",

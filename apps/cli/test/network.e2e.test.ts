@@ -39,3 +39,31 @@ test("[network.forward-command] agentos forward serves a VM's port until it is i
 test.each(["0", "70000", "x", "3000:0", "3000:4:5", ""])("%j is no port", async (port) => {
   expect((await agentos.run(["forward", "web", port])).exitCode).toBe(64);
 });
+
+test("[network.command] agentos run --allow-host and agentos network set and show the policy", async () => {
+  const run = [
+    "run",
+    "--no-copy",
+    "--name",
+    "out",
+    "--allow-host",
+    "a.test:81",
+    "--allow-host",
+    "*.b.test",
+  ];
+  expect((await agentos.run([...run, "--", "sh", "-c", "echo $HTTPS_PROXY"])).stdout).toBe(
+    "http://127.0.0.1:3128\n",
+  );
+  expect((await agentos.run(["network", "out"])).stdout).toBe("a.test:81\n*.b.test\n");
+  const changed = await agentos.run(["network", "--json", "out", "--allow-host", "c.test"]);
+  expect(JSON.parse(changed.stdout)).toMatchObject({
+    network: { egress: "allow", hosts: ["c.test"] },
+  });
+  expect((await agentos.run(["network", "out", "--none"])).stdout).toBe("nothing but itself\n");
+  expect((await agentos.run(["network", "out", "--none", "--allow-host", "a"])).exitCode).toBe(64);
+  const wrong = await agentos.run(["network", "out", "--allow-host", "http://a"]);
+  expect(wrong).toMatchObject({
+    exitCode: 125,
+    stderr: expect.stringContaining("expected a host"),
+  });
+});
