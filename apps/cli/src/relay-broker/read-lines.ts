@@ -1,5 +1,5 @@
 /** Bytes of one request. */
-export const REQUEST_BYTES = 16 * 1024 * 1024 + 64 * 1024;
+const REQUEST_BYTES = 16 * 1024 * 1024 + 64 * 1024;
 
 /** A line, or `undefined` for one that was longer than may be. */
 export type Line = string | undefined;

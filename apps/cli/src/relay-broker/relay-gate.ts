@@ -38,7 +38,7 @@ export interface GateMessage extends Pick<SendOptions, "threadId" | "priority" |
   readonly from: string;
 }
 
-export interface SeenMessage {
+interface SeenMessage {
   readonly kind: string;
   readonly text: string;
   readonly data: unknown;

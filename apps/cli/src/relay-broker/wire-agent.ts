@@ -39,7 +39,7 @@ export function wireAgent(
 }
 
 /** What a program is called with: `claude:opus`, or with arguments of its own. */
-export function commandOf(agent: V1Agent): { command: string; args: string[] } {
+function commandOf(agent: V1Agent): { command: string; args: string[] } {
   const [first = "", ...inline] = (agent.cli ?? "").trim().split(/\s+/);
   const [program = "", suffix] = first.includes("/") ? [first] : first.split(":");
   if (program === "") throw new V1Error("spawn_failed", "a pty agent needs a cli");

@@ -32,7 +32,7 @@ export interface BuiltinCall {
 }
 
 /** What each request for one has. */
-export interface BuiltinIdentity extends StartIdentity {
+interface BuiltinIdentity extends StartIdentity {
   readonly path: string;
   readonly windowBytes: number;
 }

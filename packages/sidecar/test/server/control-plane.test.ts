@@ -1,4 +1,4 @@
-import { METHODS, type ListenAddress } from "@agentos/protocol";
+import { isMethodName, METHODS, type ListenAddress } from "@agentos/protocol";
 import { describe, expect, test } from "vitest";
 
 import { BOUNDS } from "../../src/bounds.ts";
@@ -369,6 +369,31 @@ describe.each(["unix", "tcp"] as const)("the control plane over %s", (kind) => {
 
 /** Params that parse, for methods whose do not parse empty. */
 const scope = { vmId: "v", fence: 1 };
+const WORKFLOW = {
+  ...scope,
+  runId: "r",
+  source: { workflow: { text: "version: '1.0'" } },
+  step: "s",
+  after: 0,
+  callbacks: [],
+};
+const RELAY = {
+  ...scope,
+  agentId: "a",
+  agent: { name: "A", session: { runtime: "scripted" } },
+  agents: [{ name: "A", session: { runtime: "scripted" } }],
+  name: "A",
+  data: "",
+  model: "m",
+  messageId: "m",
+  offset: 0,
+  text: "",
+  to: "A",
+  channel: "c",
+  deliveryId: "d",
+  deliveryIds: ["d"],
+  after: 0,
+};
 const PARAMS: Record<string, unknown> = Object.fromEntries(
   Object.keys(METHODS).map((method) => [method, scope]),
 );
@@ -378,6 +403,8 @@ Object.assign(PARAMS, {
   "vm.create": { vmId: "v", leaseId: "l" },
   "vm.attach": { vm: "v", leaseId: "l", mode: "shared" },
   "vm.end": { vm: "v" },
+  "vm.setLimits": { ...scope, limits: { pids: 1 } },
+  "vm.setNetwork": { ...scope, network: { egress: "none" } },
   "image.add": { name: "i", path: "/i" },
   "image.remove": { name: "i" },
   "snapshot.create": { ...scope, snapshotId: "s" },
@@ -385,6 +412,7 @@ Object.assign(PARAMS, {
   "lease.release": { leaseId: "l", vmId: "v" },
   "lease.resume": { ...scope, leaseId: "l" },
   "stream.close": { ...scope, stream: 1 },
+  "network.connect": { ...scope, stream: 1, port: 80 },
   "fs.rename": { ...scope, from: "/a", to: "/b" },
   "fs.copy": { ...scope, from: "/a", to: "/b" },
 });
@@ -404,7 +432,16 @@ for (const method of Object.keys(METHODS)) {
       session: { sessionId: "s", runtime: "api" },
       into: { ...scope, sessionId: "t" },
       answer: { kind: "permission", decision: "allow" },
+      model: "m",
     };
+  }
+  if (method.startsWith("workflow.")) PARAMS[method] = WORKFLOW;
+  if (isMethodName(method) && method.startsWith("relay.")) {
+    const { params } = METHODS[method];
+    const sendable = { messageId: "m", to: "A", text: "" };
+    PARAMS[method] = [RELAY, sendable, { after: 0 }, {}].find(
+      (each) => params.safeParse(each).success,
+    );
   }
   if (method.startsWith("process.")) {
     PARAMS[method] = { ...scope, processId: "p", argv: ["true"], stream: 1, signal: "SIGTERM" };
@@ -414,7 +451,15 @@ for (const method of Object.keys(METHODS)) {
     PARAMS[method] = { ...scope, ...asked, argv: ["true"], cols: 80, rows: 24 };
   }
   if (method.startsWith("fs.") && PARAMS[method] === scope) {
-    PARAMS[method] = { ...scope, path: "/a", stream: 1, mode: 0o600, length: 1, content: "b" };
+    PARAMS[method] = {
+      ...scope,
+      path: "/a",
+      stream: 1,
+      mode: 0o600,
+      length: 1,
+      content: "b",
+      processId: "p",
+    };
   }
 }
 

@@ -185,9 +185,8 @@ workflows: [{ name: nightly, ${broken.replace("false", '"false"')} }]`;
       runId: "r",
       source: { workflow: { text } },
     });
-    await expect
-      .poll(() => JSON.stringify(runtime.prompts.map(({ content }) => content)))
-      .toContain("Workflow nightly failed: step broken failed: exit code 1");
+    const told = (): string => JSON.stringify(runtime.prompts.map(({ content }) => content));
+    await expect.poll(told).toContain("Workflow nightly failed: step broken failed: exit code 1");
   });
 
   test("[workflow.keys] keys and variables are nowhere in the sidecar's files in clear", async () => {

@@ -14,6 +14,7 @@ export const onVirtual: Readonly<Record<string, string | undefined>> = {
   "files.errors": "there are no FIFOs, devices or hard links",
   "files.streams": undefined,
   "files.tree": undefined,
+  "network.unsupported": undefined,
   "vm.names": undefined,
   "vm.info": undefined,
   "lease.takeover": undefined,

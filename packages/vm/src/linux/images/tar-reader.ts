@@ -4,7 +4,7 @@ const BLOCK = 512;
 /** Of a name or the attributes of an entry. */
 const MAX_META_BYTES = 64 * 1024;
 
-export type TarType = "file" | "directory" | "symlink" | "link" | "device" | "fifo";
+type TarType = "file" | "directory" | "symlink" | "link" | "device" | "fifo";
 
 export interface TarEntry {
   readonly name: string;
