@@ -18,8 +18,7 @@ static bool take(char *out, const char *bytes, size_t length) {
   return true;
 }
 
-static const char *const default_parts[] = {"/workspace", "/home/agent", "/run", "/var/tmp",
-                                            "/tmp"};
+static const char *const default_parts[] = {"/workspace", "/home/agent", "/var/tmp", "/tmp"};
 
 void disk_default_parts(struct disk *disk) {
   enum { COUNT = sizeof default_parts / sizeof *default_parts };

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 static const char *generation_path(char *out, const struct disk *disk, const char *name) {
   snprintf(out, DISK_PATH_BYTES, "%u/%s", disk->generation, name);
@@ -83,15 +82,6 @@ int disk_add_layer(int raw, const struct disk *disk, uint32_t index, int tree) {
   close(place);
   errno = error;
   return result;
-}
-
-void disk_hide_run(int raw, const struct disk *disk) {
-  char path[DISK_PATH_BYTES];
-  int run = openat(raw, generation_path(path, disk, "upper/run"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (run < 0) return;
-  /* Where the file system has no attributes, stale files of /run show: nothing worse. */
-  (void)!fsetxattr(run, "user.overlay.opaque", "y", 1, 0);
-  close(run);
 }
 
 int disk_overlay(int raw, const struct disk *disk, uint32_t layers) {

@@ -172,8 +172,6 @@ int disk_attach(int root, int raw);
 int disk_make(int raw, const struct disk *disk);
 /* Index 0 is the topmost. */
 int disk_add_layer(int raw, const struct disk *disk, uint32_t index, int tree);
-/* What lay in /run of a layer is nothing to a new VM. */
-void disk_hide_run(int raw, const struct disk *disk);
 int disk_overlay(int raw, const struct disk *disk, uint32_t layers);
 /* Mounts each part in its place: of the overlay, or of the upper directory itself. */
 int disk_bind(int root, int raw, const struct disk *disk, bool merged, const char **failed);

@@ -28,7 +28,8 @@
 #include <unistd.h>
 
 enum { CONNECTION = 3, USER_NAMESPACE, MOUNT_NAMESPACE, COPY_TO, LISTENER, OURS };
-enum { KEEPER_BACKLOG = 64, REQUEST_MS = 2000, UNWATCHED_MS = 60000, MIN_BYTES = 1024 * 1024 };
+enum { KEEPER_BACKLOG = 64, REQUEST_MS = 2000, UNWATCHED_MS = 60000, MIN_BYTES = 1024 * 1024,
+       BUSY_ATTEMPTS = 5, BUSY_US = 2000 };
 
 #define DISK "/dev/.vm/disk"
 
@@ -170,7 +171,12 @@ static int switch_disk(void) {
   int tree = on_disk ? open_tree_at(AT_FDCWD, DISK, 0) : new_upper_tmpfs();
   int before = open_tree_at(AT_FDCWD, DISK, TREE_RECURSIVE);
   if (tree < 0 || before < 0) return errno;
-  if ((error = take_parts(parts)) != 0) return error;
+  /* What has just ended may hold its last file for a moment. */
+  for (int attempt = 1; (error = take_parts(parts)) == EBUSY && attempt < BUSY_ATTEMPTS; attempt++) {
+    for (uint32_t i = 0; i < request.disk.parts; i++) close(parts[i]);
+    usleep(BUSY_US);
+  }
+  if (error) return error;
   struct disk next = request.disk;
   next.generation = on_disk ? next.generation + 1 : 0;
   error = umount2(DISK, MNT_DETACH) == 0 ? build_disk(tree, &next, layers, count) : errno;

@@ -20,7 +20,7 @@ struct build {
 enum { DOORS_BYTES = 64 * 1024, DOORS_INODES = 128 };
 
 /* Of the disk until its size is known: room for its directories. */
-enum { UNSIZED_BYTES = 1024 * 1024, UNSIZED_INODES = 64 };
+enum { UNSIZED_BYTES = 1024 * 1024, UNSIZED_INODES = 64, RUN_BYTES = 16 * 1024 * 1024, RUN_INODES = 4096 };
 
 static char step_text[160];
 
@@ -134,6 +134,9 @@ static int add_disk(struct build *build) {
   if (disk_make(raw, disk) != 0) return fail("disk", NULL);
   if (disk_bind(build->root, raw, disk, false, &part) != 0) return fail("disk", part);
   close(raw);
+  /* What lies there is of the processes that run: it is in no snapshot, and things are mounted there. */
+  int run_tree = new_tmpfs(RUN_BYTES, RUN_INODES, "755");
+  if (run_tree < 0 || (errno = attach(build->root, "/run", run_tree)) != 0) return fail("run", NULL);
   return 0;
 }
 
@@ -212,7 +215,6 @@ static int replace_disk(struct build *build) {
   error = config_each(config, F_LAYER, add_layer, build);
   if (error) return error;
   if (build->layers > 0) {
-    disk_hide_run(build->raw, &build->disk);
     if (disk_overlay(build->raw, &build->disk, build->layers) != 0) return fail("overlay", NULL);
   }
   if (disk_bind(build->root, build->raw, &build->disk, build->layers > 0, &part) != 0)

@@ -27,8 +27,8 @@ export function useWorld(): World {
     const sidecar = await AgentOs.getSharedSidecar();
     await sidecar.shutdown();
     await sidecar.dispose();
-    // A guest may have closed directories of a disk that outlived it.
-    execFileSync("chmod", ["-R", "u+rwX", directory]);
+    // A guest may have closed directories of a disk that outlived it. What goes meanwhile is no failure.
+    execFileSync("sh", ["-c", 'chmod -R u+rwX "$1" 2>/dev/null || true', "sh", directory]);
     rmSync(directory, { recursive: true, force: true });
   });
   return { directory, env };

@@ -7,6 +7,8 @@ import { removeTree } from "./remove-tree.ts";
 const UNFINISHED = ".part";
 /** In a copy that is. */
 const COMPLETE = ".complete";
+/** So long after it was finished, whoever asked for it may not have written it down yet. */
+const YOUNG_MS = 10_000;
 
 /**
  * Frozen layers and lasting disks, each a directory. A layer is there once it has its name: until then it is being
@@ -14,6 +16,8 @@ const COMPLETE = ".complete";
  */
 export class LayerStore {
   readonly #directory: string;
+  /** By name, until when it stays whoever names it; `Infinity` while it is being made. */
+  readonly #young = new Map<string, number>();
   #made: Promise<unknown> | undefined;
 
   constructor(directory: string) {
@@ -22,16 +26,23 @@ export class LayerStore {
 
   /** An empty directory to copy a layer into. */
   async begin(layer: string, hostId: number | undefined): Promise<string> {
+    this.#young.set(layer, Infinity);
     return await this.#make(`${layer}${UNFINISHED}`, hostId);
   }
 
-  /** The copy is whole. */
+  /** The copy is whole. Whoever looked for it may have seen that first. */
   async finish(layer: string): Promise<void> {
-    await rename(this.#path(`${layer}${UNFINISHED}`), this.#path(layer));
+    this.#young.set(layer, Date.now() + YOUNG_MS);
+    try {
+      await rename(this.#path(`${layer}${UNFINISHED}`), this.#path(layer));
+    } catch (error) {
+      if (!(await isThere(this.#path(layer)))) throw error;
+    }
   }
 
   /** Nobody will finish it. */
   async giveUp(layer: string): Promise<void> {
+    this.#young.delete(layer);
     await removeTree(this.#path(`${layer}${UNFINISHED}`));
   }
 
@@ -60,15 +71,29 @@ export class LayerStore {
       .toSorted((a, b) => b - a);
   }
 
-  /** Removes what is in none of the names. */
+  /** Removes everything. */
+  async clear(): Promise<void> {
+    this.#young.clear();
+    await this.keepOnly(new Set());
+  }
+
+  /** Removes what is in none of the names, but for what is being made or was made just now. */
   async keepOnly(names: ReadonlySet<string>): Promise<void> {
     const found = await readdir(this.#directory).catch(() => []);
     for (const name of found) {
       const layer = name.endsWith(UNFINISHED) ? name.slice(0, -UNFINISHED.length) : name;
+      if (this.#isYoung(layer)) continue;
       // One after the other: it is nobody's hurry.
       // oxlint-disable-next-line no-await-in-loop
       if (!names.has(layer)) await removeTree(this.#path(name));
     }
+  }
+
+  #isYoung(layer: string): boolean {
+    const until = this.#young.get(layer) ?? 0;
+    if (until > Date.now()) return true;
+    this.#young.delete(layer);
+    return false;
   }
 
   /** A layer that is a disk's earlier generation lies in that disk: `DISK-GENERATION`. */

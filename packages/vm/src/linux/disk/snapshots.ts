@@ -168,7 +168,7 @@ export class Snapshots {
     this.#timers.clear();
     if (!isSucceeded) ending.push(...this.#sockets.values());
     await Promise.all(ending.map(endKeeper));
-    if (!isSucceeded) await this.store.keepOnly(new Set());
+    if (!isSucceeded) await this.store.clear();
   }
 
   /** In memory, and being copied. */
@@ -226,7 +226,8 @@ export class Snapshots {
   }
 
   async #settle(layer: string, socketPath: string, keeper: Keeper): Promise<boolean> {
-    const settling = this.#finish(layer, socketPath, keeper.copied).finally(() => {
+    const finishing = this.#finish(layer, socketPath, keeper.copied).catch(() => false);
+    const settling = finishing.finally(() => {
       this.#settling.delete(layer);
       this.#sockets.delete(layer);
       keeper.leave();

@@ -10,7 +10,7 @@ import { VM_HOSTNAME } from "../synthetic-etc.ts";
 const HOME = "/home/agent";
 const AGENT_ID = "1000";
 /** Parts of every disk. Those below a directory of the image come after it. */
-const OWN_PARTS = ["/workspace", "/home/agent", "/run", "/var/tmp", "/tmp"];
+const OWN_PARTS = ["/workspace", "/home/agent", "/var/tmp", "/tmp"];
 /** What a VM has of its own, whatever the image has there. */
 const OWN_DIRECTORIES = new Set(["dev", "proc", "sys", "run", "tmp", "workspace"]);
 const MAX_PARTS = 40;
