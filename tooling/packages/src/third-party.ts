@@ -5,6 +5,8 @@ import { publishedPackages, readManifest, ROOT } from "./published-packages.ts";
 
 /** What a program that is compiled against the packages has besides. */
 const FOR_TYPES = ["@types/node"];
+/** Optional peers of two packages that are installed side by side: npm looks them up, though it installs none. */
+const LOOKED_UP = ["@xterm/headless"];
 
 /** The folders of every package that the published ones need from others, as this clone has them installed; with those that they can use but don't need, where it is asked for. */
 export function thirdPartyFolders(withOptionalPeers: boolean): string[] {
@@ -21,6 +23,7 @@ export function thirdPartyFolders(withOptionalPeers: boolean): string[] {
     for (const name of wanted.filter((each) => !names.has(each))) visit(resolved(name, folder));
   }
   for (const name of FOR_TYPES) visit(resolved(name, ROOT));
+  for (const name of LOOKED_UP) visit(resolved(name, join(ROOT, "packages", "client")));
   return [...found].toSorted();
 }
 

@@ -85,7 +85,7 @@ function everythingSource(folder: EmptyFolder): string {
   return `${imports.join("\n")}\nconsole.log(JSON.stringify({\n${names.join("\n")}\n}));\n`;
 }
 
-/** Every specifier that the installed packages of ours export, but for their manifests. */
+/** Every module that the installed packages of ours export; manifests and schemas are no modules. */
 function specifiersOf(folder: EmptyFolder): string[] {
   const modules = join(folder.path, "node_modules");
   return publishedPackages()
@@ -93,7 +93,7 @@ function specifiersOf(folder: EmptyFolder): string[] {
     .filter((name) => isInstalled(modules, name))
     .flatMap((name) =>
       Object.keys(Exports.parse(readManifest(join(modules, name)).exports ?? {}))
-        .filter((path) => path !== "./package.json")
+        .filter((path) => !path.endsWith(".json"))
         .map((path) => `${name}${path.slice(1)}`),
     );
 }

@@ -52,8 +52,9 @@ export class LimitHits {
     this.#listeners.clear();
   }
 
-  /** What the VM's disk holds. */
-  async diskBytes(): Promise<number> {
+  /** What the VM's disk holds; `null` where it is a directory of the host, whose file system says what everybody uses. */
+  async diskBytes(): Promise<number | null> {
+    if (this.#parts.limits.states.diskBytes.enforcement === "none") return null;
     const used = await this.#parts.files.usedBytes(DISK_PATH);
     this.#noteDisk(used);
     return used;

@@ -46,6 +46,4 @@ export const asRunnerOnly: Readonly<Record<string, string>> = {
   "terminal.command": "a test of the command, whose package the scenarios do not drive",
   "terminal.detach": "a test of the command, whose package the scenarios do not drive",
   "terminal.no-terminal": "a test of the command, whose package the scenarios do not drive",
-  "network.command": "a test of the command, whose package the scenarios do not drive",
-  "network.forward-command": "a test of the command, whose package the scenarios do not drive",
 };

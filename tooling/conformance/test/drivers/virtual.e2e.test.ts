@@ -175,5 +175,8 @@ describe("the virtual driver", () => {
     };
     await expect(os.connect(3000)).rejects.toMatchObject(unsupported);
     await expect(os.fetch(3000, "/")).rejects.toMatchObject(unsupported);
+    await expect(create({ network: { egress: "allow", hosts: [] } })).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+    });
   });
 });
