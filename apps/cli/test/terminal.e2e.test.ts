@@ -38,6 +38,8 @@ describe("agentos shell", () => {
     await person.sees("it runs\r\n");
     person.type("\u0003");
     await person.sees("^C");
+    // What is typed before the shell asks again may be lost with the line that the ^C ended.
+    await person.sees("guest> ");
     person.type("stty size; exit 7\r");
     await person.sees("22 77\r\n");
     expect(await person.left).toEqual({ code: 7, isRestored: true });
