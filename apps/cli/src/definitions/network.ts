@@ -15,7 +15,7 @@ const NETWORK_HELP = `
 Without options: what the VM's programs may reach. A HOST is example.com, *.example.com, an address, a
 range, or *; with :PORT or :*, else ports 80 and 443. The list replaces the one before, at once.
 
-  agentos network web                agentos network web --allow-host registry.npmjs.org`;
+  agentos network web                agentos network web --allow-host packages.example.org`;
 
 /** `forward` and `network`: what leads into a VM, and out of it. */
 export function defineNetworkCommands(program: Command, context: CommandContext): void {
