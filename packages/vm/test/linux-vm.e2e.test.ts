@@ -224,7 +224,7 @@ describe("the end", () => {
     await host;
     await expect.poll(() => isHostProcess(init), { timeout: 10_000 }).toBe(false);
     await expect.poll(() => isHostProcess(spawner), { timeout: 10_000 }).toBe(false);
-    expect(await readdir(folder)).toEqual([]);
+    await expect.poll(() => readdir(folder), { timeout: 10_000 }).toEqual([]);
   });
 });
 
