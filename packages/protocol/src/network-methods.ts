@@ -1,8 +1,7 @@
-import * as z from "zod";
-
 import { StreamId } from "./ids.ts";
 import { NetworkPolicy } from "./network-policy.ts";
 import { Port } from "./network.ts";
+import { Nothing } from "./nothing.ts";
 import { VmInfo, VmScope } from "./vm.ts";
 
 /** The methods about a VM's network: a part of `METHODS`. */
@@ -18,6 +17,6 @@ export const NETWORK_METHODS = {
     summary:
       "Connect to a program that listens on a port of the VM's own loopback; its bytes travel on `stream`. `stream.close` ends it.",
     params: VmScope.extend({ stream: StreamId, port: Port }),
-    result: z.object({}),
+    result: Nothing,
   },
 } as const;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { Id, VmId } from "../ids.ts";
+import { Nothing } from "../nothing.ts";
 import { JsonObject } from "../session/json.ts";
 import { VmScope } from "../vm.ts";
 import { AgentInfo, AgentMetrics, RelayCounts, RelayHealth } from "./agent-info.ts";
@@ -17,7 +18,6 @@ import {
 } from "./message.ts";
 import { RelayEvent } from "./relay-event.ts";
 
-const Nothing = z.object({});
 const AgentRef = z.object({ name: z.string().min(1).max(128) });
 /** `human:…`, `system`, or an agent's name. Default `human:orchestrator`. */
 const Speaker = z.string().max(256);

@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { Id, VmId } from "../ids.ts";
+import { Nothing } from "../nothing.ts";
 import { VmScope } from "../vm.ts";
 import { CallbackParams, CallbackResult } from "./callback.ts";
 import { Content } from "./content.ts";
@@ -11,7 +12,6 @@ import { SessionInfo, SessionSummary } from "./session-info.ts";
 import { SessionSpec, SubagentSpec } from "./session-spec.ts";
 import { Step } from "./step.ts";
 
-const Nothing = z.object({});
 /** To read a session, being its user is enough. */
 const SessionRef = z.object({ sessionId: Id });
 /** To act on it, a lease on its VM is needed: another holder's takeover ends that. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { Fence, Id, VmId, VmPath } from "../ids.ts";
+import { Nothing } from "../nothing.ts";
 import { CallbackName } from "../session/policy.ts";
 import { SessionSpec } from "../session/session-spec.ts";
 import { VmScope } from "../vm.ts";
@@ -15,7 +16,6 @@ import {
 } from "./workflow-run.ts";
 import { CustomSteps } from "./workflow-step.ts";
 
-const Nothing = z.object({});
 const RunRef = z.object({ runId: Id });
 /** A file's text, as YAML or JSON. */
 const Text = z.string().max(1_000_000);
