@@ -2,8 +2,8 @@ import type { RuntimeHost, RuntimeRequest } from "@agentos/core";
 import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
-import { AgentProcess } from "../agent-process/agent-process.ts";
 import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
+import { AgentProgram } from "../agent-program/agent-program.ts";
 import type { AcpAgent, AcpProgram } from "./acp-agent.ts";
 import { lostSession } from "./acp-failure.ts";
 import {
@@ -32,11 +32,9 @@ export interface AcpConnectionOptions {
 }
 
 /** An agent's program, its messages, and the one conversation that is open in it. */
-export class AcpConnection implements AsyncDisposable {
+export class AcpConnection extends AgentProgram {
   readonly #options: AcpConnectionOptions;
   readonly #peer: LinePeer;
-  readonly #exited = Promise.withResolvers<AgentOsError>();
-  #process: AgentProcess | undefined;
   #sessionId = "";
   #modelOption: string | undefined;
   #takesImages = false;
@@ -44,22 +42,26 @@ export class AcpConnection implements AsyncDisposable {
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
     options: AcpConnectionOptions,
-    { signal }: { signal: AbortSignal },
+    signal: { signal: AbortSignal },
   ): Promise<AcpConnection> {
-    const connection = new AcpConnection(options);
-    try {
-      await connection.#start(signal);
-      return connection;
-    } catch (error) {
-      await connection[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await AgentProgram.opened(new AcpConnection(options), signal);
   }
 
   private constructor(options: AcpConnectionOptions) {
+    const { agent, program, request, host } = options;
+    const { spec, sessionId, cwd } = request;
+    super({
+      agent: agent.name,
+      vm: host.vm,
+      sessionId,
+      argv: program.argv,
+      env: program.env,
+      cwd,
+      shutdownMs: spec.timeouts?.shutdownMs,
+    });
     this.#options = options;
     this.#peer = new LinePeer({
-      send: async (message) => await this.#process?.send(message),
+      send: (message) => this.send(message),
       onRequest: (method, params) => this.#asked(method, params),
       onNotification: (method, params) => this.#told(method, params),
     });
@@ -72,10 +74,6 @@ export class AcpConnection implements AsyncDisposable {
 
   get takesImages(): boolean {
     return this.#takesImages;
-  }
-
-  get exited(): Promise<AgentOsError> {
-    return this.#exited.promise;
   }
 
   /** Resolves at the turn's end. Rejects with `LinePeerError`, or why the program is gone. */
@@ -110,27 +108,8 @@ export class AcpConnection implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process?.[Symbol.asyncDispose]();
-  }
-
-  async #start(signal: AbortSignal): Promise<void> {
-    const { agent, request, host, program } = this.#options;
-    const { spec, sessionId, cwd } = request;
-    this.#process = await AgentProcess.start(
-      {
-        agent: agent.name,
-        vm: host.vm,
-        sessionId,
-        argv: program.argv,
-        env: program.env,
-        cwd,
-        shutdownMs: spec.timeouts?.shutdownMs,
-        onLine: (line) => this.#line(line),
-      },
-      { signal },
-    );
-    void this.#watch(this.#process);
+  protected async greet(signal: AbortSignal): Promise<void> {
+    const { agent, request, program } = this.#options;
     const clientCapabilities = { fs: { readTextFile: false, writeTextFile: false } };
     const hello = await this.#request(
       "initialize",
@@ -142,7 +121,8 @@ export class AcpConnection implements AsyncDisposable {
     this.#takesImages = agentCapabilities?.promptCapabilities?.image === true;
     const opened = await this.#open(agentCapabilities, signal);
     this.#modelOption = opened.configOptions?.find(({ category }) => category === "model")?.id;
-    if (spec.model !== undefined && !program.hasModel) await this.setModel(spec.model);
+    const { model } = request.spec;
+    if (model !== undefined && !program.hasModel) await this.setModel(model);
   }
 
   async #open(
@@ -173,13 +153,12 @@ export class AcpConnection implements AsyncDisposable {
     return SessionResult.parse(result ?? {});
   }
 
-  async #watch(process: AgentProcess): Promise<void> {
-    const error = await process.exited;
-    this.#peer.close(error);
-    this.#exited.resolve(error);
+  protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
+    this.#peer.close(exit);
+    return exit;
   }
 
-  #line(line: AgentLine): void {
+  protected take(line: AgentLine): void {
     const message = line.kind === "json" ? line.value : undefined;
     if (!isText(message)) this.#options.host.emit(rawEvent(line));
     if (message !== undefined) this.#peer.receive(message);

@@ -125,6 +125,10 @@ export class AcpSession implements RuntimeSession {
     await this.#connection.setModel(model);
   }
 
+  pids(): readonly number[] {
+    return this.#connection.pids();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection[Symbol.asyncDispose]();
   }

@@ -9,7 +9,7 @@ import type {
 import { AgentOsError, type Content, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
-import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
+import { AgentProgram, type ProgramOptions } from "../agent-program/agent-program.ts";
 import { answered } from "../agent-program/open-conversation.ts";
 import { initializeRequest } from "./claude-command.ts";
 import { userLine } from "./claude-content.ts";
@@ -23,18 +23,16 @@ export interface ClaudeSessionOptions {
   readonly request: RuntimeRequest;
   readonly host: RuntimeHost;
   readonly endpoint: AgentEndpoint;
-  readonly program: Omit<AgentProcessOptions, "onLine" | "onBytes">;
+  readonly program: ProgramOptions;
   /** Claude Code's own id of the conversation. */
   readonly agentSessionId: string;
 }
 
 /** One conversation with Claude Code: its program in the VM, spoken to by its control protocol. */
-export class ClaudeSession implements RuntimeSession {
+export class ClaudeSession extends AgentProgram implements RuntimeSession {
   readonly #options: ClaudeSessionOptions;
   readonly #tools: ClaudeTools;
   readonly #control: ClaudeControl;
-  readonly #exited = Promise.withResolvers<AgentOsError>();
-  #process: AgentProcess | undefined;
   #turn: ClaudeTurn | undefined;
   /** It has begun a conversation that can be resumed. */
   #isBegun = false;
@@ -42,29 +40,19 @@ export class ClaudeSession implements RuntimeSession {
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
     options: ClaudeSessionOptions,
-    { signal }: { signal: AbortSignal },
+    signal: { signal: AbortSignal },
   ): Promise<ClaudeSession> {
-    const session = new ClaudeSession(options);
-    try {
-      await session.#start(signal);
-      return session;
-    } catch (error) {
-      await session[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await AgentProgram.opened(new ClaudeSession(options), signal);
   }
 
   private constructor(options: ClaudeSessionOptions) {
+    super(options.program);
     this.#options = options;
     this.#tools = new ClaudeTools(options.host, options.request.tools);
     this.#control = new ClaudeControl({
-      send: (message) => this.#send(message),
+      send: (message) => this.send(message),
       onRequest: (request, signal) => this.#asked(request, signal),
     });
-  }
-
-  get exited(): Promise<AgentOsError> {
-    return this.#exited.promise;
   }
 
   async prompt(given: RuntimeTurn): Promise<RuntimeTurnResult> {
@@ -83,7 +71,7 @@ export class ClaudeSession implements RuntimeSession {
     const interrupt = (): void => void this.#interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
     try {
-      await this.#send(line);
+      await this.send(line);
       return await turn.ended;
     } finally {
       signal.removeEventListener("abort", interrupt);
@@ -93,7 +81,7 @@ export class ClaudeSession implements RuntimeSession {
 
   /** It reads it before its next call of the model. */
   async steer(content: Content): Promise<void> {
-    await this.#send(await userLine(this.#options.host, { content, from: "user", attempt: 0 }));
+    await this.send(await userLine(this.#options.host, { content, from: "user", attempt: 0 }));
   }
 
   async setModel(model: string): Promise<void> {
@@ -114,36 +102,20 @@ export class ClaudeSession implements RuntimeSession {
     if (error !== undefined) throw error;
   }
 
-  pids(): readonly number[] {
-    const pid = this.#process?.pid;
-    return pid === undefined ? [] : [pid];
+  protected async greet(): Promise<void> {
+    const { spec, announcements } = this.#options.request;
+    await this.#control.request(initializeRequest(spec, announcements, !this.#tools.isEmpty));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process?.[Symbol.asyncDispose]();
-  }
-
-  async #start(signal: AbortSignal): Promise<void> {
-    const { program, request } = this.#options;
-    this.#process = await AgentProcess.start(
-      { ...program, onLine: (line) => this.#line(line) },
-      { signal },
-    );
-    void this.#watch(this.#process);
-    const words = initializeRequest(request.spec, request.announcements, !this.#tools.isEmpty);
-    await this.#control.request(words);
-  }
-
-  async #watch(process: AgentProcess): Promise<void> {
-    const exit = await process.exited;
+  protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
     const { sessionId } = this.#options.request;
     const error = (!this.#isBegun && lostSession(sessionId, exit.details.stderr)) || exit;
     this.#control.close(error);
     this.#turn?.gone(error, this.#isBegun);
-    this.#exited.resolve(error);
+    return error;
   }
 
-  #line(line: AgentLine): void {
+  protected take(line: AgentLine): void {
     const known = line.kind === "json" ? parseClaudeLine(line.value) : undefined;
     // The line that follows them has all that they said.
     if (known?.type !== "stream_event") this.#options.host.emit(rawEvent(line));
@@ -185,10 +157,6 @@ export class ClaudeSession implements RuntimeSession {
 
   #lost({ errors = [] }: ClaudeResult): AgentOsError | undefined {
     return this.#isBegun ? undefined : lostSession(this.#options.request.sessionId, errors);
-  }
-
-  async #send(message: JsonObject): Promise<void> {
-    await this.#process?.send(message);
   }
 }
 

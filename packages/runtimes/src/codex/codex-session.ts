@@ -11,8 +11,8 @@ import type {
 import { AgentOsError, type Content, type Json, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
-import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
 import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
+import { AgentProgram, type ProgramOptions } from "../agent-program/agent-program.ts";
 import { answered } from "../agent-program/open-conversation.ts";
 import { writeVmFile } from "../vm/write-vm-file.ts";
 import { dynamicTools, threadParams } from "./codex-command.ts";
@@ -39,16 +39,14 @@ export interface CodexSessionOptions {
   readonly host: RuntimeHost;
   readonly endpoint: AgentEndpoint;
   readonly home: string;
-  readonly program: Omit<AgentProcessOptions, "onLine" | "onBytes">;
+  readonly program: ProgramOptions;
 }
 
 /** One conversation with Codex: its app server in the VM. */
-export class CodexSession implements RuntimeSession {
+export class CodexSession extends AgentProgram implements RuntimeSession {
   readonly #options: CodexSessionOptions;
   readonly #tools: CodexTools;
   readonly #peer: LinePeer;
-  readonly #exited = Promise.withResolvers<AgentOsError>();
-  #process: AgentProcess | undefined;
   #hook: CodexHook | undefined;
   #threadId = "";
   #run: CodexRun | undefined;
@@ -59,31 +57,21 @@ export class CodexSession implements RuntimeSession {
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
     options: CodexSessionOptions,
-    { signal }: { signal: AbortSignal },
+    signal: { signal: AbortSignal },
   ): Promise<CodexSession> {
-    const session = new CodexSession(options);
-    try {
-      await session.#start(signal);
-      return session;
-    } catch (error) {
-      await session[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await AgentProgram.opened(new CodexSession(options), signal);
   }
 
   private constructor(options: CodexSessionOptions) {
+    super(options.program);
     this.#options = options;
     this.#tools = new CodexTools(options.host, options.request.tools);
     this.#peer = new LinePeer({
       hasVersion: false,
-      send: async (message) => await this.#process?.send(message),
+      send: (message) => this.send(message),
       onRequest: (method, params) => this.#asked(method, params),
       onNotification: (method, params) => this.#told(method, params),
     });
-  }
-
-  get exited(): Promise<AgentOsError> {
-    return this.#exited.promise;
   }
 
   async prompt(given: RuntimeTurn): Promise<RuntimeTurnResult> {
@@ -128,29 +116,22 @@ export class CodexSession implements RuntimeSession {
     if (error !== undefined) throw error;
   }
 
-  pids(): readonly number[] {
-    const pid = this.#process?.pid;
-    return pid === undefined ? [] : [pid];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process?.[Symbol.asyncDispose]();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     await this.#hook?.[Symbol.asyncDispose]();
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
-    const { program, host, home } = this.#options;
+  protected override async prepare(): Promise<Readonly<Record<string, string>>> {
+    const { host, home } = this.#options;
     this.#hook = await CodexHook.open(host.vm, (input) => this.#tools.beforeTool(input));
     const { files } = host.vm.handle();
     await files.mkdir(home, { mode: 0o700, recursive: true });
     const hooks = Buffer.from(JSON.stringify(HOOKS_FILE));
     await writeVmFile(files, posix.join(home, "hooks.json"), hooks);
-    const env = { ...program.env, [PORT_VARIABLE]: String(this.#hook.port) };
-    this.#process = await AgentProcess.start(
-      { ...program, env, onLine: (line) => this.#line(line) },
-      { signal },
-    );
-    void this.#watch(this.#process);
+    return { [PORT_VARIABLE]: String(this.#hook.port) };
+  }
+
+  protected async greet(): Promise<void> {
     const capabilities = { experimentalApi: true };
     await this.#request("initialize", { clientInfo: CLIENT, capabilities });
     await this.#peer.notify("initialized", {});
@@ -221,14 +202,13 @@ export class CodexSession implements RuntimeSession {
     }
   }
 
-  async #watch(process: AgentProcess): Promise<void> {
-    const error = await process.exited;
-    this.#peer.close(error);
-    this.#run?.gone(error, this.#isBegun);
-    this.#exited.resolve(error);
+  protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
+    this.#peer.close(exit);
+    this.#run?.gone(exit, this.#isBegun);
+    return exit;
   }
 
-  #line(line: AgentLine): void {
+  protected take(line: AgentLine): void {
     const message = line.kind === "json" ? line.value : undefined;
     if (!isDelta(message)) this.#options.host.emit(rawEvent(line));
     if (message !== undefined) this.#peer.receive(message);

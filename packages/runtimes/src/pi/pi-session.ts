@@ -9,7 +9,7 @@ import type {
 import { AgentOsError, type Content, type Json, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
-import { AgentProcess, type AgentProcessOptions } from "../agent-process/agent-process.ts";
+import { AgentProgram, type ProgramOptions } from "../agent-program/agent-program.ts";
 import { modelFailure, watchFailure } from "../vm-agent/model-failure.ts";
 import { PI_PROVIDER } from "./pi-command.ts";
 import { piMessage } from "./pi-content.ts";
@@ -26,16 +26,14 @@ export interface PiSessionOptions {
   readonly request: RuntimeRequest;
   readonly host: RuntimeHost;
   readonly endpoint: AgentEndpoint;
-  readonly program: Omit<AgentProcessOptions, "onLine" | "onBytes">;
+  readonly program: ProgramOptions;
 }
 
 /** One conversation with Pi: its program in the VM, spoken to by its rpc mode. */
-export class PiSession implements RuntimeSession {
+export class PiSession extends AgentProgram implements RuntimeSession {
   readonly #options: PiSessionOptions;
   readonly #tools: PiTools;
   readonly #requests: PiRequests;
-  readonly #exited = Promise.withResolvers<AgentOsError>();
-  #process: AgentProcess | undefined;
   #agentSessionId = "";
   #turn: PiTurn | undefined;
   #isBegun = false;
@@ -43,26 +41,16 @@ export class PiSession implements RuntimeSession {
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
     options: PiSessionOptions,
-    { signal }: { signal: AbortSignal },
+    signal: { signal: AbortSignal },
   ): Promise<PiSession> {
-    const session = new PiSession(options);
-    try {
-      await session.#start(signal);
-      return session;
-    } catch (error) {
-      await session[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await AgentProgram.opened(new PiSession(options), signal);
   }
 
   private constructor(options: PiSessionOptions) {
+    super(options.program);
     this.#options = options;
     this.#tools = new PiTools(options.host, options.request.tools);
-    this.#requests = new PiRequests(async (line) => await this.#process?.send(line));
-  }
-
-  get exited(): Promise<AgentOsError> {
-    return this.#exited.promise;
+    this.#requests = new PiRequests((line) => this.send(line));
   }
 
   async prompt({ content, from, signal }: RuntimeTurn): Promise<RuntimeTurnResult> {
@@ -119,33 +107,22 @@ export class PiSession implements RuntimeSession {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process?.[Symbol.asyncDispose]();
-  }
-
-  async #start(signal: AbortSignal): Promise<void> {
-    const { program, request } = this.#options;
-    this.#process = await AgentProcess.start(
-      { ...program, onLine: (line) => this.#line(line) },
-      { signal },
-    );
-    void this.#watch(this.#process);
+  protected async greet(): Promise<void> {
     const state = await this.#requests.ask({ type: "get_state" });
     this.#agentSessionId = PiState.parse(state).sessionId;
-    this.#isBegun = request.agentSessionId !== undefined;
+    this.#isBegun = this.#options.request.agentSessionId !== undefined;
   }
 
-  async #watch(process: AgentProcess): Promise<void> {
-    const exit = await process.exited;
+  protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
     const { agentSessionId, sessionId } = this.#options.request;
     const isLost = agentSessionId !== undefined && !this.#isBegun && lost(exit.details.stderr);
     const error = isLost ? lostSession(sessionId, exit.details.stderr) : exit;
     this.#requests.close(error);
     this.#turn?.gone(error, this.#isBegun);
-    this.#exited.resolve(error);
+    return error;
   }
 
-  #line(line: AgentLine): void {
+  protected take(line: AgentLine): void {
     const { host } = this.#options;
     const value = line.kind === "json" ? line.value : undefined;
     if (!REPEATS.has(typeOf(value))) host.emit(rawEvent(line));
@@ -183,9 +160,7 @@ export class PiSession implements RuntimeSession {
     const answer = question === undefined ? undefined : await this.#tools.answer(question);
     const said = answer === undefined ? { cancelled: true } : { value: JSON.stringify(answer) };
     // A program that is gone needs no answer.
-    await this.#process
-      ?.send({ type: "extension_ui_response", id, ...said })
-      .catch(() => undefined);
+    await this.send({ type: "extension_ui_response", id, ...said }).catch(() => undefined);
   }
 
   #abort(): void {
