@@ -2,14 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 
 import {
-  type ImageInfo,
   LimitChanges,
   type NetworkDecision,
   NetworkPolicy,
   parseArgument,
   type ProcessInfo,
-  type SessionInfo,
-  type SessionSummary,
   type SnapshotInfo,
   type TerminalInfo,
   type VmInfo,
@@ -32,10 +29,8 @@ import {
   parseCreateOptions,
   parseCreateSidecarOptions,
   parseSharedSidecarOptions,
-  parseSidecarChoice,
   type SharedSidecarOptions,
   parseSnapshotOptions,
-  type SidecarChoice,
   type SnapshotOptions,
 } from "./options.ts";
 import type { BufferExecOptions, ExecResult, TextExecOptions } from "./process/exec-options.ts";
@@ -53,16 +48,16 @@ import { chosenSidecar } from "./sidecar/chosen-sidecar.ts";
 import { ExplicitHost } from "./sidecar/explicit-host.ts";
 import { sharedSidecar } from "./sidecar/shared-sidecars.ts";
 import { SidecarCore } from "./sidecar/sidecar-core.ts";
+import { UserHoldings } from "./sidecar/user-holdings.ts";
 import { forkVm } from "./snapshots/fork.ts";
 import { takeSnapshot } from "./snapshots/take-snapshot.ts";
 import { attachTerminal, listTerminals, openTerminal } from "./terminal/open-terminal.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { TerminalOptions } from "./terminal/terminal-options.ts";
-import { PoolWorkflows } from "./workflows/pool-workflows.ts";
 import { Workflows } from "./workflows/workflows.ts";
 
 /** A leased VM: an isolated workspace with its own files, processes and network. Disposing gives it back. */
-export class AgentOs implements AsyncDisposable {
+export class AgentOs extends UserHoldings implements AsyncDisposable {
   /** The VM's files. */
   readonly fs: VmFiles;
   /** The sessions with agents, of this VM and of its user. */
@@ -88,130 +83,6 @@ export class AgentOs implements AsyncDisposable {
     return new AgentOs(core, await core.attach(nameOrVmId, mode, signal));
   }
 
-  /**
-   * Ends a VM for good by name or id, its files too, whoever holds it. False: it had ended before. Rejects with
-   * `NOT_FOUND` where there never was one.
-   */
-  static async end(nameOrVmId: string, options: SidecarChoice = {}): Promise<boolean> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { ended } = await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("vm.end", { vm: nameOrVmId }, { signal }),
-      signal,
-    );
-    return ended;
-  }
-
-  /** The user's VMs on a sidecar. None is started where none is alive, unless one was killed: the next one takes over what it left. */
-  static async list(options: SidecarChoice = {}): Promise<VmInfo[]> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const core = chosenSidecar(pool, sidecar);
-    if (!(await core.mayHaveVms())) return [];
-    const { vms } = await core.use(
-      (connection) => connection.request("vm.list", {}, { signal }),
-      signal,
-    );
-    return vms;
-  }
-
-  /** The user's sessions on a sidecar, closed ones included, without holding a VM. */
-  static async listSessions(options: SidecarChoice = {}): Promise<SessionSummary[]> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { sessions } = await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("session.list", {}, { signal }),
-      signal,
-    );
-    return sessions;
-  }
-
-  /** What one session is, without holding its VM. Rejects with `NOT_FOUND`. */
-  static async sessionInfo(sessionId: string, options: SidecarChoice = {}): Promise<SessionInfo> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    return await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("session.info", { sessionId }, { signal }),
-      signal,
-    );
-  }
-
-  /** Ends a session, open or closed, and forgets it. Rejects with `NOT_FOUND`. */
-  static async deleteSession(sessionId: string, options: SidecarChoice = {}): Promise<void> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("session.delete", { sessionId }, { signal }),
-      signal,
-    );
-  }
-
-  /**
-   * Takes a root filesystem under a name, for `create({ image })`: a directory of the sidecar's machine, which is used as
-   * it is and must stay, or an archive of `docker save` or an OCI layout, which is unpacked. Rejects with
-   * `IMAGE_REFUSED` or `ALREADY_EXISTS`.
-   */
-  static async addImage(
-    name: string,
-    path: string,
-    options: SidecarChoice = {},
-  ): Promise<ImageInfo> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    return await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("image.add", { name, path }, { signal, deadlineMs: null }),
-      signal,
-    );
-  }
-
-  /** The images that VMs can begin with, the host's included. */
-  static async images(options: SidecarChoice = {}): Promise<ImageInfo[]> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { images } = await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("image.list", {}, { signal }),
-      signal,
-    );
-    return images;
-  }
-
-  /** Forgets an image, and removes what was unpacked. Rejects with `NOT_FOUND`, and `IN_USE` while something stands on it. */
-  static async removeImage(name: string, options: SidecarChoice = {}): Promise<void> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("image.remove", { name }, { signal }),
-      signal,
-    );
-  }
-
-  /** The user's snapshots on a sidecar. */
-  static async snapshots(options: SidecarChoice = {}): Promise<SnapshotInfo[]> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { snapshots } = await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("snapshot.list", {}, { signal }),
-      signal,
-    );
-    return snapshots;
-  }
-
-  /** Removes a snapshot by name or id. Rejects with `NOT_FOUND`, and `IN_USE` while a VM that began with it lives. */
-  static async removeSnapshot(nameOrId: string, options: SidecarChoice = {}): Promise<void> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("snapshot.remove", { snapshot: nameOrId }, { signal }),
-      signal,
-    );
-  }
-
-  /** The user's workflow runs on a sidecar, without holding a VM. */
-  static workflows(options: SidecarChoice = {}): PoolWorkflows {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    return new PoolWorkflows(chosenSidecar(pool, sidecar), signal);
-  }
-
-  /** The terminals of the user's VMs on a sidecar. */
-  static async terminals(options: SidecarChoice = {}): Promise<TerminalInfo[]> {
-    const { pool, sidecar, signal } = parseSidecarChoice(options);
-    const { terminals } = await chosenSidecar(pool, sidecar).use(
-      (connection) => connection.request("terminal.list", {}, { signal }),
-      signal,
-    );
-    return terminals;
-  }
-
   /** The handle on a pool's sidecar, the same one for the same pool until it is disposed. Starts no process. */
   static async getSharedSidecar(options: SharedSidecarOptions = {}): Promise<AgentOsSidecar> {
     const { pool, ...configuration } = parseSharedSidecarOptions(options);
@@ -234,6 +105,7 @@ export class AgentOs implements AsyncDisposable {
   }
 
   private constructor(core: SidecarCore, lease: VmLease) {
+    super();
     this.#core = core;
     this.#lease = lease;
     this.fs = new VmFiles(lease.admin);

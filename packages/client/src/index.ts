@@ -51,6 +51,7 @@ export {
   stateDirectory,
 } from "./sidecar/runtime-directory.ts";
 export { disposeSharedSidecars } from "./sidecar/shared-sidecars.ts";
+export type { UserHoldings } from "./sidecar/user-holdings.ts";
 export type { SidecarConfiguration } from "./sidecar/sidecar-configuration.ts";
 export { decodeSidecarState, encodeSidecarState } from "./sidecar/sidecar-state.ts";
 export type { Terminal } from "./terminal/terminal.ts";

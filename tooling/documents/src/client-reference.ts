@@ -25,7 +25,7 @@ export function clientReference(): string {
 
 function section({ name, heading, summary, members }: Declaration): string {
   const title = `### ${name}`;
-  const extended = / extends (.*)$/.exec(heading.replace(/^[^{]*?>/, ""))?.[1];
+  const extended = / extends (.*?)(?: implements .*)?$/.exec(heading.replace(/^[^{]*?>/, ""))?.[1];
   const base = extended === undefined ? "" : ` Has all of \`${extended}\` too.`;
   const rows = members.map((member) => [code(member.signature), cell(member.summary)]);
   return [title, `${summary}${base}`.trim(), table(["member", "what"], rows)]

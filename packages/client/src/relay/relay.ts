@@ -232,10 +232,7 @@ export class Relay {
 function linkTo(core: SidecarCore, signal: AbortSignal | undefined): RelayLink {
   return {
     request: (method, params, options = {}) =>
-      core.use(
-        (connection) => connection.request(method, params, { signal, ...options }),
-        options.signal ?? signal,
-      ),
+      core.ask(method, params, { ...options, signal: options.signal ?? signal }),
   };
 }
 

@@ -19,7 +19,7 @@ export class AgentOsSidecar implements AsyncDisposable {
 
   /** What the sidecar is and hosts, from itself. Starts it where none is alive. */
   async info(): Promise<SidecarInfo> {
-    return await sidecarCore(this).use((connection) => connection.request("sidecar.info", {}));
+    return await sidecarCore(this).ask("sidecar.info", {});
   }
 
   /** The same where one is alive; undefined where none is, and none is started. */
@@ -29,7 +29,7 @@ export class AgentOsSidecar implements AsyncDisposable {
 
   /** True: the sidecar stays without VMs, started where none is alive. False: it may end itself again. */
   async keep(keep: boolean): Promise<void> {
-    await sidecarCore(this).use((connection) => connection.request("sidecar.keep", { keep }));
+    await sidecarCore(this).ask("sidecar.keep", { keep });
   }
 
   /** Ends the sidecar and every VM in it, whoever leased them; the handle stays ready. False: none was alive. */

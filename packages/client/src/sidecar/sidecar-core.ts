@@ -3,8 +3,11 @@ import { randomUUID } from "node:crypto";
 import {
   AgentOsError,
   isAgentOsError,
+  type MethodName,
   type MethodParams,
+  type MethodResult,
   type Placement,
+  type RequestOptions,
   type SidecarDescription,
   type SidecarState,
 } from "@agentos/protocol";
@@ -113,7 +116,19 @@ export class SidecarCore {
     }
   }
 
-  /** The same with a sidecar that is alive; undefined where none is, and none is started. */
+  /** One request, as `use` makes it. */
+  async ask<M extends MethodName>(
+    method: M,
+    params: MethodParams<M>,
+    options: RequestOptions = {},
+  ): Promise<MethodResult<M>> {
+    return await this.use(
+      (connection) => connection.request(method, params, options),
+      options.signal,
+    );
+  }
+
+  /** `use` with a sidecar that is alive; undefined where none is, and none is started. */
   async useAlive<T>(call: (connection: Connection) => Promise<T>): Promise<T | undefined> {
     this.#assertReady();
     if ((await this.#connection.find()) === undefined) return undefined;

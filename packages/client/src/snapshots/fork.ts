@@ -22,9 +22,7 @@ export async function forkVm(
     Array.from({ length: count }, (_, at) => core.create({ ...spec, name: names?.[at] }, signal)),
   );
   // It goes by itself where this is lost.
-  await core
-    .use((connection) => connection.request("snapshot.remove", { snapshot: snapshotId }))
-    .catch(() => undefined);
+  await core.ask("snapshot.remove", { snapshot: snapshotId }).catch(() => undefined);
   const leases = made.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   const failure = made.find((each) => each.status === "rejected");
   if (failure === undefined) return leases;

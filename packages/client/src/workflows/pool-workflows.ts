@@ -59,9 +59,6 @@ export class PoolWorkflows {
   }
 
   async #ask<M extends MethodName>(method: M, params: MethodParams<M>): Promise<MethodResult<M>> {
-    return await this.#core.use(
-      (connection) => connection.request(method, params, { signal: this.#signal }),
-      this.#signal,
-    );
+    return await this.#core.ask(method, params, { signal: this.#signal });
   }
 }
