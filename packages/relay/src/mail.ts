@@ -1,3 +1,4 @@
+import type { RelayStore } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type MethodResult, type ParsedParams } from "@agentos/protocol";
 
 import { RELAY_BOUNDS } from "./relay-bounds.ts";
@@ -14,7 +15,7 @@ export class Mail {
   }
 
   message({ messageId, offset = 0 }: ParsedParams<"relay.message">): MethodResult<"relay.message"> {
-    const { store } = this.#relay.parts;
+    const store = this.#store();
     const message = store.message(messageId);
     if (message === undefined) {
       const details = { kind: "message", id: messageId };
@@ -30,14 +31,14 @@ export class Mail {
     all = false,
     limit = 100,
   }: ParsedParams<"relay.inbox">): MethodResult<"relay.inbox"> {
-    const { parts, roster } = this.#relay;
+    const { roster } = this.#relay;
     const address = of === undefined ? undefined : parseAddress(of);
     const recipient =
       address?.kind === "agent"
         ? (roster.find(address.name)?.name ?? address.name)
         : personOf(address?.kind === "person" ? address.name : undefined);
     const maxBytes = DEFAULTS.eventBatchBytes;
-    const entries = [...parts.store.inbox({ recipient, all, limit: limit + 1, maxBytes })];
+    const entries = [...this.#store().inbox({ recipient, all, limit: limit + 1, maxBytes })];
     const more = entries.length > limit;
     const told = entries.slice(0, limit);
     return { entries: told, more };
@@ -54,19 +55,19 @@ export class Mail {
   }
 
   history({ limit = 100, ...query }: ParsedParams<"relay.history">): MethodResult<"relay.history"> {
-    const { store } = this.#relay.parts;
+    const store = this.#store();
     const maxBytes = DEFAULTS.eventBatchBytes;
     return { messages: [...store.history({ ...query, limit, maxBytes })] };
   }
 
   threads({ limit = 100 }: ParsedParams<"relay.threads">): MethodResult<"relay.threads"> {
-    return { threads: [...this.#relay.parts.store.threads(limit)] };
+    return { threads: [...this.#store().threads(limit)] };
   }
 
   deadLetters({
     limit = 100,
   }: ParsedParams<"relay.deadLetters">): MethodResult<"relay.deadLetters"> {
-    const entries = this.#relay.parts.store.deadLetters(limit, DEFAULTS.eventBatchBytes);
+    const entries = this.#store().deadLetters(limit, DEFAULTS.eventBatchBytes);
     return { entries: [...entries] };
   }
 
@@ -78,5 +79,12 @@ export class Mail {
     }
     const channels = [...members].map(([name, names]) => ({ name, members: names }));
     return { channels: channels.toSorted((a, b) => a.name.localeCompare(b.name)) };
+  }
+
+  /** With all that was seen so far. */
+  #store(): RelayStore {
+    const { journal, store } = this.#relay.parts;
+    journal.flush();
+    return store;
   }
 }

@@ -6,6 +6,8 @@ export const RELAY_BOUNDS = {
   agents: 1_000,
   /** Readers that wait for the next event of one user's log. */
   waitingReaders: 1_024,
+  /** Messages that one transaction stores. */
+  groupedWrites: 256,
   /** Events, or messages, in one answer unless the reader says less. */
   batchEntries: 1_000,
   /** What of a message is in its event. */

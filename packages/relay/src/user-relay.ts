@@ -18,8 +18,9 @@ import { Roster } from "./agents/roster.ts";
 import { Shadows } from "./agents/shadows.ts";
 import { isSystem, personOf, unknownAgent } from "./messages/address.ts";
 import { Drafts } from "./messages/drafts.ts";
-import { PostOffice, type Sender, type Sent, type SendRequest } from "./messages/post-office.ts";
+import { PostOffice, type Sent, type SendRequest } from "./messages/post-office.ts";
 import { isMember, isSame, Reach } from "./messages/reach.ts";
+import type { Sender } from "./messages/recipients.ts";
 import type { UserParts } from "./relay-parts.ts";
 
 type Spawned = MethodResult<"relay.spawn">;
@@ -83,8 +84,8 @@ export class UserRelay {
     await this.#release(agent, reason ?? "released on request", by?.name ?? "host");
   }
 
-  send(request: SendRequest, sender: Sender): Sent {
-    return this.#post.send(request, sender);
+  async send(request: SendRequest, sender: Sender): Promise<Sent> {
+    return await this.#post.send(request, sender);
   }
 
   /** Sends a dead letter again, as another delivery of the same message. Throws `NOT_FOUND`, `INVALID_ARGUMENT` or `MAILBOX_FULL`. */
@@ -202,7 +203,7 @@ export class UserRelay {
     const seq = journal.lastSeq;
     const agent = this.#build(this.#newAgent(place, agentId, spec));
     journal.write({ addAgent: agent.stored }, []);
-    this.#giveTask(agent, left === undefined ? spec.task : taskWith(left, spec.task));
+    await this.#giveTask(agent, left === undefined ? spec.task : taskWith(left, spec.task));
     try {
       await sessions.open(place, { ...spec.session, sessionId: agentId });
     } catch (error) {
@@ -236,11 +237,11 @@ export class UserRelay {
     agent.start();
   }
 
-  #giveTask(agent: Agent, task: string | undefined): void {
+  async #giveTask(agent: Agent, task: string | undefined): Promise<void> {
     if (task === undefined || task.trim() === "") return;
     const messageId = `init_${randomUUID()}`;
     const request = { messageId, to: agent.name, text: task, kind: "task", priority: 0 } as const;
-    this.#post.send(request, { kind: "outside", name: "broker" });
+    await this.#post.send(request, { kind: "outside", name: "broker" });
   }
 
   #newAgent({ vmId }: AgentPlace, agentId: string, spec: AgentSpec): StoredAgent {
@@ -261,7 +262,7 @@ export class UserRelay {
     const agent = new Agent({
       parts: this.#parts,
       stored,
-      undelivered: (delivery) => this.#post.undelivered(delivery),
+      undelivered: (ending) => this.#post.undelivered(ending),
       nudge: (nudged, text, count) => this.#nudge(nudged, text, count),
       exhausted: (idle) => void this.#release(idle, "idle", "broker").catch(() => undefined),
       gone: (over) => this.#gone(over),
@@ -271,10 +272,8 @@ export class UserRelay {
   }
 
   #nudge(agent: Agent, text: string, count: number): void {
-    const messageId = `nudge_${randomUUID()}`;
     this.#parts.journal.write({}, [{ type: "agent_nudged", agent: agent.name, count }]);
-    const request = { messageId, to: agent.name, text, kind: "nudge", priority: 1 } as const;
-    this.#post.send(request, { kind: "outside", name: "broker" });
+    this.#post.say({ to: agent.name, text, kind: "nudge", priority: 1 }, "nudge");
   }
 
   async #release(agent: Agent, reason: string, by: string): Promise<void> {
@@ -286,13 +285,7 @@ export class UserRelay {
     this.#roster.remove(agent);
     for (const shadow of this.#shadows.of(agent.name)) {
       const text = `SESSION_END: ${agent.name} is gone.`;
-      const request = {
-        messageId: `copy_${randomUUID()}`,
-        to: shadow.name,
-        text,
-        kind: "copy",
-      } as const;
-      this.#post.send(request, { kind: "outside", name: "broker" });
+      this.#post.say({ to: shadow.name, text, kind: "copy" }, "copy");
     }
   }
 }

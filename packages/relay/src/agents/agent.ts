@@ -9,6 +9,7 @@ import {
   type SessionEvent,
 } from "@agentos/protocol";
 
+import type { Advance } from "../messages/live-delivery.ts";
 import { Mailbox } from "../messages/mailbox.ts";
 import type { UserParts } from "../relay-parts.ts";
 import { infoOf } from "./agent-view.ts";
@@ -20,8 +21,8 @@ import { Nudger } from "./nudger.ts";
 export interface AgentOptions {
   readonly parts: UserParts;
   readonly stored: StoredAgent;
-  /** It ended, and the agent has not seen it. */
-  readonly undelivered: (delivery: StoredDelivery) => void;
+  /** It ended, and the agent has not seen it: writes that. */
+  readonly undelivered: (ending: Advance) => void;
   readonly nudge: (agent: Agent, text: string, count: number) => void;
   /** It was reminded in vain, and is to be released. */
   readonly exhausted: (agent: Agent) => void;
@@ -126,12 +127,12 @@ export class Agent {
     this.mailbox.start();
   }
 
-  /** A stored message is for it. */
+  /** A message is stored that its mailbox holds. */
   take(delivery: StoredDelivery, message: RelayMessage): void {
     this.#idle.sign();
     if (message.kind !== "nudge") this.#nudger.reset();
     if (this.#handover.mayOvertake(message)) void this.#handover.overtake(delivery, message);
-    else this.mailbox.add(delivery);
+    else this.mailbox.enqueue(delivery.deliveryId);
   }
 
   /** What its session told. */

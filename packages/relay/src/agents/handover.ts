@@ -71,7 +71,7 @@ export class Handover {
   async overtake(delivery: StoredDelivery, message: RelayMessage): Promise<void> {
     const { agent } = this.#options;
     const { deliveryId } = delivery;
-    agent.mailbox.hold(delivery);
+    if (agent.mailbox.get(deliveryId) === undefined) return;
     if (!(await this.#steer(deliveryId, message))) return agent.mailbox.enqueue(deliveryId);
     agent.mailbox.step(deliveryId, { state: "handed_over", confirmation: "steer" });
     agent.mailbox.step(deliveryId, { state: "consumed", confirmation: "steer" });

@@ -22,6 +22,18 @@ interface Gathered {
   readonly happening: RelayHappening;
 }
 
+/** What may be written with what others ask for. */
+export type Addition = Pick<RelayWrite, "addMessages" | "addDeliveries" | "changeDeliveries">;
+
+interface Asked {
+  readonly write: Omit<RelayWrite, "events">;
+  readonly happenings: readonly RelayHappening[];
+}
+
+interface Waiting extends Asked, PromiseWithResolvers<void> {
+  readonly write: Addition;
+}
+
 type ReadRequest = ParsedParams<"relay.events">;
 
 interface Batch {
@@ -35,6 +47,7 @@ export class Journal {
   readonly #readers = new Set<() => void>();
   #lastSeq: number;
   #gathered: Gathered[] = [];
+  #waiting: Waiting[] = [];
   #flush: NodeJS.Immediate | undefined;
 
   constructor(options: JournalOptions) {
@@ -51,18 +64,20 @@ export class Journal {
    * it throws.
    */
   write(write: Omit<RelayWrite, "events">, happenings: readonly RelayHappening[]): void {
-    const gathered = this.#gathered;
-    const at = this.#options.now();
-    const told = [...gathered.map(({ happening }) => happening), ...happenings];
-    const events = told.map((happening, index) => {
-      const seq = this.#lastSeq + 1 + index;
-      return { seq, at, ...happening };
-    });
-    const changes = [...gathered.map(({ change }) => change), ...(write.changeDeliveries ?? [])];
-    this.#options.store.write({ ...write, changeDeliveries: merged(changes), events });
-    this.#gathered = [];
-    this.#lastSeq += events.length;
-    if (events.length > 0) for (const look of Array.from(this.#readers)) look();
+    if (this.#waiting.length > 0) this.flush();
+    this.#commit([{ write, happenings }]);
+  }
+
+  /**
+   * In one transaction with whatever else is asked for in this tick of the event loop. Resolves once it is written;
+   * nothing happens where it rejects.
+   */
+  async writeTogether(write: Addition, happenings: readonly RelayHappening[]): Promise<void> {
+    const waiting = { write, happenings, ...Promise.withResolvers<void>() };
+    this.#waiting.push(waiting);
+    if (this.#waiting.length >= RELAY_BOUNDS.groupedWrites) this.flush();
+    else this.#flushLater();
+    await waiting.promise;
   }
 
   /**
@@ -71,20 +86,62 @@ export class Journal {
    */
   gather(change: DeliveryChange, happening: RelayHappening): void {
     this.#gathered.push({ change, happening });
-    this.#flush ??= setImmediate(() => this.flush());
+    this.#flushLater();
   }
 
-  /** Writes what was gathered. */
+  /** Writes what was gathered, and what waits. */
   flush(): void {
     clearImmediate(this.#flush);
     this.#flush = undefined;
-    if (this.#gathered.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (waiting.length + this.#gathered.length > 0) this.#settle(waiting);
+  }
+
+  #flushLater(): void {
+    this.#flush ??= setImmediate(() => this.flush());
+  }
+
+  #settle(waiting: readonly Waiting[]): void {
     try {
-      this.write({}, []);
+      this.#commit(waiting);
     } catch (error) {
-      this.#gathered = [];
-      this.#options.onFault(error);
+      return this.#settleApart(waiting, error);
     }
+    for (const { resolve } of waiting) resolve();
+  }
+
+  /** Together they could not be written: each by itself, so that only what is to blame is refused. */
+  #settleApart(waiting: readonly Waiting[], error: unknown): void {
+    const isAlone = waiting.length === 0 || (waiting.length === 1 && this.#gathered.length === 0);
+    if (!isAlone) {
+      if (this.#gathered.length > 0) this.#settle([]);
+      for (const each of waiting) this.#settle([each]);
+      return;
+    }
+    for (const { reject } of waiting) reject(error);
+    if (waiting.length > 0) return;
+    this.#gathered = [];
+    this.#options.onFault(error);
+  }
+
+  #commit(asked: readonly Asked[]): void {
+    const gathered = this.#gathered;
+    const at = this.#options.now();
+    const told = [
+      ...gathered.map(({ happening }) => happening),
+      ...asked.flatMap(({ happenings }) => happenings),
+    ];
+    const events = told.map((happening, index) => {
+      const seq = this.#lastSeq + 1 + index;
+      return { seq, at, ...happening };
+    });
+    const write = together(asked.map((each) => each.write));
+    const changes = [...gathered.map(({ change }) => change), ...(write.changeDeliveries ?? [])];
+    this.#options.store.write({ ...write, changeDeliveries: merged(changes), events });
+    this.#gathered = [];
+    this.#lastSeq += events.length;
+    if (events.length > 0) for (const look of Array.from(this.#readers)) look();
   }
 
   /** The events after a seq that are asked for: at once where there are any, else the next ones within `waitMs`. */
@@ -145,6 +202,17 @@ function tooMany(waiting: number): AgentOsError {
   const capacity = RELAY_BOUNDS.waitingReaders;
   const message = `${capacity} readers wait for the relay's next event already`;
   return new AgentOsError("POOL_EXHAUSTED", message, { limit, capacity, waiting });
+}
+
+/** What else one of them writes has no other beside it. */
+function together(writes: readonly Omit<RelayWrite, "events">[]): Omit<RelayWrite, "events"> {
+  const [first = {}] = writes;
+  if (writes.length < 2) return first;
+  return {
+    addMessages: writes.flatMap(({ addMessages = [] }) => addMessages),
+    addDeliveries: writes.flatMap(({ addDeliveries = [] }) => addDeliveries),
+    changeDeliveries: writes.flatMap(({ changeDeliveries = [] }) => changeDeliveries),
+  };
 }
 
 /** The last of each delivery: it says all that those before it did. */

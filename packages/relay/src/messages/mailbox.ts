@@ -4,14 +4,14 @@ import type { StoredDelivery } from "@agentos/core";
 import { DEFAULTS, type DeliveryReason } from "@agentos/protocol";
 
 import type { UserParts } from "../relay-parts.ts";
-import { advance, isLast, type Step } from "./live-delivery.ts";
+import { type Advance, advance, isLast, type Step } from "./live-delivery.ts";
 
 export interface MailboxOptions {
   readonly parts: UserParts;
   /** Gives one to the agent; resolves once the agent may have the next one. Never rejects. */
   readonly deliver: (delivery: StoredDelivery) => Promise<void>;
-  /** It ended, and the agent has not seen it. */
-  readonly undelivered: (delivery: StoredDelivery) => void;
+  /** It ended, and the agent has not seen it: writes that. Where it throws nothing is written. */
+  readonly undelivered: (ending: Advance) => void;
 }
 
 /** Which bound of a mailbox leaves no room. */
@@ -66,7 +66,7 @@ export class Mailbox {
     this.enqueue(delivery.deliveryId);
   }
 
-  /** It is stored; whoever holds it sees to it, or enqueues it. */
+  /** It has room from now on; whoever holds it enqueues it once it is stored, or is done with it. */
   hold(delivery: StoredDelivery): void {
     this.#open.set(delivery.deliveryId, delivery);
     this.#count(delivery, 1);
@@ -99,16 +99,12 @@ export class Mailbox {
     if (advanced === undefined) return false;
     const { next, change, told } = advanced;
     // An end that nobody saw coming is proved by nothing else.
-    if (isLast(next.state) && !wasSeen(next))
-      parts.journal.write({ changeDeliveries: [change] }, [told]);
+    if (isUnseenEnd(next)) undelivered(advanced);
     else parts.journal.gather(change, told);
     this.#count(delivery, -1);
     this.#count(next, 1);
     if (isLast(next.state)) this.#open.delete(deliveryId);
     else this.#open.set(deliveryId, next);
-    if (next.state !== "answered" && !wasSeen(next)) {
-      if (isLast(next.state)) undelivered(next);
-    }
     return true;
   }
 
@@ -172,6 +168,11 @@ export class Mailbox {
 
 function isWaiting({ state }: StoredDelivery): boolean {
   return state === "accepted" || state === "queued";
+}
+
+function isUnseenEnd(delivery: StoredDelivery): boolean {
+  const { state } = delivery;
+  return isLast(state) && state !== "answered" && !wasSeen(delivery);
 }
 
 /** Whether a turn has begun with it. */

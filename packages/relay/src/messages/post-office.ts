@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { StoredDelivery } from "@agentos/core";
 import {
   AgentOsError,
+  isAgentOsError,
   type MethodResult,
   type ParsedParams,
   type RelayHappening,
@@ -11,31 +12,21 @@ import {
 
 import type { Agent } from "../agents/agent.ts";
 import type { Roster } from "../agents/roster.ts";
-import type { Shadows } from "../agents/shadows.ts";
+import type { Copy, Shadows } from "../agents/shadows.ts";
+import type { Addition } from "../events/journal.ts";
 import { RELAY_BOUNDS } from "../relay-bounds.ts";
 import type { UserParts } from "../relay-parts.ts";
-import { isSystem, parseAddress, personOf } from "./address.ts";
-import { isLast, toldOf } from "./live-delivery.ts";
-import type { NoRoom } from "./mailbox.ts";
-import { isMember, isSame, type Reach } from "./reach.ts";
+import { isSystem } from "./address.ts";
+import { type Advance, isLast, toldOf } from "./live-delivery.ts";
+import { full, type Recipient, Recipients, type Sender } from "./recipients.ts";
+import { isSame, type Reach } from "./reach.ts";
 import { settle } from "./settle.ts";
-
-/** Who says something: an agent by itself, or somebody else by name. */
-export type Sender =
-  | { readonly kind: "agent"; readonly agent: Agent }
-  | { readonly kind: "outside"; readonly name: string };
 
 export type SendRequest = Omit<ParsedParams<"relay.send">, "from" | "text"> & {
   readonly text: string;
   readonly kind?: RelayMessage["kind"];
 };
 export type Sent = MethodResult<"relay.send">;
-
-interface Recipient {
-  readonly name: string;
-  readonly agent: Agent | undefined;
-  readonly noRoom: NoRoom | undefined;
-}
 
 export interface PostOfficeOptions {
   readonly parts: UserParts;
@@ -44,35 +35,50 @@ export interface PostOfficeOptions {
   readonly shadows: Shadows;
 }
 
+/** A message that has room at its recipients, and what is to be written of it. */
+interface Posting {
+  readonly message: RelayMessage;
+  readonly recipients: readonly Recipient[];
+  readonly deliveries: readonly StoredDelivery[];
+  readonly write: Required<Pick<Addition, "addMessages" | "addDeliveries">>;
+  readonly told: readonly RelayHappening[];
+  /** What its sender is told of those who have no room. */
+  readonly notices: readonly Posting[];
+}
+
 /** Takes messages: who gets them is decided, and all of it is stored, before it says so. */
 export class PostOffice {
   readonly #options: PostOfficeOptions;
+  readonly #recipients: Recipients;
+  /** Messages that are being stored, by id. */
+  readonly #inFlight = new Map<string, Promise<Sent>>();
 
   constructor(options: PostOfficeOptions) {
     this.#options = options;
+    this.#recipients = new Recipients(options);
   }
 
   /**
-   * Accepts a message. The same messageId again is the same message. Throws `NOT_FOUND`, `ACL_DENIED`, `MAILBOX_FULL` or
-   * `INVALID_ARGUMENT`, and nothing of it is stored.
+   * Accepts a message; resolves once it is stored. The same messageId again is the same message. Rejects with
+   * `NOT_FOUND`, `ACL_DENIED`, `MAILBOX_FULL` or `INVALID_ARGUMENT`, and nothing of it is stored.
    */
-  send(request: SendRequest, sender: Sender): Sent {
-    const { store, journal } = this.#options.parts;
-    const known = store.message(request.messageId);
-    if (known !== undefined) return this.#sent(known, store.deliveries(known.messageId), 0);
-    const seq = journal.lastSeq;
-    const message = this.#messageOf(request, sender);
-    const recipients = this.#recipients(message, sender);
-    const deliveries = this.#store(message, recipients);
-    this.#answer(message);
-    for (const [index, { agent, noRoom }] of recipients.entries()) {
-      const delivery = deliveries[index];
-      if (agent === undefined || delivery === undefined) continue;
-      if (noRoom === undefined) agent.take(delivery, message);
-      else this.undelivered(delivery);
+  async send(request: SendRequest, sender: Sender): Promise<Sent> {
+    const { messageId } = request;
+    const known = this.#inFlight.get(messageId);
+    if (known !== undefined) return await known;
+    const sent = this.#send(request, sender);
+    this.#inFlight.set(messageId, sent);
+    try {
+      return await sent;
+    } finally {
+      this.#inFlight.delete(messageId);
     }
-    for (const copy of this.#options.shadows.copiesOf(message, recipients)) this.#copy(copy);
-    return this.#sent(message, deliveries, seq);
+  }
+
+  /** The relay's own word to somebody. Where its mailbox is full, or it is gone, nobody hears it. */
+  say(request: Omit<SendRequest, "messageId">, prefix = "msg"): void {
+    const messageId = `${prefix}_${randomUUID()}`;
+    this.send({ messageId, ...request }, BROKER).catch((error: unknown) => this.#unheard(error));
   }
 
   /** Sends a dead letter again: to the agent of that name that lives now, or to another. Throws `NOT_FOUND`, `INVALID_ARGUMENT` or `MAILBOX_FULL`. */
@@ -91,71 +97,129 @@ export class PostOffice {
     const { history } = dead;
     const redelivered = { deliveryId, state: "failed" as const, detail: next.deliveryId, history };
     parts.journal.write({ addDeliveries: [next], changeDeliveries: [redelivered] }, [toldOf(next)]);
+    agent.mailbox.hold(next);
     agent.take(next, message);
     return { deliveryId: next.deliveryId, recipient: agent.name };
   }
 
-  /** A delivery ended, and its recipient has not seen it: its sender is told, unless it was the relay. */
-  undelivered(delivery: StoredDelivery): void {
-    const message = this.#options.parts.store.message(delivery.messageId);
-    if (message === undefined || message.kind !== "message" || isSystem(message.from)) return;
-    const { recipient, reason = "rejected", state, detail } = delivery;
-    const why = detail === undefined ? reason : `${reason}: ${detail}`;
-    const text = `Your message ${message.messageId} to ${recipient} was not delivered: ${state}, ${why}.`;
-    const to = isPerson(message.from)
-      ? message.from
-      : this.#options.roster.find(message.from)?.name;
-    if (to === undefined) return;
-    this.#say({
-      to,
-      text,
-      kind: "notice",
-      threadId: message.threadId,
-      replyTo: message.messageId,
-      data: { messageId: message.messageId, recipient, state, reason },
-    });
+  /** Writes that a delivery ended and its recipient has not seen it; its sender is told with it, unless it was the relay. */
+  undelivered({ next, change, told }: Advance): void {
+    const message = this.#options.parts.store.message(next.messageId);
+    const notice = message === undefined ? undefined : this.#noticeOf(message, next);
+    const { addMessages = [], addDeliveries = [] } = notice?.write ?? {};
+    const write = { addMessages, addDeliveries, changeDeliveries: [change] };
+    try {
+      this.#options.parts.journal.write(write, [told, ...(notice?.told ?? [])]);
+    } catch (error) {
+      if (notice !== undefined) abandon(notice);
+      throw error;
+    }
+    if (notice !== undefined) this.#written(notice);
   }
 
   /** Tells a denial, and gives the error to throw. */
   denied(sender: Agent, target: string, ownerChain: string[]): AgentOsError {
-    const { parts, reach } = this.#options;
-    const told = { type: "acl_denied", agent: target, sender: sender.name, ownerChain } as const;
-    parts.journal.write({}, [told]);
-    return reach.denied(sender, target, ownerChain);
+    return this.#recipients.denied(sender, target, ownerChain);
   }
 
-  /** The relay's own word to somebody. Where its mailbox is full, nobody hears it. */
-  #say(request: Omit<SendRequest, "messageId">): void {
+  async #send(request: SendRequest, sender: Sender): Promise<Sent> {
+    const { store, journal } = this.#options.parts;
+    const known = store.message(request.messageId);
+    if (known !== undefined) return sentOf(known, store.deliveries(known.messageId), 0);
+    const seq = journal.lastSeq;
+    const posting = this.#posting(request, sender);
     try {
-      this.send(
-        { messageId: `msg_${randomUUID()}`, ...request },
-        { kind: "outside", name: "broker" },
-      );
+      await journal.writeTogether(posting.write, posting.told);
     } catch (error) {
-      const code = error instanceof AgentOsError ? error.code : "INTERNAL";
-      this.#options.parts.log.warn({ code }, "a notice of the relay was not taken");
+      abandon(posting);
+      throw error;
+    }
+    this.#written(posting);
+    return sentOf(posting.message, posting.deliveries, seq);
+  }
+
+  /** Decides who gets it, and keeps room for it. */
+  #posting(request: SendRequest, sender: Sender): Posting {
+    const message = this.#messageOf(request, sender);
+    const recipients = this.#recipients.of(message, sender);
+    const deliveries = recipients.map((recipient) => newDelivery(message, recipient));
+    for (const [index, { agent, noRoom }] of recipients.entries()) {
+      const delivery = deliveries[index];
+      if (delivery !== undefined && noRoom === undefined) agent?.mailbox.hold(delivery);
+    }
+    const notices = deliveries.flatMap((delivery) => {
+      if (delivery.state !== "dead_lettered") return [];
+      return this.#noticeOf(message, delivery) ?? [];
+    });
+    const { messageId, from, to, threadId, priority, text } = message;
+    const told: RelayHappening[] = [
+      {
+        type: "message",
+        messageId,
+        from,
+        to,
+        threadId,
+        priority,
+        recipients: recipients.map(({ name }) => name),
+        preview: text.slice(0, RELAY_BOUNDS.previewChars).toWellFormed(),
+      },
+      ...deliveries.map(toldOf),
+      ...notices.flatMap((notice) => notice.told),
+    ];
+    const addMessages = [message, ...notices.flatMap(({ write }) => write.addMessages)];
+    const addDeliveries = [...deliveries, ...notices.flatMap(({ write }) => write.addDeliveries)];
+    const write = { addMessages, addDeliveries };
+    return { message, recipients, deliveries, write, told, notices };
+  }
+
+  /** It is stored: its recipients get it. */
+  #written({ message, recipients, deliveries, notices }: Posting): void {
+    this.#answer(message);
+    for (const [index, { agent, noRoom }] of recipients.entries()) {
+      const delivery = deliveries[index];
+      if (delivery !== undefined && noRoom === undefined) agent?.take(delivery, message);
+    }
+    for (const notice of notices) this.#written(notice);
+    for (const copy of this.#options.shadows.copiesOf(message, recipients)) this.#copy(copy);
+  }
+
+  /** What the sender of a message is told of one that has not seen it. Undefined: nobody is told. */
+  #noticeOf(
+    message: RelayMessage,
+    { recipient, reason = "rejected", state, detail }: StoredDelivery,
+  ): Posting | undefined {
+    if (message.kind !== "message" || isSystem(message.from)) return undefined;
+    const { messageId, threadId } = message;
+    const why = detail === undefined ? reason : `${reason}: ${detail}`;
+    const text = `Your message ${messageId} to ${recipient} was not delivered: ${state}, ${why}.`;
+    const to = isPerson(message.from)
+      ? message.from
+      : this.#options.roster.find(message.from)?.name;
+    if (to === undefined) return undefined;
+    const data = { messageId, recipient, state, reason };
+    const own = { messageId: `msg_${randomUUID()}`, kind: "notice" as const, replyTo: messageId };
+    try {
+      return this.#posting({ ...own, to, text, threadId, data }, BROKER);
+    } catch (error) {
+      this.#unheard(error);
+      return undefined;
     }
   }
 
-  #copy({ shadow, text, of }: { shadow: Agent; text: string; of: RelayMessage }): void {
-    this.#say({
-      to: shadow.name,
-      text,
-      kind: "copy",
-      threadId: of.threadId,
-      priority: of.priority,
-    });
+  #unheard(error: unknown): void {
+    const code = isAgentOsError(error) ? error.code : "INTERNAL";
+    this.#options.parts.log.warn({ code }, "a notice of the relay was not taken");
+  }
+
+  #copy({ shadow, text, of: { threadId, priority } }: Copy): void {
+    this.say({ to: shadow.name, text, kind: "copy", threadId, priority });
   }
 
   #messageOf(request: SendRequest, sender: Sender): RelayMessage {
-    const { store, now } = this.#options.parts;
+    const { now } = this.#options.parts;
     const { messageId, to, text, kind = "message", priority, data, mode } = request;
     const replyTo = request.replyTo ?? undefined;
-    const original = replyTo === undefined ? undefined : store.message(replyTo);
-    if (replyTo !== undefined && original === undefined) {
-      const details = { kind: "message", id: replyTo };
-      throw new AgentOsError("NOT_FOUND", `no message ${replyTo} to reply to`, details);
-    }
+    const original = replyTo === undefined ? undefined : this.#original(replyTo);
     return {
       messageId,
       kind,
@@ -171,77 +235,13 @@ export class PostOffice {
     };
   }
 
-  /** Who gets it. Of many, one whose mailbox is full does not keep it from the others. */
-  #recipients(message: RelayMessage, sender: Sender): Recipient[] {
-    const bytes = Buffer.byteLength(message.text);
-    const address = parseAddress(message.to);
-    if (address.kind === "person") {
-      const name = personOf(address.name);
-      return [{ name, agent: undefined, noRoom: undefined }];
-    }
-    if (address.kind === "agent") {
-      const agent = this.#options.roster.get(address.name);
-      this.#assertMayWrite(sender, agent);
-      const noRoom = agent.mailbox.noRoom(bytes);
-      if (noRoom !== undefined) throw full(agent.name, noRoom);
-      return [{ name: agent.name, agent, noRoom }];
-    }
-    const agents = this.#members(address, sender);
-    return agents.map((agent) => {
-      return { name: agent.name, agent, noRoom: agent.mailbox.noRoom(bytes) };
-    });
-  }
-
-  #members(
-    address: { kind: "everybody" | "channel" | "team"; name?: string },
-    sender: Sender,
-  ): Agent[] {
-    const { roster, reach } = this.#options;
-    const { kind, name = "" } = address;
-    const others = roster.reachable.filter(
-      (agent) => sender.kind === "outside" || agent !== sender.agent,
-    );
-    const named = others.filter(
-      (agent) => sender.kind === "agent" || !isSame(agent.name, sender.name),
-    );
-    if (kind === "channel") {
-      if (sender.kind === "agent" && !reach.mayWriteInto(sender.agent, name))
-        throw this.denied(sender.agent, `#${name}`, []);
-      return named.filter((agent) => isMember(agent, name));
-    }
-    const wanted = named.filter(
-      (agent) => kind === "everybody" || isSame(agent.stored.spec.team ?? "", name),
-    );
-    // To everybody means to everybody within reach.
-    return sender.kind === "outside"
-      ? wanted
-      : wanted.filter((agent) => reach.mayWrite(sender.agent, agent));
-  }
-
-  #assertMayWrite(sender: Sender, target: Agent): void {
-    const { reach } = this.#options;
-    if (sender.kind === "outside" || reach.mayWrite(sender.agent, target)) return;
-    throw this.denied(sender.agent, target.name, reach.ownerChain(target));
-  }
-
-  #store(message: RelayMessage, recipients: readonly Recipient[]): StoredDelivery[] {
-    const { messageId, from, to, threadId, priority, text } = message;
-    const deliveries = recipients.map((recipient) => newDelivery(message, recipient));
-    const told: RelayHappening[] = [
-      {
-        type: "message",
-        messageId,
-        from,
-        to,
-        threadId,
-        priority,
-        recipients: recipients.map(({ name }) => name),
-        preview: text.slice(0, RELAY_BOUNDS.previewChars).toWellFormed(),
-      },
-      ...deliveries.map(toldOf),
-    ];
-    this.#options.parts.journal.write({ addMessages: [message], addDeliveries: deliveries }, told);
-    return deliveries;
+  #original(replyTo: string): RelayMessage {
+    const { store, journal } = this.#options.parts;
+    if (this.#inFlight.has(replyTo)) journal.flush();
+    const original = store.message(replyTo);
+    if (original !== undefined) return original;
+    const details = { kind: "message", id: replyTo };
+    throw new AgentOsError("NOT_FOUND", `no message ${replyTo} to reply to`, details);
   }
 
   /** A reply proves that what it answers was read. */
@@ -257,17 +257,29 @@ export class PostOffice {
     if (agent?.mailbox.step(answered.deliveryId, step) === true) return;
     settle(parts, answered, step);
   }
+}
 
-  #sent(message: RelayMessage, deliveries: readonly StoredDelivery[], seq: number): Sent {
-    const { messageId, threadId } = message;
-    return {
-      messageId,
-      threadId,
-      state: "accepted",
-      deliveries: deliveries.map(({ deliveryId, recipient }) => ({ deliveryId, recipient })),
-      seq,
-    };
-  }
+const BROKER: Sender = { kind: "outside", name: "broker" };
+
+/** It is not stored: its room is free again. */
+function abandon({ recipients, deliveries, notices }: Posting): void {
+  for (const [index, { agent }] of recipients.entries())
+    agent?.mailbox.done(deliveries[index]?.deliveryId ?? "");
+  for (const notice of notices) abandon(notice);
+}
+
+function sentOf(
+  { messageId, threadId }: RelayMessage,
+  deliveries: readonly StoredDelivery[],
+  seq: number,
+): Sent {
+  return {
+    messageId,
+    threadId,
+    state: "accepted",
+    deliveries: deliveries.map(({ deliveryId, recipient }) => ({ deliveryId, recipient })),
+    seq,
+  };
 }
 
 function newDelivery(message: RelayMessage, { name, agent, noRoom }: Recipient): StoredDelivery {
@@ -304,9 +316,4 @@ function notDead(deliveryId: string, state: string): AgentOsError<"INVALID_ARGUM
 
 function isPerson(name: string): boolean {
   return /^human:/i.test(name);
-}
-
-function full(agent: string, { limit, capacity, waiting }: NoRoom): AgentOsError<"MAILBOX_FULL"> {
-  const message = `the mailbox of ${agent} is full: ${waiting} of ${capacity} (${limit})`;
-  return new AgentOsError("MAILBOX_FULL", message, { agent, limit, capacity, waiting });
 }

@@ -63,11 +63,11 @@ function sending(relay: UserRelay, agent: Agent): SessionTool[] {
         data: JsonObject.optional(),
         steer: z.boolean().optional().describe("into the turn that runs, where the agent can"),
       }),
-      run: ({ to, text, thread, priority, data, steer }) => {
+      run: async ({ to, text, thread, priority, data, steer }) => {
         const mode =
           steer === undefined ? {} : { mode: steer ? ("steer" as const) : ("wait" as const) };
         const request = { messageId: newId(), to, text, threadId: thread, priority, data, ...mode };
-        const sent = relay.send(request, { kind: "agent", agent });
+        const sent = await relay.send(request, { kind: "agent", agent });
         return {
           message: sent.messageId,
           thread: sent.threadId,
@@ -89,7 +89,7 @@ function answering(relay: UserRelay, agent: Agent): SessionTool[] {
         priority: Priority.optional(),
         data: JsonObject.optional(),
       }),
-      run: ({ message, text, priority, data }) => {
+      run: async ({ message, text, priority, data }) => {
         const original = relay.received(agent, message);
         const request = {
           messageId: newId(),
@@ -99,7 +99,7 @@ function answering(relay: UserRelay, agent: Agent): SessionTool[] {
           priority,
           data,
         };
-        const sent = relay.send(request, { kind: "agent", agent });
+        const sent = await relay.send(request, { kind: "agent", agent });
         return { message: sent.messageId, thread: sent.threadId };
       },
     }),

@@ -70,17 +70,17 @@ function sending(relay: UserRelay): Handlers {
   };
 }
 
-function send(
+async function send(
   relay: UserRelay,
   { from, text, ...request }: ParsedParams<"relay.send">,
-): MethodResult<"relay.send"> {
+): Promise<MethodResult<"relay.send">> {
   const whole = text ?? relay.drafts.take(request.messageId);
   if (whole === undefined) {
     const details = { argument: "text", expected: "a text, here or appended", actual: "none" };
     throw new AgentOsError("INVALID_ARGUMENT", "text: expected a text, here or appended", details);
   }
   const checked = parseArgument(MessageText, whole, "text");
-  return relay.send({ ...request, text: checked }, relay.sender(from));
+  return await relay.send({ ...request, text: checked }, relay.sender(from));
 }
 
 function reading(relay: UserRelay): Handlers {

@@ -8,6 +8,8 @@ import { startFailure } from "./store-failure.ts";
 
 const BUSY_MS = 1_000;
 const PAGE_BYTES = 4_096;
+/** 16 MiB of log: each checkpoint waits for the disk, and a few messages fill the 4 MiB that are usual. */
+const CHECKPOINT_PAGES = 4_096;
 const IN_MEMORY = ":memory:";
 
 /**
@@ -28,6 +30,7 @@ export function openDatabase(path: string | undefined, maxBytes: number): Databa
     if (version > MIGRATIONS.length) throw newer(where, version);
     if (path !== undefined) chmodSync(path, 0o600);
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     migrate(database, version);
     return database;

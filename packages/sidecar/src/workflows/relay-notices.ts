@@ -14,6 +14,6 @@ export class RelayNotices implements WorkflowNotices {
   async tell(user: string, _vmId: string, channel: string, text: string): Promise<void> {
     const relay = this.#relay().of(user);
     const to = `#${channel.replace(/^#/, "")}`;
-    relay.send({ messageId: `wf_${randomUUID()}`, to, text }, relay.sender("system"));
+    await relay.send({ messageId: `wf_${randomUUID()}`, to, text }, relay.sender("system"));
   }
 }

@@ -42,7 +42,7 @@ export const messageRow: Row = {
     await using world = await World.start(runtime);
     await world.spawn("a");
     await world.spawn("b");
-    world.send("a", pingText(count));
+    await world.send("a", pingText(count));
     await pong.promise;
     const perSecond = await burst(world);
     return {
@@ -87,8 +87,10 @@ async function burst(world: World): Promise<number> {
   const names = Array.from({ length: BURST_AGENTS }, (_, index) => `echo ${index}`);
   for (const name of names) await world.spawn(name);
   const startedAt = performance.now();
-  for (let index = 0; index < BURST; index += 1)
-    world.send(names[index % BURST_AGENTS] ?? "a", `message ${index}`);
+  const messages = Array.from({ length: BURST }, (_, index) => `message ${index}`);
+  await Promise.all(
+    messages.map((text, index) => world.send(names[index % BURST_AGENTS] ?? "a", text)),
+  );
   await world.quiet();
   return (BURST * 1_000) / (performance.now() - startedAt);
 }
@@ -129,8 +131,8 @@ class World implements AsyncDisposable {
     await this.#relay.spawn({ user: HOLDER.user, ...this.#scope }, randomUUID(), agent);
   }
 
-  send(to: string, text: string): void {
-    this.#relay.send({ messageId: randomUUID(), to, text }, this.#relay.sender(undefined));
+  async send(to: string, text: string): Promise<void> {
+    await this.#relay.send({ messageId: randomUUID(), to, text }, this.#relay.sender(undefined));
   }
 
   /** Once no agent works, and no message waits. */
