@@ -69,7 +69,7 @@ export type {
   StoredSession,
   StoredTurn,
 } from "./session-store.ts";
-export type { SessionVm, SessionVms } from "./session-vm.ts";
+export type { SessionEgress, SessionVm, SessionVms } from "./session-vm.ts";
 export type {
   AdoptedAttachment,
   AttachmentRequest,

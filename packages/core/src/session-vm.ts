@@ -1,6 +1,16 @@
+import type { Duplex } from "node:stream";
+
 import type { AgentOsError } from "@agentos/protocol";
 
 import type { VmHandle } from "./vm-driver.ts";
+
+/** The way out of a VM, as its network policy has it at that moment. */
+export interface SessionEgress {
+  /** Throws `NETWORK_REFUSED`, or `UNSUPPORTED` where the driver has no network. Where a name leads is looked at by `connect`. */
+  assertAllowed(host: string, port: number): void;
+  /** A connection of TCP. Rejects as above, or with `HOST_UNREACHABLE`. */
+  connect(host: string, port: number, options: { signal: AbortSignal }): Promise<Duplex>;
+}
 
 /**
  * A session's hold on its VM. The VM lives at least as long as it is held, and each use is checked
@@ -15,6 +25,8 @@ export interface SessionVm {
   readonly hostMounts: readonly { target: string; readOnly: boolean }[];
   /** The handle, for one effect right now. Throws `FENCED` or `VM_ENDED`. */
   handle(): VmHandle;
+  /** For one effect right now, too. */
+  egress(): SessionEgress;
   /** Resolves with why, once the VM is gone. Never rejects. */
   readonly ended: Promise<string>;
   /** Resolves once another holder has taken the VM over. Never rejects. */

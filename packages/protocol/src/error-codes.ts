@@ -72,6 +72,10 @@ export const ERROR_CODES = {
   },
   FORBIDDEN: { retryable: false, details: z.object({ operation: text, user: text }) },
   FRAME_TOO_LARGE: { retryable: false, details: z.object({ limit: count, actual: count }) },
+  HOST_UNREACHABLE: {
+    retryable: true,
+    details: z.object({ host: text, port: count, reason: text }),
+  },
   IMAGE_NOT_FOUND: { retryable: false, details: z.object({ image: text, known: z.array(text) }) },
   IMAGE_REFUSED: { retryable: false, details: z.object({ image: text, reason: text }) },
   INSTALL_FAILED: { retryable: true, details: z.object({ package: text, reason: text }) },
@@ -96,6 +100,10 @@ export const ERROR_CODES = {
   MOUNT_REFUSED: {
     retryable: false,
     details: z.object({ source: text.optional(), target: text, reason: text }),
+  },
+  NETWORK_REFUSED: {
+    retryable: false,
+    details: z.object({ host: text, port: count, reason: text }),
   },
   NOT_DELIVERED: {
     retryable: false,

@@ -86,6 +86,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "One message is larger than the connection's `maxFrameBytes`.",
     remedy: "Send bulk data as a file or a stream, or ask for less at once.",
   },
+  HOST_UNREACHABLE: {
+    when: "The VM's network policy lets the connection through, but nobody answers at its other end.",
+    remedy: "`details.reason` says where it failed: the name, the connection, TLS, or the answer.",
+  },
   IMAGE_NOT_FOUND: {
     when: "The driver has no image of that name.",
     remedy: "Take one of `details.known`.",
@@ -126,6 +130,10 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText } = {
     when: "A mount of the VM can't be had as it was asked for.",
     remedy:
       "See `details.reason`: the source is missing, not yours, or root's and asked read-write.",
+  },
+  NETWORK_REFUSED: {
+    when: "The VM's network policy does not let a connection through.",
+    remedy: "Name the host in the policy: `os.setNetwork`, or `agentos network`.",
   },
   NOT_DELIVERED: {
     when: "A message that something waited for can't reach its recipient any more.",

@@ -82,8 +82,8 @@ export type NetworkPolicy = z.infer<typeof NetworkPolicy>;
 /** A decision on a connection that a program of a VM asked for. */
 export const NetworkDecision = z.object({
   decision: z.enum(["allowed", "refused"]),
-  /** By which protocol it was asked for. */
-  via: z.enum(["http", "connect", "socks"]),
+  /** By which protocol it was asked for; `tool`: a session's own tool asked. */
+  via: z.enum(["http", "connect", "socks", "tool"]),
   host: z.string(),
   port: z.int(),
   /** The address that was dialled. */

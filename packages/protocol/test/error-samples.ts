@@ -11,6 +11,8 @@ export const ERROR_SAMPLES: { readonly [C in ErrorCode]: ErrorDetails<C> } = {
     expected: ">=2.1",
     install: "agentos agents install claude-code",
   },
+  HOST_UNREACHABLE: { host: "example.com", port: 443, reason: "ECONNREFUSED" },
+  NETWORK_REFUSED: { host: "example.com", port: 443, reason: "the policy does not name it" },
   INSTALL_FAILED: { package: "p@1", reason: "r" },
   MODEL_SWITCH_FAILED: { model: "m-2", reason: "unknown model" },
   PORT_CLOSED: { vmId: "vm_1", port: "3000" },

@@ -17,7 +17,7 @@ import {
   type ToolResult,
   type Usage,
 } from "@agentos/protocol";
-import { FakeDriver, type FakeProgram, type FakeVm } from "@agentos/testing";
+import { FakeDriver, type FakeProgram, fakeSessionVm, type FakeVm } from "@agentos/testing";
 
 /** What a test's tool does with a call. It throws to fail it. */
 type TestTool = (
@@ -56,7 +56,7 @@ export class TestHost implements RuntimeHost {
 
   private constructor(vm: FakeVm, options: TestHostOptions) {
     this.fakeVm = vm;
-    this.vm = holdOf(vm);
+    this.vm = fakeSessionVm(vm);
     this.#options = options;
     this.#entries = [...(options.state ?? [])];
   }
@@ -183,17 +183,4 @@ function resultOf(
 ): ToolResult {
   const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
   return { callId, name, outcome, content: parts, truncated: false, durationMs: 0 };
-}
-
-function holdOf(vm: FakeVm): SessionVm {
-  return {
-    vmId: vm.vmId,
-    driver: "fake",
-    environment: vm.environment,
-    hostMounts: [],
-    handle: () => vm,
-    ended: new Promise(() => undefined),
-    fenced: new Promise(() => undefined),
-    release: () => undefined,
-  };
 }

@@ -8,7 +8,13 @@ import {
   type SessionSpec,
   type ToolCall,
 } from "@agentos/protocol";
-import { FakeClock, FakeDriver, type FakeDriverOptions, type FakeVm } from "@agentos/testing";
+import {
+  FakeClock,
+  FakeDriver,
+  type FakeDriverOptions,
+  fakeSessionVm,
+  type FakeVm,
+} from "@agentos/testing";
 
 import { openHooks, type RequestBook, type ToolDeskRequest, type ToolTurn } from "../src/index.ts";
 
@@ -49,20 +55,6 @@ export async function fakeVm(options: FakeDriverOptions = {}): Promise<FakeVm> {
   return driver.vm("vm-1");
 }
 
-/** A session's hold on it. */
-function holdOf(vm: FakeVm, hostMounts: SessionVm["hostMounts"] = []): SessionVm {
-  return {
-    vmId: vm.vmId,
-    driver: "fake",
-    environment: vm.environment,
-    hostMounts,
-    handle: () => vm,
-    ended: new Promise(() => undefined),
-    fenced: new Promise(() => undefined),
-    release: () => undefined,
-  };
-}
-
 interface ContextOptions {
   readonly vm: FakeVm;
   readonly spec?: Partial<SessionSpec>;
@@ -98,7 +90,7 @@ export function contextOf(options: ContextOptions): TestContext {
     sessionId: spec.sessionId,
     spec,
     cwd: "/workspace",
-    vm: holdOf(vm, hostMounts),
+    vm: fakeSessionVm(vm, hostMounts === undefined ? {} : { hostMounts }),
     clock: new FakeClock(),
     callbacks,
     hooks: openHooks({ sessionId: spec.sessionId, spec, callbacks, notice }),

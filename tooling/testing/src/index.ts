@@ -4,6 +4,7 @@ export type { FakeNetwork } from "./fake-network.ts";
 export type { FakeProcess } from "./fake-process.ts";
 export type { FakeProgram, ProgramContext } from "./fake-program.ts";
 export { floodBytes } from "./fake-programs.ts";
+export { fakeSessionVm } from "./fake-session-vm.ts";
 export type { FakeVm } from "./fake-vm.ts";
 export { Gate } from "./gate.ts";
 export { MemoryTree } from "./memory-tree.ts";

@@ -39,6 +39,8 @@ export const ToolResult = z.object({
   name: z.string().max(128),
   outcome: z.enum(["ok", "failed", "denied", "cancelled"]),
   content: z.array(ContentPart),
+  /** The code of the error that it failed with or was denied for, where it was one of ours. */
+  code: z.string().optional(),
   /** Bytes of the whole result, where the content was cut. */
   totalBytes: z.int().optional(),
   truncated: z.boolean(),

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import {
   AgentOsError,
   DEFAULTS,
+  type ErrorCode,
   type Json,
   type JsonObject,
   type PendingRequest,
@@ -21,13 +22,19 @@ import { judge, type Judgement, otherwise } from "./policy-judge.ts";
 /** Whether a call may be made, and with which input. */
 export type GateVerdict =
   | { readonly allow: true; readonly input: Json }
-  | { readonly allow: false; readonly outcome: "denied" | "failed"; readonly message: string };
+  | {
+      readonly allow: false;
+      readonly outcome: "denied" | "failed";
+      readonly message: string;
+      readonly code?: ErrorCode;
+    };
 
 /** What the gate knows of the tool that is called. */
 export interface GatedTool {
   readonly info: Pick<ToolInfo, "name" | "server" | "crossesBorder">;
   parse(input: Json): Json;
   paths(input: Json): readonly TouchedPath[];
+  assertPossible?(input: Json): void;
 }
 
 const INSIDE: Policy = { rules: [], otherwise: "border" };
@@ -58,12 +65,13 @@ export class ToolGate {
     return await this.#ask(tool, seen, judgement, turn);
   }
 
-  /** What no rule and no answer can lift: the input's form, and the workspaces. */
+  /** What no rule and no answer can lift: the input's form, the workspaces, and what the VM itself refuses. */
   async #walls(tool: GatedTool, input: Json): Promise<GateVerdict> {
     const parsed = parseInput(tool, input);
     if (!parsed.allow) return parsed;
     const outside = await this.#outside(tool.paths(parsed.input));
-    return outside === undefined ? parsed : denied(`${outside} is outside of the workspaces`);
+    if (outside !== undefined) return denied(`${outside} is outside of the workspaces`);
+    return possible(tool, parsed.input);
   }
 
   async #judge(tool: GatedTool, call: ToolCall, turn: ToolTurn): Promise<Judgement> {
@@ -193,7 +201,20 @@ function parseInput(tool: GatedTool, input: Json): GateVerdict {
     return { allow: true, input: tool.parse(input) };
   } catch (error) {
     if (!(error instanceof AgentOsError)) throw error;
-    return { allow: false, outcome: "failed", message: error.message };
+    const { code, message } = error;
+    return { allow: false, outcome: "failed", message, code };
+  }
+}
+
+function possible(tool: GatedTool, input: Json): GateVerdict {
+  try {
+    tool.assertPossible?.(input);
+    return { allow: true, input };
+  } catch (error) {
+    if (!(error instanceof AgentOsError)) throw error;
+    const { code, message } = error;
+    const outcome = code === "NETWORK_REFUSED" ? "denied" : "failed";
+    return { allow: false, outcome, message, code };
   }
 }
 

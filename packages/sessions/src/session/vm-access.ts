@@ -1,4 +1,4 @@
-import type { SessionVm, SessionVms, VmHandle } from "@agentos/core";
+import type { SessionEgress, SessionVm, SessionVms, VmHandle } from "@agentos/core";
 import type { AgentOsError } from "@agentos/protocol";
 
 export interface VmAccessOptions {
@@ -50,6 +50,10 @@ export class VmAccess implements SessionVm {
 
   handle(): VmHandle {
     return this.#now.handle();
+  }
+
+  egress(): SessionEgress {
+    return this.#now.egress();
   }
 
   /** Its holder came with this fence. */

@@ -16,6 +16,8 @@ interface BuiltinTool<I> {
   readonly input: z.ZodType<I>;
   readonly crossesBorder?: boolean;
   readonly paths?: (input: I) => readonly TouchedPath[];
+  /** As in `Tool`. */
+  readonly assertPossible?: (input: I) => void;
   readonly run: (input: I, turn: ToolTurn, call: ToolCall) => Promise<ToolOutput | string>;
 }
 
@@ -37,6 +39,7 @@ export function builtinTool<I>(definition: BuiltinTool<I>): Tool {
       return value ?? {};
     },
     paths: (value) => definition.paths?.(parse(value)) ?? [],
+    assertPossible: (value) => definition.assertPossible?.(parse(value)),
     run: async (call, turn) => {
       const output = await definition.run(parse(call.input), turn, call);
       if (typeof output !== "string") return output;

@@ -6,6 +6,7 @@ import { createFile } from "./builtin/create-file.ts";
 import { editFile } from "./builtin/edit-file.ts";
 import { finish } from "./builtin/finish.ts";
 import { listDirectory } from "./builtin/list-directory.ts";
+import { readUrl } from "./builtin/read-url.ts";
 import { runCommand } from "./builtin/run-command.ts";
 import { searchTools } from "./builtin/search.ts";
 import { startSubagent } from "./builtin/start-subagent.ts";
@@ -50,6 +51,7 @@ function builtinTools(
     editFile(context),
     listDirectory(context),
     ...searchTools(context),
+    readUrl(context),
     runCommand(context, commands),
     ...commands.tools,
     ask,

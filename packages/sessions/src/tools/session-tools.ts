@@ -49,6 +49,7 @@ export class SessionTools implements ToolDesk {
       name: call.name,
       outcome: output.outcome,
       content: cut.content,
+      ...(output.code === undefined ? {} : { code: output.code }),
       truncated: cut.truncated,
       ...(cut.truncated ? { totalBytes: cut.totalBytes } : {}),
       durationMs: this.#context.clock.now() - startedAt,
@@ -100,13 +101,16 @@ export class SessionTools implements ToolDesk {
       return { ...failedOutput(`Unknown tool: '${call.name}'`), outcome: "failed" };
     }
     const verdict = await this.#gate.admit(tool, call, turn);
-    if (!verdict.allow) return { ...failedOutput(verdict.message), outcome: verdict.outcome };
+    if (!verdict.allow) {
+      const { message, outcome, code } = verdict;
+      return { ...failedOutput(message, code), outcome };
+    }
     try {
       const output = await tool.run({ ...call, input: verdict.input }, turn);
       return { ...output, outcome: output.isError === true ? "failed" : "ok" };
     } catch (error) {
       turn.signal.throwIfAborted();
-      return { ...failedOutput(this.#reason(error, call)), outcome: "failed" };
+      return this.#failed(error, call);
     }
   }
 
@@ -119,10 +123,15 @@ export class SessionTools implements ToolDesk {
     return text === undefined ? result : { ...result, content: [{ type: "text", text }] };
   }
 
-  #reason(error: unknown, call: ToolCall): string {
-    if (isAgentOsError(error)) return error.message;
+  #failed(error: unknown, call: ToolCall): ToolOutput & { outcome: ToolResult["outcome"] } {
+    if (isAgentOsError(error)) {
+      const { message, code } = error;
+      // The network said no once the tool ran: where a name or a redirect led.
+      const outcome = code === "NETWORK_REFUSED" ? "denied" : "failed";
+      return { ...failedOutput(message, code), outcome };
+    }
     this.#context.notice(`the tool ${call.name} failed inside`);
-    return "the tool failed inside";
+    return { ...failedOutput("the tool failed inside"), outcome: "failed" };
   }
 }
 

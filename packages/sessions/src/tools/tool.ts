@@ -1,4 +1,4 @@
-import type { ContentPart, Json, ToolCall, ToolInfo } from "@agentos/protocol";
+import type { ContentPart, ErrorCode, Json, ToolCall, ToolInfo } from "@agentos/protocol";
 
 import type { ToolTurn } from "../tool-desk.ts";
 
@@ -6,6 +6,8 @@ import type { ToolTurn } from "../tool-desk.ts";
 export interface ToolOutput {
   readonly content: readonly ContentPart[];
   readonly isError?: boolean;
+  /** Of the error that it failed with. */
+  readonly code?: ErrorCode;
 }
 
 /** A tool as the desk runs it, wherever it comes from. */
@@ -15,6 +17,8 @@ export interface Tool {
   parse(input: Json): Json;
   /** The paths of the VM that a call touches: workspaces and mounts are judged by them. */
   paths(input: Json): readonly TouchedPath[];
+  /** Throws where the VM itself would refuse the call, whatever a policy or a person says. */
+  assertPossible?(input: Json): void;
   run(call: ToolCall, turn: ToolTurn): Promise<ToolOutput>;
 }
 
@@ -29,6 +33,7 @@ export function textOutput(text: string): ToolOutput {
 }
 
 /** The same, of a tool that did not do what it was asked. */
-export function failedOutput(text: string): ToolOutput {
-  return { content: [{ type: "text", text }], isError: true };
+export function failedOutput(text: string, code?: ErrorCode): ToolOutput {
+  const content = [{ type: "text" as const, text }];
+  return { content, isError: true, ...(code === undefined ? {} : { code }) };
 }

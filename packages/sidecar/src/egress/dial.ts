@@ -48,18 +48,25 @@ export function parseAuthority(text: string, defaultPort?: number): Target | und
   return { host, port };
 }
 
+/** Throws a `Refusal` where the policy says no before a name is looked up. */
+export function assertNamed({ host, port }: Target, policy: EgressPolicy): void {
+  if (host.kind === "address") {
+    if (policy.allowsAddress(host, port)) return;
+    throw new Refusal("policy", "the policy does not name this address and port");
+  }
+  if (policy.allowsName(host.name, port)) return;
+  throw new Refusal("policy", "the policy does not name this host and port");
+}
+
 /** The addresses that may be dialled for it, in the resolver's order. Rejects with a `Refusal`. */
 export async function checkedAddresses(
-  { host, port }: Target,
+  target: Target,
   policy: EgressPolicy,
   resolve: Resolve,
 ): Promise<readonly Address[]> {
-  if (host.kind === "address") {
-    if (policy.allowsAddress(host, port)) return [host];
-    throw new Refusal("policy", "the policy does not name this address and port");
-  }
-  if (!policy.allowsName(host.name, port))
-    throw new Refusal("policy", "the policy does not name this host and port");
+  assertNamed(target, policy);
+  const { host, port } = target;
+  if (host.kind === "address") return [host];
   const found = await withinTime(resolve(host.name));
   const allowed = found.filter((address) => policy.allowsAnswer(address, port));
   if (allowed.length > 0) return allowed;

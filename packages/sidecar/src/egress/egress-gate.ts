@@ -4,6 +4,7 @@ import { DEFAULTS, type NetworkDecision, type NetworkPolicy } from "@agentos/pro
 
 import { Decisions } from "./decisions.ts";
 import {
+  assertNamed,
   checkedAddresses,
   connectChecked,
   hostText,
@@ -79,6 +80,15 @@ export class EgressGate {
     }
   }
 
+  /** Throws a `Refusal`, and tells of it, where the policy says no before a name is looked up. */
+  assertNamed(asked: Asked): void {
+    try {
+      assertNamed(targetOf(asked), this.#policy);
+    } catch (error) {
+      throw this.#refused(asked, error);
+    }
+  }
+
   /** Rejects with a `Refusal`. */
   async open(asked: Asked): Promise<Socket> {
     try {
@@ -86,9 +96,7 @@ export class EgressGate {
       this.#tell(asked, { decision: "allowed", address });
       return socket;
     } catch (error) {
-      const refusal = error instanceof Refusal ? error : new Refusal("unreachable", "it failed");
-      this.#tell(asked, { decision: "refused", reason: refusal.message });
-      throw refusal;
+      throw this.#refused(asked, error);
     }
   }
 
@@ -98,8 +106,7 @@ export class EgressGate {
   }
 
   async #open(asked: Asked): Promise<{ socket: Socket; address: string }> {
-    const { target } = asked;
-    if (target === undefined) throw new Refusal("policy", "it names no host and port");
+    const target = targetOf(asked);
     if (this.#passages.size + this.#opening >= DEFAULTS.networkConnections)
       throw new Refusal("policy", `the VM has ${DEFAULTS.networkConnections} connections already`);
     this.#opening += 1;
@@ -117,6 +124,12 @@ export class EgressGate {
     } finally {
       this.#opening -= 1;
     }
+  }
+
+  #refused(asked: Asked, error: unknown): Refusal {
+    const refusal = error instanceof Refusal ? error : new Refusal("unreachable", "it failed");
+    this.#tell(asked, { decision: "refused", reason: refusal.message });
+    return refusal;
   }
 
   #keep(passage: Passage): void {
@@ -141,4 +154,9 @@ export class EgressGate {
     const host = target === undefined ? shown.slice(0, SHOWN) : hostText(target.host);
     this.decisions.tell({ via, host, port: target?.port ?? 0, ...outcome });
   }
+}
+
+function targetOf({ target }: Asked): Target {
+  if (target === undefined) throw new Refusal("policy", "it names no host and port");
+  return target;
 }

@@ -74,7 +74,7 @@ export class VmEgress {
   }
 
   async #open({ network, isolation }: VmHandle): Promise<void> {
-    if (network === undefined) throw unsupported(isolation);
+    if (network === undefined) throw noNetwork(isolation, "a network policy other than none");
     const http = await network.open({ port: PROXY_PORT.http }, (incoming) => {
       this.#http.emit("connection", this.#keep(VmSocket.accept(incoming)));
     });
@@ -103,10 +103,9 @@ export class VmEgress {
   }
 }
 
-function unsupported(isolation: string): AgentOsError<"UNSUPPORTED"> {
+/** A VM whose driver has no network. */
+export function noNetwork(isolation: string, what: string): AgentOsError<"UNSUPPORTED"> {
   const instead = 'Use a VM of the driver "linux", or the policy { egress: "none" }.';
-  return new AgentOsError("UNSUPPORTED", `a VM of ${isolation} has no network`, {
-    what: "a network policy other than none",
-    instead,
-  });
+  const message = `a VM of ${isolation} has no network`;
+  return new AgentOsError("UNSUPPORTED", message, { what, instead });
 }

@@ -1,6 +1,7 @@
-import type { SessionVm, SessionVms, VmHandle } from "@agentos/core";
+import type { SessionEgress, SessionVm, SessionVms, VmHandle } from "@agentos/core";
 import type { AgentOsError } from "@agentos/protocol";
 
+import { sessionEgress } from "../egress/session-egress.ts";
 import type { Vm } from "./vm.ts";
 import type { VmRegistry } from "./vm-registry.ts";
 
@@ -90,6 +91,10 @@ class HeldVm implements SessionVm {
 
   handle(): VmHandle {
     return this.#vm.access(this.#fence);
+  }
+
+  egress(): SessionEgress {
+    return sessionEgress(this.#vm.egress, this.handle());
   }
 
   checkFence(): void {

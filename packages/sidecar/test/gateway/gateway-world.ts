@@ -1,17 +1,10 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 
-import type {
-  AgentEndpoint,
-  Clock,
-  ModelCall,
-  ModelRoute,
-  SessionVm,
-  VmHandle,
-} from "@agentos/core";
+import type { AgentEndpoint, Clock, ModelCall, ModelRoute, SessionVm } from "@agentos/core";
 import { FakeModelServer, type FakeModelServerOptions } from "@agentos/fake-model";
 import type { AgentOsError } from "@agentos/protocol";
-import { FakeDriver } from "@agentos/testing";
+import { FakeDriver, fakeSessionVm } from "@agentos/testing";
 
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { SystemClock } from "../../src/system-clock.ts";
@@ -100,7 +93,7 @@ export class GatewayWorld implements AsyncDisposable {
       security: "standard" as const,
     };
     const handle = await this.#driver.create(request, { signal });
-    return sessionVm(handle);
+    return fakeSessionVm(handle);
   }
 
   /** A session of that provider, its model at the scripted server. */
@@ -138,20 +131,6 @@ interface SessionOptions {
   vm?: SessionVm;
   path?: string;
   apiKey?: string;
-}
-
-function sessionVm(handle: VmHandle): SessionVm {
-  const { promise: never } = Promise.withResolvers<never>();
-  return {
-    vmId: handle.vmId,
-    driver: "fake",
-    environment: {},
-    hostMounts: [],
-    handle: () => handle,
-    ended: never,
-    fenced: never,
-    release: () => undefined,
-  };
 }
 
 function portOf(server: Server): number {

@@ -14,9 +14,16 @@ export const sessionTools = rows("session", {
   "session.case-51": "a rule that nobody can answer, or for an unknown server, is refused",
   "session.case-52": "a bare name never means an MCP tool",
   "session.case-53": "a path is where it really leads",
+  "session.case-54":
+    "what crosses the VM's border asks by default; with nobody to ask it is denied",
   "session.case-55": "enabled and disabled tools together are refused",
   "session.case-56": "a batch's results have their calls' ids, and one failure leaves the others",
   "session.case-57": "two tools of one name are refused",
   "session.case-58": "the tools are listed with their source",
   "session.case-92": "a command's confirmation decides",
+  "session.read-url": "a page of the web is read as text, through the VM's network policy",
+  "session.read-url-redirect": "each redirect goes through that policy again",
+  "session.read-url-refused": "what that policy refuses is denied before anybody is asked",
+  "session.read-url-bounds": "a page has bounds of size and time, and ends with its turn",
+  "session.read-url-unsupported": "a driver without a network says so",
 });
