@@ -13,6 +13,7 @@ import {
   type VmStats,
 } from "@agentos/protocol";
 
+import { type DiffOptions, VmDiff } from "./diff/vm-diff.ts";
 import { VmFiles } from "./files/vm-files.ts";
 import type { LimitHit } from "./leases/vm-admin.ts";
 import type { VmLease } from "./leases/vm-lease.ts";
@@ -178,6 +179,14 @@ export class AgentOs extends UserHoldings implements AsyncDisposable {
   async fork(count = 1, options: ForkOptions = {}): Promise<AgentOs[]> {
     const leases = await forkVm(this.#core, this.#lease.admin, count, options);
     return leases.map((lease) => new AgentOs(this.#core, lease));
+  }
+
+  /**
+   * What changed in the VM since a snapshot, or since it began: to be iterated as it is found, or awaited for all of
+   * it. Rejects with `NOT_FOUND` for a snapshot that is not there.
+   */
+  diff(options: DiffOptions = {}): VmDiff {
+    return new VmDiff(this.#core, this.#lease.admin, options);
   }
 
   /** Opens a session with an agent in the VM, or resumes one. */

@@ -3,6 +3,8 @@ import "./require-node.ts";
 
 export { AgentOs } from "./agent-os.ts";
 export { type AgentListing, AgentStore, type AgentStoreOptions } from "./agents/agent-store.ts";
+export type { VmChange } from "./diff/compare-files.ts";
+export type { DiffOptions, VmDiff } from "./diff/vm-diff.ts";
 export type {
   CopyOptions,
   MkdirOptions,

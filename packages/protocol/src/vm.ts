@@ -133,6 +133,10 @@ export const VmInfo = z.object({
   /** What stands between the VM and the host. */
   isolation: z.string(),
   image: z.string(),
+  /** The snapshot that it began with, where that is still known. */
+  from: Id.optional(),
+  /** Where something is mounted in it. */
+  mounts: z.array(VmPath).optional(),
   limits: perLimit(LimitState),
   network: z.object({ egress: z.string(), hosts: z.array(z.string()).optional() }),
   /** Absent: of a sidecar that knows `standard` only. */

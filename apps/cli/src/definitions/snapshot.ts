@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 
 import type { CommandContext } from "../command-context.ts";
+import type { DiffCommandOptions } from "../commands/diff.ts";
+import { parseGuestPath } from "../options/parse-guest-path.ts";
 import { parseName } from "../options/parse-name.ts";
 import { parseVm } from "../options/parse-vm.ts";
 
@@ -8,6 +10,11 @@ const FORK_HELP = `
 Mounts, environment and secrets of VM are not inherited.
 
   agentos fork work left right && agentos exec left -- npm test`;
+
+const DIFF_HELP = `
+A added, M modified, D deleted, m another mode, T another kind. Exit code 0, whether something changed or not.
+
+  agentos diff work                  agentos diff work --since built --patch | git apply -p2`;
 
 const SNAPSHOT = "a snapshot's name or id";
 
@@ -46,6 +53,27 @@ export function defineSnapshotCommands(program: Command, context: CommandContext
       ),
     );
   defineFork(program, context);
+  defineDiff(program, context);
+}
+
+function defineDiff(program: Command, context: CommandContext): void {
+  program
+    .command("diff")
+    .description("what changed in a VM since a snapshot, or since it began")
+    .argument("<vm>", "a VM's name or id", parseVm)
+    .option("--since <snapshot>", SNAPSHOT, parseVm)
+    .option("--path <path>", "look below this directory only; repeatable", collectPath)
+    .option("--patch", "print a unified patch, with paths from /")
+    .addHelpText("after", DIFF_HELP)
+    .action((vm: string, options: DiffCommandOptions, self: Command) =>
+      context.run(self, async (globals) =>
+        (await import("../commands/diff.ts")).diff(context.io, globals, vm, options),
+      ),
+    );
+}
+
+function collectPath(path: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, parseGuestPath(path)];
 }
 
 function defineFork(program: Command, context: CommandContext): void {

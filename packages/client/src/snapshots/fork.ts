@@ -1,9 +1,8 @@
-import type { Limits, VmInfo } from "@agentos/protocol";
-
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { VmLease } from "../leases/vm-lease.ts";
 import { type ForkOptions, parseForkCount, parseForkOptions } from "../options.ts";
 import type { SidecarCore } from "../sidecar/sidecar-core.ts";
+import { limitsOf } from "./limits-of.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
 /** VMs that begin with another's files as they are now: all of them, or none. */
@@ -28,9 +27,4 @@ export async function forkVm(
   if (failure === undefined) return leases;
   await Promise.allSettled(leases.map((lease) => lease.dispose()));
   throw failure.reason;
-}
-
-function limitsOf({ limits }: VmInfo): Limits {
-  const set = Object.entries(limits).filter(([, { value }]) => value !== null);
-  return Object.fromEntries(set.map(([name, { value }]) => [name, value]));
 }

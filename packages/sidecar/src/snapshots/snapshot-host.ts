@@ -22,9 +22,11 @@ export interface SnapshotHostParts {
 }
 
 interface Entry extends StoredSnapshot {
-  /** Only for the VMs that are made of it right away. */
+  /** Only for the VMs that are made of it right away: it goes with the last of them. */
   readonly isTransient: boolean;
   isSettled: boolean;
+  /** Nobody but the VMs that stand on it needs it. */
+  isReleased: boolean;
 }
 
 /** What a snapshot is asked for with. */
@@ -53,7 +55,12 @@ export class SnapshotHost {
     const { store, drivers, log } = this.#parts;
     const stored = store.all();
     for (const each of stored)
-      this.#entries.set(each.key, { ...each, isTransient: false, isSettled: false });
+      this.#entries.set(each.key, {
+        ...each,
+        isTransient: false,
+        isSettled: false,
+        isReleased: false,
+      });
     // Without one of them, nothing could be there to be settled or swept.
     if (stored.length === 0 && store.disks().length === 0 && store.images().length === 0) {
       this.#state = "open";
@@ -101,8 +108,7 @@ export class SnapshotHost {
 
   /** By name or id. Throws `NOT_FOUND`. */
   find(user: string, ref: string): StoredSnapshot {
-    const found = this.#of(user).find(({ name }) => name === ref);
-    const entry = found ?? this.#entries.get(keyOf(user, ref));
+    const entry = this.#lookUp(user, ref);
     if (entry !== undefined) return entry;
     throw new AgentOsError("NOT_FOUND", `no snapshot ${ref}`, { kind: "snapshot", id: ref });
   }
@@ -116,8 +122,14 @@ export class SnapshotHost {
       const message = `the snapshot ${name ?? snapshotId} is in use by VM ${by.join(", ")}: end it first`;
       throw new AgentOsError("IN_USE", message, { kind: "snapshot", id: snapshotId, by });
     }
-    this.#forget(key);
+    this.#release(key);
     return snapshotId;
+  }
+
+  /** The id of what the VM began with, where that is still known. */
+  beginningOf({ facts: { user, spec, from } }: Vm): string | undefined {
+    const ref = from?.snapshotId ?? spec.from;
+    return ref === undefined ? undefined : this.#lookUp(user, ref)?.snapshotId;
   }
 
   /** What stands on an image, besides VMs that live. */
@@ -188,11 +200,12 @@ export class SnapshotHost {
       createdAt: new Date().toISOString(),
       isTransient: transient,
       isSettled: false,
+      isReleased: false,
     };
     // One that nobody can name in another life is not for one.
     if (!transient) this.#parts.store.add(entry);
     this.#entries.set(key, entry);
-    if (transient) this.#parts.clock.after(2 * DEFAULTS.createMs, () => this.#forget(key));
+    if (transient) this.#parts.clock.after(2 * DEFAULTS.createMs, () => this.#release(key));
     void this.#settle(key, snapshot.settled);
     return entry;
   }
@@ -215,6 +228,19 @@ export class SnapshotHost {
     this.sweepSoon();
   }
 
+  /** Goes with the last VM that began with it. */
+  #release(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    entry.isReleased = true;
+    if (this.#vmsOf(entry.user, entry.snapshotId).length === 0) this.#forget(key);
+  }
+
+  #lookUp(user: string, ref: string): Entry | undefined {
+    const named = this.#of(user).find(({ name }) => name === ref);
+    return named ?? this.#entries.get(keyOf(user, ref));
+  }
+
   #checkRoom(user: string, name: string | undefined): void {
     const own = this.#of(user);
     if (own.length >= BOUNDS.snapshotsPerUser) {
@@ -230,6 +256,7 @@ export class SnapshotHost {
   async #removeUnneeded(): Promise<void> {
     const { store, drivers, log } = this.#parts;
     try {
+      for (const [key, { isReleased }] of this.#entries) if (isReleased) this.#release(key);
       const records = [...this.#entries.values(), ...store.disks(), ...store.images()];
       for (const driver of await drivers.load()) {
         const own = records.filter((each) => each.driver === driver.name);
@@ -248,7 +275,7 @@ export class SnapshotHost {
   #vmsOf(user: string, snapshotId: string): string[] {
     return this.#parts
       .vmsOf(user)
-      .filter(({ facts, state }) => facts.from?.snapshotId === snapshotId && state !== "ended")
+      .filter((vm) => vm.state !== "ended" && this.beginningOf(vm) === snapshotId)
       .map(({ id }) => id);
   }
 

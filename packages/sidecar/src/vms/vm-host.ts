@@ -51,6 +51,7 @@ export class VmHost {
       graceMs: leaseGraceMs,
       registry,
       parking,
+      beginningOf: (vm) => this.snapshots.beginningOf(vm),
       onUnheld: (vm, reason) => void this.#lives.end(vm, { reason }),
     });
     const files = makeFileHosts(options, registry);

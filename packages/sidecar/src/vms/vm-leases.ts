@@ -25,6 +25,8 @@ export interface VmLeasesOptions {
   graceMs: number;
   registry: VmRegistry;
   parking: Parking;
+  /** The snapshot that it began with. */
+  beginningOf: (vm: Vm) => string | undefined;
   /** Somebody has a lease on it, or has it back. */
   onHeld?: ((held: { user: string; vmId: string; fence: number }) => void) | undefined;
   /** Nobody holds a VM that has no name. */
@@ -70,7 +72,7 @@ export class VmLeases {
   }
 
   info(vm: Vm): VmInfo {
-    return vm.info(this.countOf(vm));
+    return vm.info(this.countOf(vm), this.#options.beginningOf(vm));
   }
 
   /** What the connection may do to the VM right now. Throws `FENCED`, and `NOT_FOUND` where it holds no lease. */

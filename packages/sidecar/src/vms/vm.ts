@@ -205,7 +205,8 @@ export class Vm {
     await this.ended;
   }
 
-  info(leases: number): VmInfo {
+  /** `from`: the snapshot that it began with. */
+  info(leases: number, from: string | undefined): VmInfo {
     const { spec, image, sidecarId, epoch } = this.facts;
     const handle = this.#running();
     const wallMs = spec.limits?.wallMs;
@@ -215,6 +216,8 @@ export class Vm {
       driver: this.#driver,
       isolation: handle.isolation,
       image,
+      ...(from === undefined ? {} : { from }),
+      mounts: (spec.mounts ?? []).map(({ target }) => target),
       limits: {
         ...handle.limits,
         wallMs:

@@ -29,6 +29,12 @@ export const snapshots = rows(
     "snapshot.fork": "fork(n) gives n VMs with the files and limits, and leaves no snapshot",
     "snapshot.disk":
       "a named VM's files are there again after its sidecar has ended, and gone with vm.end",
+    "diff.list":
+      "what changed since a snapshot is told by path: added, modified, deleted, another mode or type, whatever the times say",
+    "diff.applies": "git applies the patch of what changed, and its text files are then the same",
+    "diff.patch": "a patch is one that git applies, for every name and text",
+    "diff.begin": "without a snapshot it is since the VM began, of a fork too, without its mounts",
+    "bad.diff": "a diff since what is no snapshot is NOT_FOUND",
     "S36.forks": "environment and secrets of a VM are in none of its forks",
   },
   "linux",
