@@ -26,6 +26,7 @@ import { unix } from "./requirements/unix.ts";
 import { virtual } from "./requirements/virtual.ts";
 import { lifecycle, vm } from "./requirements/vm.ts";
 import { vmEnds } from "./requirements/vm-ends.ts";
+import { walls } from "./requirements/walls.ts";
 import { workflows } from "./requirements/workflows.ts";
 import { relayBroker } from "./requirements/relay-broker.ts";
 
@@ -33,6 +34,7 @@ const all: readonly Requirement[] = [
   ...sidecarHandle,
   ...controlPlane,
   ...isolation,
+  ...walls,
   ...unix,
   ...vm,
   ...lifecycle,

@@ -10,6 +10,9 @@ import { useWorld } from "./world.ts";
 useWorld();
 /** Downloads into a directory whose entries a VM exchanges meanwhile. */
 const ROUNDS = 100;
+/** Writes to a path whose directory a program exchanges meanwhile, and how many of them at once. */
+const WRITES = 10_000;
+const AT_ONCE = 100;
 
 /** Makes `d` a directory and a link out of the mount, in turns, as fast as it can. */
 const EXCHANGE = `
@@ -64,6 +67,12 @@ describe("hostile paths", () => {
         ends.add(
           await errorOf(os.fs.download("/workspace/src", target)).then(
             (end) => end.split(":")[0] ?? "",
+          ),
+        );
+      for (let round = 0; round < WRITES; round += AT_ONCE)
+        await Promise.all(
+          Array.from({ length: AT_ONCE }, (_, at) =>
+            errorOf(os.fs.writeFile(`/shared/target/d/w${at}`, "theirs")),
           ),
         );
       expect(readdirSync(outside)).toEqual([]);
