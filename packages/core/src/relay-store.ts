@@ -107,6 +107,8 @@ export interface RelayStore {
   delivery(deliveryId: string): StoredDelivery | undefined;
   /** Those that may still change, in the order of their acceptance. Of an agent by its id; `null`: of people. */
   open(agentId: string | null): readonly StoredDelivery[];
+  /** Those that may still change, of agents that live no more. */
+  orphans(): readonly StoredDelivery[];
   /** Of one recipient by its name, oldest first. */
   inbox(request: {
     recipient: string;

@@ -18,6 +18,7 @@ import { Roster } from "./agents/roster.ts";
 import { Shadows } from "./agents/shadows.ts";
 import { isSystem, personOf, unknownAgent } from "./messages/address.ts";
 import { Drafts } from "./messages/drafts.ts";
+import { isTyped } from "./messages/live-delivery.ts";
 import { PostOffice, type Sent, type SendRequest } from "./messages/post-office.ts";
 import { isMember, isSame, Reach } from "./messages/reach.ts";
 import type { Sender } from "./messages/recipients.ts";
@@ -173,7 +174,8 @@ export class UserRelay {
   restore(): void {
     for (const stored of this.#parts.store.livingAgents()) {
       const agent = this.#build(stored);
-      for (const delivery of this.#parts.store.open(stored.agentId)) agent.mailbox.add(delivery);
+      for (const delivery of this.#parts.store.open(stored.agentId))
+        if (!isTyped(delivery)) agent.mailbox.add(delivery);
       if (this.#parts.sessions.look(agent.ref) !== undefined) {
         if (stored.state !== "ready") agent.change({ state: "ready" }, []);
         continue;
@@ -183,6 +185,7 @@ export class UserRelay {
       const told = [{ type: "agent_exited" as const, ...ending }];
       agent.over({ state: "dead", reason: "vm_ended", told });
     }
+    for (const delivery of this.#parts.store.orphans()) this.#post.orphaned(delivery);
   }
 
   /** A VM of an earlier life was taken over: its agents go on, whoever holds it. */

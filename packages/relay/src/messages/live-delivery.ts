@@ -40,6 +40,22 @@ export function isLast(state: DeliveryState): boolean {
   return RANK[state] >= FIRST_LAST_RANK;
 }
 
+/** Whether a turn has begun with it. */
+export function wasSeen({ history }: StoredDelivery): boolean {
+  return history.some(({ state }) => state === "consumed");
+}
+
+/** Whether it ended and its recipient has not seen it. */
+export function isUnseenEnd(delivery: StoredDelivery): boolean {
+  const { state } = delivery;
+  return isLast(state) && state !== "answered" && !wasSeen(delivery);
+}
+
+/** Whether it was typed into a terminal: nothing more will be seen of it. */
+export function isTyped({ history }: StoredDelivery): boolean {
+  return history.some(({ confirmation }) => confirmation === "written");
+}
+
 /** The delivery after the step; undefined where the step can't follow. */
 export function advance(delivery: StoredDelivery, step: Step, at: number): Advance | undefined {
   const { state, confirmation, reason, detail, sessionSeq } = step;

@@ -4,7 +4,7 @@ import type { StoredDelivery } from "@agentos/core";
 import { DEFAULTS, type DeliveryReason } from "@agentos/protocol";
 
 import type { UserParts } from "../relay-parts.ts";
-import { type Advance, advance, isLast, type Step } from "./live-delivery.ts";
+import { type Advance, advance, isLast, isUnseenEnd, type Step, wasSeen } from "./live-delivery.ts";
 
 export interface MailboxOptions {
   readonly parts: UserParts;
@@ -168,14 +168,4 @@ export class Mailbox {
 
 function isWaiting({ state }: StoredDelivery): boolean {
   return state === "accepted" || state === "queued";
-}
-
-function isUnseenEnd(delivery: StoredDelivery): boolean {
-  const { state } = delivery;
-  return isLast(state) && state !== "answered" && !wasSeen(delivery);
-}
-
-/** Whether a turn has begun with it. */
-function wasSeen({ history }: StoredDelivery): boolean {
-  return history.some(({ state }) => state === "consumed");
 }

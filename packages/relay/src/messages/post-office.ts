@@ -17,7 +17,7 @@ import type { Addition } from "../events/journal.ts";
 import { RELAY_BOUNDS } from "../relay-bounds.ts";
 import type { UserParts } from "../relay-parts.ts";
 import { isSystem } from "./address.ts";
-import { type Advance, isLast, toldOf } from "./live-delivery.ts";
+import { type Advance, advance, isLast, isTyped, toldOf, wasSeen } from "./live-delivery.ts";
 import { full, type Recipient, Recipients, type Sender } from "./recipients.ts";
 import { isSame, type Reach } from "./reach.ts";
 import { settle } from "./settle.ts";
@@ -115,6 +115,19 @@ export class PostOffice {
       throw error;
     }
     if (notice !== undefined) this.#written(notice);
+  }
+
+  /** The sidecar was killed after its agent's end was written, and before its own. */
+  orphaned(delivery: StoredDelivery): void {
+    if (isTyped(delivery)) return;
+    const { store, journal, now } = this.#options.parts;
+    const isReleased = store.agentById(delivery.agentId ?? "")?.state === "released";
+    const reason = isReleased ? "released" : "agent_dead";
+    const state = wasSeen(delivery) ? "failed" : "dead_lettered";
+    const ending = advance(delivery, { state, reason }, now());
+    if (ending === undefined) return;
+    if (state === "failed") journal.write({ changeDeliveries: [ending.change] }, [ending.told]);
+    else this.undelivered(ending);
   }
 
   /** Tells a denial, and gives the error to throw. */

@@ -137,6 +137,13 @@ export class SqliteRelayStore implements RelayStore {
     return this.#file.all(sql, this.#user, agentId).map(readStoredDelivery);
   }
 
+  orphans(): StoredDelivery[] {
+    const gone =
+      "SELECT agent_id FROM relay_agents WHERE user = ? AND state IN ('released', 'dead')";
+    const sql = `${DELIVERY} WHERE d.user = ? AND d.agent_id IN (${gone}) AND ${OPEN} ORDER BY d.id`;
+    return this.#file.all(sql, this.#user, this.#user).map(readStoredDelivery);
+  }
+
   inbox({ recipient, all, limit, maxBytes }: Parameters<RelayStore["inbox"]>[0]): InboxEntry[] {
     const state = all ? "" : "AND d.state IN ('accepted', 'queued')";
     const sql = `${ENTRY} WHERE d.user = ? AND d.folded_recipient = ? ${state} ORDER BY d.id LIMIT ?`;

@@ -22,8 +22,9 @@ export class SqliteRelayStores implements RelayStores {
   }
 
   users(): string[] {
-    const sql =
-      "SELECT DISTINCT user FROM relay_agents WHERE state NOT IN ('released', 'dead') ORDER BY user";
+    const living = "SELECT user FROM relay_agents WHERE state NOT IN ('released', 'dead')";
+    const open = "SELECT user FROM relay_deliveries WHERE agent_id IS NOT NULL AND state IN";
+    const sql = `${living} UNION ${open} ('accepted', 'queued', 'handed_over', 'consumed')`;
     return this.#file.all(sql).map((row) => User.parse(row).user);
   }
 }

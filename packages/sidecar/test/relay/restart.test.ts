@@ -1,3 +1,7 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
 import { ScriptedRuntime, type ScriptedTurn } from "@agentos/testing";
 import { describe, expect, test } from "vitest";
 
@@ -10,6 +14,14 @@ async function start(script?: (turn: ScriptedTurn) => Promise<string>) {
   const client = await lives.connect();
   const { lease } = await client.create({ vmId: "vm-a", leaseId: "l1" });
   return { runtime, lives, client, lease, relay: new RelayClient(client, lease) };
+}
+
+/** The pool's, not that of its epochs. */
+function stateFileIn(directory: string): string {
+  const [name = ""] = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter(
+    (each) => each.endsWith(".sqlite") && !each.endsWith("epochs.sqlite"),
+  );
+  return join(directory, name);
 }
 
 const heard = (runtime: ScriptedRuntime): string[] =>
@@ -62,6 +74,29 @@ describe("a relay after its sidecar was killed", () => {
     ]);
     await expect(relay.inbox({ of: "human:kim" })).resolves.toMatchObject([
       { message: { kind: "notice", replyTo: messageId } },
+    ]);
+    await at.client[Symbol.asyncDispose]();
+  });
+
+  test("[relay.orphans] mail of an agent whose end was written, and its mail's was not, is told by the next life", async () => {
+    const at = await start(async ({ forever }) => await forever());
+    await using lives = at.lives;
+    await at.relay.spawn("Alice");
+    const running = await at.relay.send("Alice", "running", { from: "human:kim" });
+    await at.relay.until(running.messageId, "consumed");
+    const waiting = await at.relay.send("Alice", "waits", { from: "human:kim" });
+    await lives.next(0, (stateDirectory) => {
+      using database = new DatabaseSync(stateFileIn(stateDirectory));
+      database.exec("UPDATE relay_agents SET state = 'released'");
+    });
+    await using client = await lives.connect();
+    const relay = new RelayClient(client, at.lease);
+    await expect(relay.deliveries(waiting.messageId)).resolves.toMatchObject([
+      { state: "dead_lettered", reason: "released" },
+    ]);
+    await expect(relay.deliveries(running.messageId)).resolves.toMatchObject([{ state: "failed" }]);
+    await expect(relay.inbox({ of: "human:kim" })).resolves.toMatchObject([
+      { message: { kind: "notice", replyTo: waiting.messageId } },
     ]);
     await at.client[Symbol.asyncDispose]();
   });

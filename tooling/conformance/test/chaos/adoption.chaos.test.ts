@@ -5,6 +5,7 @@ import { killRounds } from "./kill-rounds.ts";
 import { leakCycles } from "./leak-cycles.ts";
 import { Pool } from "./pool.ts";
 import { chaosSeed, randomOf } from "./random.ts";
+import { relayKills } from "./relay-kills.ts";
 
 const MIB = 1024 * 1024;
 let pool: Pool;
@@ -19,6 +20,12 @@ afterEach(async () => {
 test("[adopt.exec] [adopt.create] [adopt.once] [adopt.stdin] 50 times kill -9 in the middle of 20 execs", async () => {
   const seed = chaosSeed();
   const wrong = await killRounds(pool, { rounds: 50, random: randomOf(seed) });
+  expect(wrong, `AGENTOS_CHAOS_SEED=${seed}`).toEqual([]);
+});
+
+test("[relay.kill] 20 times kill -9 while messages go to agents in VMs", async () => {
+  const seed = chaosSeed();
+  const wrong = await relayKills(pool, { rounds: 20, messages: 100, random: randomOf(seed) });
   expect(wrong, `AGENTOS_CHAOS_SEED=${seed}`).toEqual([]);
 });
 

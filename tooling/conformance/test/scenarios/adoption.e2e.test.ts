@@ -10,6 +10,7 @@ import { pidsOf, ticksOf } from "../chaos/host-state.ts";
 import { killRounds } from "../chaos/kill-rounds.ts";
 import { leakCycles } from "../chaos/leak-cycles.ts";
 import { Pool } from "../chaos/pool.ts";
+import { relayKills } from "../chaos/relay-kills.ts";
 import { bytesOf, chaosSeed, randomOf } from "../chaos/random.ts";
 
 const MIB = 1024 * 1024;
@@ -61,6 +62,12 @@ describe("a sidecar or a connection goes away", () => {
   test("[adopt.exec] [adopt.create] [adopt.once] [adopt.stdin] kill -9 in the middle of 20 execs: each byte once, true ends, nothing twice", async () => {
     const seed = chaosSeed();
     const wrong = await killRounds(pool, { rounds: 5, random: randomOf(seed) });
+    expect(wrong, `AGENTOS_CHAOS_SEED=${seed}`).toEqual([]);
+  });
+
+  test("[relay.kill] kill -9 while messages go to agents: each is heard once, or its sender is told", async () => {
+    const seed = chaosSeed();
+    const wrong = await relayKills(pool, { rounds: 2, messages: 25, random: randomOf(seed) });
     expect(wrong, `AGENTOS_CHAOS_SEED=${seed}`).toEqual([]);
   });
 
