@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 
 import {
+  AgentOsError,
   LimitChanges,
   type NetworkDecision,
   NetworkPolicy,
@@ -41,7 +42,8 @@ import { type LogChunk, type LogEnd, type LogOptions, readLog } from "./process/
 import { spawn, type SpawnOptions } from "./process/spawn.ts";
 import type { VmProcess } from "./process/vm-process.ts";
 import type { Session } from "./sessions/session.ts";
-import type { SessionOptions } from "./sessions/session-options.ts";
+import type { SessionForkOptions } from "./sessions/session-place.ts";
+import type { CreateSessionOptions } from "./sessions/session-options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { VmRelay } from "./relay/vm-relay.ts";
 import { type AgentOsSidecar, sidecarHandle } from "./sidecar/agent-os-sidecar.ts";
@@ -110,9 +112,13 @@ export class AgentOs extends UserHoldings implements AsyncDisposable {
     this.#core = core;
     this.#lease = lease;
     this.fs = new VmFiles(lease.admin);
-    this.sessions = new Sessions(lease.admin);
+    const place = {
+      admin: lease.admin,
+      forkVm: (options: SessionForkOptions) => this.#forkOne(options),
+    };
+    this.sessions = new Sessions(place);
     this.workflows = new Workflows(lease.admin);
-    this.relay = new VmRelay(lease.admin);
+    this.relay = new VmRelay(place);
   }
 
   /** The VM's id. */
@@ -190,7 +196,7 @@ export class AgentOs extends UserHoldings implements AsyncDisposable {
   }
 
   /** Opens a session with an agent in the VM, or resumes one. */
-  async createSession(options: SessionOptions): Promise<Session> {
+  async createSession(options: CreateSessionOptions): Promise<Session> {
     return await this.sessions.create(options);
   }
 
@@ -286,5 +292,11 @@ export class AgentOs extends UserHoldings implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+  async #forkOne({ name, signal }: SessionForkOptions): Promise<AgentOs> {
+    const names = name === undefined ? undefined : [name];
+    const [fork] = await this.fork(1, { names, signal });
+    if (fork === undefined) throw new AgentOsError("INTERNAL", "a fork of one VM gave none", {});
+    return fork;
   }
 }

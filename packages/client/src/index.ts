@@ -153,8 +153,16 @@ export {
   workspaceOnly,
 } from "./sessions/policy.ts";
 export type { ProviderOption } from "./sessions/provider-key.ts";
-export type { EventOptions, PromptOptions, Session, WaitOptions } from "./sessions/session.ts";
 export type {
+  EventOptions,
+  PromptOptions,
+  Session,
+  SessionFork,
+  WaitOptions,
+} from "./sessions/session.ts";
+export type { SessionForkOptions } from "./sessions/session-place.ts";
+export type {
+  CreateSessionOptions,
   RequestHandler,
   ResumeOption,
   SessionOptions,

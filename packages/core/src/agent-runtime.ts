@@ -161,6 +161,8 @@ export interface RuntimeSession extends AsyncDisposable {
 export interface AgentRuntime {
   readonly name: string;
   readonly capabilities: RuntimeCapabilities;
+  /** The model of a session that names none. Undefined: the agent has its own way to choose one. */
+  defaultModel?(spec: SessionSpec): string | undefined;
   /** Throws for a specification that it can't carry out, before anything is started: `MISSING_KEY`, `INVALID_ARGUMENT`, `PACKAGE_MISSING`. */
   check(spec: SessionSpec): Promise<void>;
   /** Rejects with `RESUME_LOST` where `agentSessionId` is unknown to the agent. */

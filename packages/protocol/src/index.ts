@@ -184,6 +184,7 @@ export {
   HostTool,
   McpServer,
   Resume,
+  SessionRequest,
   SessionSpec,
   SessionTerminal,
   SubagentSpec,

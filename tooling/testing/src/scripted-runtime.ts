@@ -40,6 +40,8 @@ export interface ScriptedRuntimeOptions {
   /** Default: echoes the prompt. */
   readonly script?: Script;
   readonly check?: (spec: SessionSpec) => Promise<void>;
+  /** Default: none. */
+  readonly defaultModel?: () => string;
   /** Awaited inside `open`, to delay it or make it fail. */
   readonly onOpen?: (
     request: RuntimeRequest,
@@ -86,6 +88,10 @@ export class ScriptedRuntime implements AgentRuntime {
     this.name = options.name ?? "scripted";
     this.capabilities = { ...CAPABILITIES, ...options.capabilities };
     this.script = options.script ?? (async ({ prompt }) => prompt);
+  }
+
+  defaultModel(): string | undefined {
+    return this.#options.defaultModel?.();
   }
 
   async check(spec: SessionSpec): Promise<void> {

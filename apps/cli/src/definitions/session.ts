@@ -18,7 +18,8 @@ SERVER/NAME of an MCP server's, or *. With any rule, what no rule names is denie
   agentos session start --runtime openai --vm work --allow '*' && agentos session attach ...`;
 
 const RESUME_HELP = `
-Its conversation goes on. The rest is said again: provider, address and key, rules and budgets.`;
+It goes on as it was. What is said here holds in place of what it had: with --provider or
+--key-variable the key is read again from this shell's environment.`;
 
 const FORK_HELP = `
 Prints the new session's id. Its agent knows what was said, and the new VM has the files as they

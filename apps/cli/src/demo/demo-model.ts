@@ -35,7 +35,7 @@ export interface DemoModelOptions {
 /** Who plays the agent's model. */
 export interface DemoModel extends AsyncDisposable {
   readonly said: string;
-  readonly session: Pick<SessionOptions, "runtime" | "provider" | "model">;
+  readonly session: Pick<SessionOptions, "provider" | "model"> & { readonly runtime: string };
 }
 
 /** The provider that was asked for, else the scripted model; undefined where it is not there. Rejects with `MISSING_KEY`. */

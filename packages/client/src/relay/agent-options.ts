@@ -5,6 +5,7 @@ import { type SessionOptions, wireSession } from "../sessions/session-options.ts
 
 /** What an agent is: a session with a name, and how it is kept. */
 export interface AgentOptions extends Omit<SessionOptions, "id" | "resume"> {
+  readonly runtime: string;
   /** Said once, as soon as it is ready. */
   readonly task?: string;
   readonly team?: string;

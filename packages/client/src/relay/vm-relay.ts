@@ -4,6 +4,7 @@ import { type AgentInfo, DEFAULTS } from "@agentos/protocol";
 
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import { openSession } from "../sessions/session.ts";
+import type { SessionPlace } from "../sessions/session-place.ts";
 import { type AgentOptions, wireAgentOptions } from "./agent-options.ts";
 import { Relay } from "./relay.ts";
 
@@ -18,11 +19,13 @@ export interface SpawnedAgent extends AgentInfo {
 
 /** The relay, with a VM to start agents in. */
 export class VmRelay extends Relay {
+  readonly #place: SessionPlace;
   readonly #admin: VmAdmin;
 
-  constructor(admin: VmAdmin) {
-    super(admin);
-    this.#admin = admin;
+  constructor(place: SessionPlace) {
+    super(place.admin);
+    this.#place = place;
+    this.#admin = place.admin;
   }
 
   /** Starts an agent in the VM. Rejects with why it could not, and nothing of it is left. */
@@ -37,7 +40,7 @@ export class VmRelay extends Relay {
     );
     const { onRequest } = options;
     if (functions.size > 0 || onRequest !== undefined)
-      await openSession(this.#admin, agent.sessionId, { functions, onRequest });
+      await openSession(this.#place, agent.sessionId, { functions, onRequest });
     return warning === undefined ? agent : { ...agent, warning };
   }
 

@@ -10,12 +10,12 @@ export type ProviderOption = string | Provider;
  * variables that the provider's own programs use. The sidecar reads no environment.
  */
 export function withKey(
-  runtime: string,
+  runtime: string | undefined,
   provider: ProviderOption | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): Provider | undefined {
   const given = typeof provider === "string" ? { name: provider } : provider;
-  const meant = isModelProvider(runtime) ? runtime : providerOf(runtime);
+  const meant = runtime === undefined || isModelProvider(runtime) ? runtime : providerOf(runtime);
   const asked = given ?? (meant === undefined ? undefined : { name: meant });
   if (asked === undefined || asked.apiKey !== undefined) return asked;
   if (!isModelProvider(asked.name)) return asked;

@@ -7,7 +7,8 @@ import {
   parseArgument,
   type PendingRequest,
   type RequestAnswer,
-  SessionSpec,
+  SessionRequest,
+  type SessionSpec,
   type SessionTerminal,
   type SubagentSpec,
   type SystemPrompt,
@@ -42,14 +43,14 @@ export type SubagentOptions = Omit<SubagentSpec, "tools"> & {
 
 /** What a session is made of. Of the defaults, docs/sessions.md has the table. */
 export interface SessionOptions {
-  /** The kind of agent: `api`; `anthropic`, `openai` and `gemini` are `api` with that provider. */
-  readonly runtime: string;
+  /** The kind of agent: `api`; `anthropic`, `openai` and `gemini` are `api` with that provider. A session that is resumed has its own. */
+  readonly runtime?: string;
   /** Where the model is. Without `apiKey` it is read from this program's environment. */
   readonly provider?: ProviderOption;
   readonly model?: string;
   /** The session's id; default a new one. */
   readonly id?: string;
-  /** Goes on with a session, by its id. */
+  /** Goes on with a session, by its id: as it was, but for what else is given here. */
   readonly resume?: string | ResumeOption;
   /** Default /workspace. */
   readonly cwd?: string;
@@ -95,6 +96,10 @@ export interface SessionOptions {
   readonly maxOutputTokens?: number;
 }
 
+/** A new session, or one that is resumed. */
+export type CreateSessionOptions = SessionOptions &
+  ({ readonly runtime: string } | { readonly resume: string | ResumeOption });
+
 const MODES = {
   resume: "resume",
   createOrResume: "create_or_resume",
@@ -106,7 +111,7 @@ export function wireSession(
   options: SessionOptions,
   newId: string,
   env: Readonly<Record<string, string | undefined>>,
-): { spec: SessionSpec; functions: Map<string, SessionFunction> } {
+): { spec: SessionRequest; functions: Map<string, SessionFunction> } {
   const functions = new Map<string, SessionFunction>();
   const { id, resume, tools, agents, policies, hooks, triggers, onRequest, provider, ...plain } =
     options;
@@ -121,9 +126,9 @@ export function wireSession(
     policy: policies === undefined ? undefined : wirePolicy(policies, functions),
     hooks: hooks === undefined ? undefined : wireHooks(hooks, functions),
     triggers: triggers?.map((trigger, index) => wireTrigger(trigger, index, functions)),
-    asks: plain.asks ?? (onRequest === undefined ? "deny" : "wait"),
+    asks: plain.asks ?? (onRequest === undefined ? undefined : "wait"),
   };
-  return { spec: parseArgument(SessionSpec, withoutUndefined(spec), "options"), functions };
+  return { spec: parseArgument(SessionRequest, withoutUndefined(spec), "options"), functions };
 }
 
 /** A subagent as the sidecar gets it. */

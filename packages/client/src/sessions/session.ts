@@ -11,10 +11,12 @@ import {
   type Step,
 } from "@agentos/protocol";
 
+import type { AgentOs } from "../agent-os.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import { answerRequests } from "./answer-requests.ts";
 import { BoundFunctions, type SessionFunction } from "./session-functions.ts";
 import { type RequestHandler, type SubagentOptions, wireAgent } from "./session-options.ts";
+import type { SessionForkOptions, SessionPlace } from "./session-place.ts";
 import { readSession } from "./session-reader.ts";
 import { Turn } from "./turn.ts";
 
@@ -47,17 +49,29 @@ export interface SessionStart {
   readonly onRequest?: RequestHandler | undefined;
 }
 
+/** A fork of a session, and the VM that it is in. */
+export interface SessionFork {
+  readonly os: AgentOs;
+  readonly session: Session;
+}
+
 /** One conversation with an agent in a VM. Disposing closes it; its state stays. */
 export class Session implements AsyncDisposable {
   readonly id: string;
+  readonly #place: SessionPlace;
   readonly #admin: VmAdmin;
   readonly #functions: BoundFunctions;
   readonly #answering = new AbortController();
 
-  constructor(admin: VmAdmin, sessionId: string, functions: ReadonlyMap<string, SessionFunction>) {
+  constructor(
+    place: SessionPlace,
+    sessionId: string,
+    functions: ReadonlyMap<string, SessionFunction>,
+  ) {
     this.id = sessionId;
-    this.#admin = admin;
-    this.#functions = new BoundFunctions(admin, sessionId, functions);
+    this.#place = place;
+    this.#admin = place.admin;
+    this.#functions = new BoundFunctions(place.admin, sessionId, functions);
   }
 
   /** Says something to the agent as one turn. A running one goes first. */
@@ -151,7 +165,23 @@ export class Session implements AsyncDisposable {
     const params = { ...this.#held, childId: `session-${randomUUID()}` };
     const wire = wireAgent(agent, functions);
     const info = await this.#admin.request("session.spawn", { ...params, agent: wire });
-    return await openSession(this.#admin, info.sessionId, { functions });
+    return await openSession(this.#place, info.sessionId, { functions });
+  }
+
+  /**
+   * A second session that goes on from this one's state, in a new VM with this VM's files as they are now. The VM is
+   * yours to dispose. Rejects with `SESSION_BUSY` while a turn runs, or `UNSUPPORTED`; then there is no new VM.
+   */
+  async fork(options: SessionForkOptions = {}): Promise<SessionFork> {
+    const os = await this.#place.forkVm(options);
+    try {
+      return { os, session: await os.sessions.fork(this) };
+    } catch (error) {
+      // A VM of that name would be in the way of the next try.
+      await os.end();
+      await os.dispose();
+      throw error;
+    }
   }
 
   /** The session's state in another leased VM; `Sessions.fork` makes a session of it. */
@@ -219,11 +249,11 @@ export class Session implements AsyncDisposable {
 
 /** A session that the sidecar has, with this program's functions told to it. */
 export async function openSession(
-  admin: VmAdmin,
+  place: SessionPlace,
   sessionId: string,
   { functions, onRequest }: SessionStart,
 ): Promise<Session> {
-  const session = new Session(admin, sessionId, functions);
+  const session = new Session(place, sessionId, functions);
   await session.attach(onRequest);
   return session;
 }

@@ -4,21 +4,24 @@ import { DEFAULTS, type SessionSummary } from "@agentos/protocol";
 
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import { openSession, type Session } from "./session.ts";
-import { type RequestHandler, type SessionOptions, wireSession } from "./session-options.ts";
+import type { SessionPlace } from "./session-place.ts";
+import { type CreateSessionOptions, type RequestHandler, wireSession } from "./session-options.ts";
 
 /** Opening a session may take an agent's start, and then the answer. */
 const OPEN_MARGIN_MS = 10_000;
 
 /** The sessions of a VM's user. */
 export class Sessions {
+  readonly #place: SessionPlace;
   readonly #admin: VmAdmin;
 
-  constructor(admin: VmAdmin) {
-    this.#admin = admin;
+  constructor(place: SessionPlace) {
+    this.#place = place;
+    this.#admin = place.admin;
   }
 
   /** Opens a session in the VM, or resumes one. Rejects with what the specification lacks, and nothing is left. */
-  async create(options: SessionOptions): Promise<Session> {
+  async create(options: CreateSessionOptions): Promise<Session> {
     const { spec, functions } = wireSession(options, `session-${randomUUID()}`, process.env);
     const startMs = spec.timeouts?.startMs ?? DEFAULTS.agentStartMs;
     const { sessionId } = await this.#admin.request(
@@ -26,7 +29,7 @@ export class Sessions {
       { ...this.#admin.scope, session: spec },
       { deadlineMs: startMs + OPEN_MARGIN_MS },
     );
-    return await openSession(this.#admin, sessionId, { functions, onRequest: options.onRequest });
+    return await openSession(this.#place, sessionId, { functions, onRequest: options.onRequest });
   }
 
   /** Every session of the user, closed ones included; `here`: those of this VM. */
@@ -38,7 +41,7 @@ export class Sessions {
   /** A session that is open in this VM, to be watched and prompted. Rejects with `NOT_FOUND`. */
   async get(id: string, options: { onRequest?: RequestHandler } = {}): Promise<Session> {
     await this.#admin.request("session.info", { sessionId: id });
-    return await openSession(this.#admin, id, { functions: new Map(), ...options });
+    return await openSession(this.#place, id, { functions: new Map(), ...options });
   }
 
   /**
@@ -49,7 +52,7 @@ export class Sessions {
     const { vmId, fence } = this.#admin.scope;
     const into = { vmId, fence, sessionId: `session-${randomUUID()}` };
     const { sessionId } = await session.forkInto(into);
-    return await openSession(this.#admin, sessionId, { functions: new Map() });
+    return await openSession(this.#place, sessionId, { functions: new Map() });
   }
 
   /** Ends a session, open or closed, and forgets it. */

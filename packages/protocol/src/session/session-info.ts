@@ -10,6 +10,8 @@ export const SessionSummary = z.object({
   sessionId: Id,
   vmId: VmId,
   runtime: z.string(),
+  /** Where its model is; `null` where its runtime has its own way. */
+  provider: z.string().nullable(),
   model: z.string().nullable(),
   state: SessionState,
   /** The session that this one is a subagent or a fork of. */

@@ -9,7 +9,7 @@ import { CallbackName } from "./policy.ts";
 import { RequestAnswer } from "./request.ts";
 import { SessionEvent } from "./session-event.ts";
 import { SessionInfo, SessionSummary } from "./session-info.ts";
-import { SessionSpec, SubagentSpec } from "./session-spec.ts";
+import { SessionRequest, SubagentSpec } from "./session-spec.ts";
 import { Step } from "./step.ts";
 
 /** To read a session, being its user is enough. */
@@ -27,8 +27,8 @@ export const SESSION_METHODS = {
   "session.create": {
     scope: "vm",
     summary:
-      "Open a session in the VM, or resume one. The same sessionId again is the same session.",
-    params: VmScope.extend({ session: SessionSpec }),
+      "Open a session in the VM, or resume one: as it was stored, but for what is given. The same sessionId again is the same session.",
+    params: VmScope.extend({ session: SessionRequest }),
     result: SessionInfo,
   },
   "session.list": {

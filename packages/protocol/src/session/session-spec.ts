@@ -235,3 +235,7 @@ export const SessionSpec = z.strictObject({
   maxOutputTokens: z.int().min(1).optional(),
 });
 export type SessionSpec = z.infer<typeof SessionSpec>;
+
+/** What a session is asked for with. One that is resumed is as it was, but for what is given: it needs no runtime. */
+export const SessionRequest = SessionSpec.extend({ runtime: SessionSpec.shape.runtime.optional() });
+export type SessionRequest = z.infer<typeof SessionRequest>;

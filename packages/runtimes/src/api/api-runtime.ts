@@ -8,12 +8,18 @@ import type {
   RuntimeRequest,
   RuntimeSession,
 } from "@agentos/core";
-import { AgentOsError, type ChatMessage, type SessionSpec } from "@agentos/protocol";
+import {
+  AgentOsError,
+  type ChatMessage,
+  isModelProvider,
+  type SessionSpec,
+} from "@agentos/protocol";
 
 import { MODEL_PRICES, type ModelPrice } from "../prices/model-prices.ts";
 import { FINISH_TOOL } from "./agent-turn.ts";
 import type { ApiLimits } from "./api-limits.ts";
 import { ApiSession } from "./api-session.ts";
+import { DEFAULT_MODELS } from "./default-models.ts";
 import { KeyRedactor } from "./key-redactor.ts";
 import { MessageLog } from "./message-log.ts";
 import { providerAccess } from "./provider-access.ts";
@@ -51,6 +57,11 @@ export class ApiRuntime implements AgentRuntime {
   constructor({ prices = MODEL_PRICES, badSteps = 3, emptySteps = 500 }: ApiRuntimeOptions = {}) {
     this.#prices = prices;
     this.#limits = { badSteps, emptySteps };
+  }
+
+  defaultModel({ provider }: SessionSpec): string | undefined {
+    const name = provider?.name;
+    return name === undefined || !isModelProvider(name) ? undefined : DEFAULT_MODELS[name];
   }
 
   async check(spec: SessionSpec): Promise<void> {

@@ -2,16 +2,17 @@ import {
   AgentOsError,
   type RequestAnswer,
   type SessionInfo,
+  type SessionRequest,
   type SessionSpec,
   type SessionSummary,
   type SubagentSpec,
-  withoutAlias,
 } from "@agentos/protocol";
 import type { StoredSession } from "@agentos/core";
 
 import { assertSupports, checkSpec } from "./check-spec.ts";
 import { assertDepth, childSpec } from "./child-spec.ts";
 import { type Holder, keyOf, OpenSessions } from "./open-sessions.ts";
+import { newSpec, resumedSpec } from "./resumed-spec.ts";
 import type { Session } from "./session.ts";
 import { sessionBusy, sessionClosed, sessionExists, unknownSession } from "./session-errors.ts";
 import type { SessionHostOptions } from "./session-parts.ts";
@@ -53,17 +54,22 @@ export class SessionHost {
   }
 
   /** Opens a session, or goes on with a stored one. Rejects as the runtime does, and nothing of it is left. */
-  async create(holder: Holder, asked: SessionSpec): Promise<SessionInfo> {
-    const spec = withoutAlias(asked);
-    const key = keyOf(holder.user, spec.sessionId);
+  async create(holder: Holder, asked: SessionRequest): Promise<SessionInfo> {
+    const { sessionId, resume } = asked;
+    const key = keyOf(holder.user, sessionId);
     const stored = this.#stored(key);
-    const mode = spec.resume?.mode;
     if (stored === undefined) {
-      if (mode === "resume" && spec.resume?.freshPrompt === undefined) throw lost(spec.sessionId);
+      if (resume?.mode === "resume" && resume.freshPrompt === undefined) throw lost(sessionId);
+      const spec = this.#withModel(newSpec(asked));
       return (await this.#open.begin(key, holder, spec, undefined)).view.info();
     }
-    assertMayGoOn(stored, holder, spec);
-    if (isOpen(stored.state) || mode === undefined) return await this.#info(key);
+    if (resume?.mode === "create_only") throw sessionExists(sessionId, "");
+    if (resume === undefined && !isSame(stored.spec, this.#withModel(newSpec(asked))))
+      throw sessionExists(sessionId, ", with another specification");
+    if (isOpen(stored.state) && stored.vmId !== holder.vmId)
+      throw sessionExists(sessionId, `, in VM ${stored.vmId}`);
+    if (isOpen(stored.state) || resume === undefined) return await this.#info(key);
+    const spec = this.#withModel(resumedSpec(stored.spec, asked));
     return (await this.#open.resume(key, holder, spec, stored)).view.info();
   }
 
@@ -197,6 +203,12 @@ export class SessionHost {
     return new SessionView(this.#open.record(key, stored), this.#options.store).info();
   }
 
+  /** With the model that its runtime takes where none is named: it stays that one. Throws `UNKNOWN_RUNTIME`. */
+  #withModel(spec: SessionSpec): SessionSpec {
+    const model = spec.model ?? this.#open.runtime(spec.runtime).defaultModel?.(spec);
+    return model === undefined ? spec : { ...spec, model };
+  }
+
   #stored(key: string): StoredSession | undefined {
     return this.#open.get(key)?.record.now ?? this.#options.store.find(key);
   }
@@ -207,16 +219,6 @@ export class SessionHost {
     if (stored === undefined) throw unknownSession(sessionId);
     return this.#open.record(key, stored);
   }
-}
-
-/** Whether a request for a session that is stored already may be answered with it. Throws `ALREADY_EXISTS`. */
-function assertMayGoOn(stored: StoredSession, holder: Holder, spec: SessionSpec): void {
-  const { sessionId, resume } = spec;
-  if (resume?.mode === "create_only") throw sessionExists(sessionId, "");
-  if (isOpen(stored.state) && stored.vmId !== holder.vmId)
-    throw sessionExists(sessionId, `, in VM ${stored.vmId}`);
-  if (resume === undefined && !isSame(stored.spec, spec))
-    throw sessionExists(sessionId, ", with another specification");
 }
 
 /** Its own id and place; what runs by itself stays with the one that it is from. */

@@ -87,6 +87,7 @@ export function summaryOf({
     sessionId: spec.sessionId,
     vmId,
     runtime: spec.runtime,
+    provider: spec.provider?.name ?? null,
     model: spec.model ?? null,
     state,
     ...(parent === undefined ? {} : { parent }),

@@ -170,6 +170,74 @@ describe("resume", () => {
     });
   });
 
+  test("[session.resume-stored] a resumed session is as it was stored, but for what is given now; its key stays with its provider", async () => {
+    const provider = { name: "anthropic", apiKey: "canary-key", baseUrl: "http://127.0.0.1:1/v1" };
+    const spec = {
+      provider,
+      model: "m-1",
+      cwd: "/workspace/app",
+      systemPrompt: { append: "be brief" },
+      policy: { rules: [], otherwise: "deny" as const },
+      budget: { turns: 9 },
+    };
+    await using at = await SessionWorld.start(undefined, { spec });
+    const { sessionId, scope } = at.session;
+    const reopen = async (session: object) => {
+      await at.client.peer.request("session.close", at.session.ref);
+      await at.client.peer.request("session.create", {
+        ...scope,
+        session: { sessionId, resume: { mode: "resume" }, ...session },
+      });
+      return at.runtime.opened.at(-1)?.spec;
+    };
+    expect(await reopen({})).toMatchObject({ ...spec, runtime: "scripted" });
+    expect(await reopen({ model: "m-2", budget: { turns: 10 } })).toMatchObject({
+      ...spec,
+      model: "m-2",
+      budget: { turns: 10 },
+    });
+    expect((await reopen({ provider: { name: "anthropic" } }))?.provider).toEqual(provider);
+    const elsewhere = { name: "anthropic", baseUrl: "http://127.0.0.1:2/v1" };
+    expect((await reopen({ provider: elsewhere }))?.provider).toEqual(elsewhere);
+    const other = await reopen({ provider: { name: "gemini" } });
+    expect(other?.provider).toEqual({ name: "gemini" });
+    expect(other).not.toHaveProperty("model");
+    await expect(reopen({ runtime: "api" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      details: { argument: "session.runtime", expected: "scripted", actual: "api" },
+    });
+  });
+
+  test("a new session without a runtime is refused, and says so", async () => {
+    await using at = await SessionWorld.start();
+    for (const resume of [undefined, { mode: "create_or_resume" }] as const) {
+      const session = { sessionId: at.client.id("session"), ...(resume && { resume }) };
+      // oxlint-disable-next-line no-await-in-loop -- One after the other.
+      await expect(
+        at.client.peer.request("session.create", { ...at.session.scope, session }),
+      ).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        details: { argument: "session.runtime" },
+      });
+    }
+  });
+
+  test("[session.default-model] a session that names no model shows which one it has, and keeps it", async () => {
+    let newest = "m-1";
+    await using at = await SessionWorld.start(undefined, {
+      runtime: { defaultModel: () => newest },
+    });
+    await expect(at.session.info()).resolves.toMatchObject({ model: "m-1" });
+    const { sessions } = await at.client.peer.request("session.list", {});
+    expect(sessions).toMatchObject([{ model: "m-1", provider: null }]);
+    newest = "m-2";
+    await at.client.peer.request("session.close", at.session.ref);
+    const { sessionId } = at.session;
+    const resume = { mode: "resume" as const };
+    await SessionClient.createIn(at.client, at.session.scope, { sessionId, resume });
+    expect(at.runtime.opened.at(-1)?.spec.model).toBe("m-1");
+  });
+
   test("a fork goes on from the state, in another VM, and neither sees the other's turns", async () => {
     await using at = await SessionWorld.start(async ({ prompt, host }) => {
       host.state.append([prompt]);

@@ -80,6 +80,10 @@ const semantics = rows("design", {
   "session.sem-4": "a rate limit is no retry of ours unless asked for",
   "session.sem-6": "leaving a reader leaves the turn",
   "session.sem-8": "resuming an unknown session is RESUME_LOST unless one may be made",
+  "session.resume-stored":
+    "a resumed session is as it was, but for what is given; a key stays with its provider",
+  "session.default-model": "a session that names no model says which one it has, and keeps it",
+  "session.fork": "a fork of a session has its VM's files as they were",
   "session.sem-11": "clearing clears ours, not the model's context",
   "session.fifty": "fifty sessions at once wait for no slow one, and cancels are answered",
   "session.hold": "a running turn holds its VM as a lease does",

@@ -45,6 +45,27 @@ describe.runIf(DRIVERS_HERE.includes("linux"))("a program as an agent", () => {
     });
   });
 
+  test("[session.fork] a fork of a session is in a new VM with the files as they were", async () => {
+    await using os = await AgentOs.create({ driver: "linux" });
+    await using session = await os.createSession({
+      runtime: "command",
+      command: "sh",
+      args: ["-c", "cat notes; cat >> notes"],
+    });
+    await session.prompt("one\n");
+    const fork = await session.fork();
+    await using other = fork.os;
+    expect(other.id).not.toBe(os.id);
+    await expect(Promise.resolve(fork.session.prompt("two\n"))).resolves.toMatchObject({
+      text: "one",
+    });
+    await expect(Promise.resolve(session.prompt("three\n"))).resolves.toMatchObject({
+      text: "one",
+    });
+    expect(await fork.session.info()).toMatchObject({ parent: session.id, turns: 2 });
+    expect(await other.fs.readFile("/workspace/notes", "utf8")).toBe("one\ntwo\n");
+  });
+
   test("[runtime.no-orphan] a cancelled program's whole tree is gone, wherever it hid", async () => {
     await using os = await AgentOs.create({ driver: "linux" });
     const session = await os.createSession({

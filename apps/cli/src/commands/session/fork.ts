@@ -25,17 +25,9 @@ export async function fork(
   const { sessionId: parent, vmId } = await findSession(globals, id);
   await using from = await AgentOs.attach(vmId, { pool, signal });
   const source = await from.sessions.get(parent);
-  const [into] = await from.fork(1, { names: [vm], signal });
-  if (into === undefined) throw new Error("expected one fork");
-  await using held = into;
-  try {
-    const session = await into.sessions.fork(source);
-    if (json) await writeJson(io.stdout, { sessionId: session.id, vmId: into.id, parent });
-    else await write(io.stdout, `${session.id}\n`);
-    return EXIT_CODE.ok;
-  } catch (error) {
-    // A VM of that name would be in the way of the next try.
-    await held.end();
-    throw error;
-  }
+  const { os, session } = await source.fork({ name: vm, signal });
+  await using into = os;
+  if (json) await writeJson(io.stdout, { sessionId: session.id, vmId: into.id, parent });
+  else await write(io.stdout, `${session.id}\n`);
+  return EXIT_CODE.ok;
 }

@@ -25,17 +25,15 @@ export async function resume(
 ): Promise<number> {
   using interrupts = new Interrupts(io.signals);
   const { pool, json = false } = globals;
-  const { sessionId, vmId, runtime, model } = await findSession(globals, id);
+  const { sessionId, vmId, runtime, provider } = await findSession(globals, id);
   await using os = await AgentOs.attach(options.vm ?? vmId, { pool, signal: interrupts.signal });
   // Without rules that ask, no terminal means that asking denies.
   const answers = options.ask === undefined ? terminalAnswers : turnAnswers;
   const onRequest = answers(io, json, interrupts.signal);
   const session = await os.createSession({
-    runtime,
-    ...(model === null ? {} : { model }),
-    ...agentOptions(runtime, options, io.env),
+    ...agentOptions(provider ?? runtime, options, io.env),
     resume: sessionId,
-    ...(onRequest === undefined ? {} : { onRequest }),
+    ...(onRequest === undefined ? { asks: "deny" } : { onRequest }),
   });
   if (json) await writeJson(io.stdout, { event: "session", sessionId, vmId: os.id });
   else await write(io.stderr, `session ${sessionId} goes on\n`);
