@@ -35,3 +35,8 @@ export function disposedError(): AgentOsError<"DISPOSED"> {
     id: "linux",
   });
 }
+
+/** The VM's first process would not do what it does for everybody. */
+export function refusedRequest(operation: string, errno: string): AgentOsError<"INTERNAL"> {
+  return new AgentOsError("INTERNAL", `the VM refused ${operation}: ${errno}`, { reason: errno });
+}

@@ -1,7 +1,7 @@
 import type { VmHandle, VmRequest } from "@agentos/core";
 import { AgentOsError, DEFAULTS, type Enforcement, type LimitName } from "@agentos/protocol";
 
-import type { CgroupLimitName, CgroupOffer, VmCgroups } from "../cgroup/vm-cgroup.ts";
+import type { CgroupLimitName, CgroupLimits, CgroupOffer, VmCgroups } from "../cgroup/vm-cgroup.ts";
 
 type Cgroups = Pick<VmCgroups, "offers">;
 
@@ -102,6 +102,14 @@ export function limitStates(limits: VmRequest["limits"], place: LimitPlace): VmH
     watches: state("watches"),
     wallMs: state("wallMs"),
   };
+}
+
+/** What of the limits the VM's cgroups hold. */
+export function cgroupLimits({ memoryBytes, cpus, pids }: VmHandle["limits"]): CgroupLimits {
+  const limits = Object.entries({ memoryBytes, cpus, pids });
+  return Object.fromEntries(
+    limits.flatMap(([name, { value }]) => (value === null ? [] : [[name, value]])),
+  );
 }
 
 function offerOf(limit: CgroupLimitName, cgroups: Cgroups | undefined): CgroupOffer {

@@ -1,7 +1,6 @@
 import { constants } from "node:os";
 
 import type {
-  AdoptedProcess,
   AdoptedVm,
   FrameSink,
   LimitHit,
@@ -15,30 +14,26 @@ import type {
   VmSnapshot,
   VmUse,
 } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type ProcessInfo } from "@agentos/protocol";
+import { AgentOsError, type ProcessInfo } from "@agentos/protocol";
 
 import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
-import { u32, u64 } from "../link/fields.ts";
 import type { Link } from "../link/link.ts";
 import { LINK_KIND, NETWORK_VERSION } from "../link/link-kinds.ts";
-import { readProcessList } from "../link/process-list.ts";
-import { Stream } from "../link/stream.ts";
-import { StreamCredit } from "../link/stream-credit.ts";
 import type { TableEntry } from "../link/table-entry.ts";
-import { TableReader } from "../link/table-reader.ts";
-import { recordOf } from "./disk/disk-record.ts";
 import type { Snapshots } from "./disk/snapshots.ts";
 import type { VmDisk } from "./disk/vm-disk.ts";
-import { LimitHits } from "./limit-hits.ts";
-import { LiveLimits } from "./live-limits.ts";
-import { LinuxFiles } from "./linux-files.ts";
+import { refusedRequest } from "./driver-errors.ts";
 import { ATTACHMENT } from "./exec-request.ts";
+import { LimitHits } from "./limit-hits.ts";
+import { LinuxFiles } from "./linux-files.ts";
 import { LinuxNetwork } from "./linux-network.ts";
-import { LinuxProcess } from "./linux-process.ts";
+import { LinuxProcesses } from "./linux-processes.ts";
 import { LinuxTerminals } from "./linux-terminals.ts";
+import { LiveDisk } from "./live-disk.ts";
+import { LiveLimits } from "./live-limits.ts";
 import { LINUX_ISOLATION } from "./probe.ts";
-import { encodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import type { VmEnd } from "./vm-end.ts";
+import { encodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import { WallTime } from "./wall-time.ts";
 
 const END_MS = 15_000;
@@ -83,14 +78,9 @@ export class LinuxVm implements VmHandle {
   readonly #ended = Promise.withResolvers<VmEnding>();
   readonly #limits: LiveLimits;
   readonly #hits: LimitHits;
-  readonly #table: TableReader;
-  /** By the client's id, until they are released. */
-  readonly #processes = new Map<string, LinuxProcess>();
+  readonly #processes: LinuxProcesses;
+  readonly #disk: LiveDisk;
   #state: VmState = "live";
-  #disk: VmDisk;
-  /** What was asked for last: a snapshot stops the processes for itself and restores that. */
-  #isFrozen = false;
-  #snapping: Promise<unknown> = Promise.resolve();
   #ending: VmEnding = { kind: "died" };
   #wasTakenOver = false;
 
@@ -103,12 +93,19 @@ export class LinuxVm implements VmHandle {
     this.files = new LinuxFiles(link);
     const { cgroup } = options;
     this.#hits = new LimitHits({ cgroup, limits: this.#limits, files: this.files });
-    this.terminals = new LinuxTerminals(link, (id) => this.#processes.get(id)?.stream);
+    const processes = new LinuxProcesses(link, this.#hits);
+    this.#processes = processes;
+    this.terminals = new LinuxTerminals(link, (id) => processes.streamOf(id));
     if (link.version >= NETWORK_VERSION) this.network = new LinuxNetwork(link);
-    this.#disk = options.disk;
+    this.#disk = new LiveDisk({
+      ...options,
+      freeze: (frozen) => this.#freeze(frozen),
+      hasProcesses: async () => (await this.processes(true)).processes.length > 1,
+      isLive: () => this.#state === "live",
+      vmRecord: (disk) => this.#recordWith(disk),
+    });
     this.ended = this.#ended.promise;
     this.#link = link;
-    this.#table = new TableReader(link);
     this.#options = options;
     this.#wallTime = new WallTime(limits.wallMs.value, startedAt, (ms) => this.#wallTimeOver(ms));
     void link.closed.then((error) => this.#lost(error.details.reason));
@@ -129,51 +126,30 @@ export class LinuxVm implements VmHandle {
   }
 
   get record(): VmRecord | undefined {
-    const { record, canBeAdopted } = this.#options;
-    return record && canBeAdopted ? encodeRecord({ ...record, disk: this.#disk }) : undefined;
+    return this.#recordWith(this.#disk.now);
   }
 
   get disk(): VmRecord | undefined {
-    const { name, keepers } = this.#disk;
-    if (name === undefined) return undefined;
-    // Its own generations are found in its directory.
-    const layers = (this.#disk.layers ?? []).filter((layer) => !layer.startsWith(`${name}-`));
-    return recordOf({ version: 1, disk: name, layers, keepers, hostId: this.#options.hostId });
+    return this.#disk.record;
   }
 
   /** What it stands on, for whoever removes layers. */
   get standsOn(): VmDisk {
-    return this.#disk;
+    return this.#disk.now;
   }
 
-  async snapshot(options: {
-    signal: AbortSignal;
-    keep: (record: VmRecord | undefined) => void;
-  }): Promise<VmSnapshot> {
-    const turn = this.#snapping.then(() => this.#snapshot(options));
-    this.#snapping = turn.catch(() => undefined);
-    return await turn;
+  async snapshot(options: Parameters<LiveDisk["snapshot"]>[0]): Promise<VmSnapshot> {
+    return await this.#disk.snapshot(options);
   }
 
   async startProcess(request: ProcessRequest, sink: FrameSink): Promise<VmProcess> {
-    try {
-      const started = await LinuxProcess.start(this.#link, request, sink, this.#hits.explain);
-      this.#keep(started);
-      return started;
-    } catch (error) {
-      this.#hits.startFailed(error);
-      throw error;
-    }
+    return await this.#processes.start(request, sink);
   }
 
   /** What an adopted VM's table lists. */
   adopt(table: readonly TableEntry[]): Pick<AdoptedVm, "processes" | "attachments"> {
     const entries = table.filter((entry) => !isAttachment(entry));
-    const processes = entries.map((entry): AdoptedProcess => {
-      const adopted = LinuxProcess.adopt(this.#link, entry, this.#hits.explain);
-      this.#keep(adopted.process);
-      return adopted;
-    });
+    const processes = this.#processes.adopt(entries);
     return { processes, attachments: this.terminals.adopt(table.filter(isAttachment), entries) };
   }
 
@@ -182,35 +158,11 @@ export class LinuxVm implements VmHandle {
     from: { stdout: number; stderr: number },
     sink: FrameSink,
   ): Promise<LogSource> {
-    const process = this.#processes.get(processId);
-    if (process === undefined) throw unknownProcess(processId);
-    const table = await this.#table.read();
-    const entry = table.find(({ stream }) => stream === process.stream);
-    const written = entry && { stdout: entry.stdout.produced, stderr: entry.stderr.produced };
-    const windowBytes = DEFAULTS.streamWindowBytes;
-    const credit = new StreamCredit({ windowBytes, stdinWindowBytes: 0, gaps: true, from });
-    const reader = new Stream(this.#link, sink, credit, {});
-    const payload = [u32(process.stream), u64(from.stdout), u64(from.stderr), u32(windowBytes)];
-    this.#link.send(LINK_KIND.readLog, reader.number, Buffer.concat(payload));
-    return Object.assign(reader, { written });
+    return await this.#processes.openLog(processId, from, sink);
   }
 
   async processes(urgent = false): Promise<{ processes: ProcessInfo[]; truncated: boolean }> {
-    const reply = await this.#link.request({
-      kind: LINK_KIND.processes,
-      answer: LINK_KIND.processList,
-      operation: "processes",
-      urgent,
-    });
-    if (!reply.ok) throw refusedRequest("processes", reply.failure.errno.name);
-    const list = readProcessList(reply.payload);
-    const running = [...this.#processes].filter(([, process]) => !process.hasExited);
-    const ids = new Map(running.map(([id, process]) => [process.pid, id]));
-    const processes = list.processes.map((info) => {
-      const processId = ids.get(info.pid);
-      return processId === undefined ? info : { ...info, processId };
-    });
-    return { processes, truncated: list.truncated };
+    return await this.#processes.list(urgent);
   }
 
   async ping(urgent = false): Promise<void> {
@@ -224,14 +176,7 @@ export class LinuxVm implements VmHandle {
   }
 
   async freeze(frozen: boolean): Promise<void> {
-    this.#isFrozen = frozen;
-    await this.#freeze(frozen);
-  }
-
-  async #freeze(frozen: boolean): Promise<void> {
-    const { freeze } = this.#options.cgroup;
-    if (freeze === undefined) await this.#signalAll(frozen ? SIGSTOP : SIGCONT);
-    else await freeze(frozen);
+    await this.#disk.freeze(frozen);
   }
 
   async killProcesses(): Promise<void> {
@@ -270,12 +215,15 @@ export class LinuxVm implements VmHandle {
     }
   }
 
-  #keep(process: LinuxProcess): void {
-    const { processId } = process;
-    this.#processes.set(processId, process);
-    process.onReleased(() => {
-      if (this.#processes.get(processId) === process) this.#processes.delete(processId);
-    });
+  #recordWith(disk: VmDisk): VmRecord | undefined {
+    const { record, canBeAdopted } = this.#options;
+    return record && canBeAdopted ? encodeRecord({ ...record, disk }) : undefined;
+  }
+
+  async #freeze(frozen: boolean): Promise<void> {
+    const { freeze } = this.#options.cgroup;
+    if (freeze === undefined) await this.#signalAll(frozen ? SIGSTOP : SIGCONT);
+    else await freeze(frozen);
   }
 
   /** Resolves once every process has it. */
@@ -283,34 +231,6 @@ export class LinuxVm implements VmHandle {
     if (this.#link.endedBy !== undefined) throw this.#link.endedBy;
     this.#link.signalAll(signal);
     await this.ping(true);
-  }
-
-  /** Nothing begins and nothing runs in the VM meanwhile. */
-  async #snapshot({ signal, keep }: Parameters<LinuxVm["snapshot"]>[0]): Promise<VmSnapshot> {
-    if (this.#link.endedBy !== undefined) throw this.#link.endedBy;
-    signal.throwIfAborted();
-    const { snapshots, linkId, spawnerPath, hostId } = this.#options;
-    const before = this.#disk;
-    let stopped = false;
-    this.#link.hold();
-    try {
-      const { processes } = await this.processes(true);
-      stopped = processes.length > 1 && !this.#isFrozen;
-      if (stopped) await this.#freeze(true);
-      this.#disk = { ...before, layers: undefined };
-      keep(this.record);
-      this.#disk = before;
-      const subject = { vmId: this.vmId, linkId, spawnerPath, hostId, disk: before };
-      const { snapshot, disk } = await snapshots.take(subject);
-      this.#disk = disk;
-      return snapshot;
-    } finally {
-      this.#link.unhold();
-      if (this.#state === "live") {
-        keep(this.record);
-        if (stopped && !this.#isFrozen) await this.#freeze(false);
-      }
-    }
   }
 
   /** Ends the VM unless that is under way. */
@@ -354,14 +274,6 @@ export class LinuxVm implements VmHandle {
 
 function isAttachment({ flags }: TableEntry): boolean {
   return (flags & ATTACHMENT) !== 0;
-}
-
-function unknownProcess(id: string): AgentOsError<"NOT_FOUND"> {
-  return new AgentOsError("NOT_FOUND", `no process ${id} in this VM`, { kind: "process", id });
-}
-
-function refusedRequest(operation: string, errno: string): AgentOsError<"INTERNAL"> {
-  return new AgentOsError("INTERNAL", `the VM refused ${operation}: ${errno}`, { reason: errno });
 }
 
 function notGone(vmId: string): AgentOsError<"DEADLINE_EXCEEDED"> {

@@ -1,7 +1,8 @@
 import type { VmHandle } from "@agentos/core";
 import { AgentOsError, LIMIT_NAMES, type LimitName } from "@agentos/protocol";
 
-import type { CgroupLimits, VmCgroup } from "../cgroup/vm-cgroup.ts";
+import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
+import { cgroupLimits } from "./limits.ts";
 
 type States = VmHandle["limits"];
 type Changes = Parameters<VmHandle["setLimits"]>[0];
@@ -42,10 +43,10 @@ export class LiveLimits {
     for (const [limit, value] of entriesOf(changes))
       after[limit] = { value, enforcement: before[limit].enforcement };
     try {
-      await this.#cgroup.apply(heldByCgroup(after));
+      await this.#cgroup.apply(cgroupLimits(after));
     } catch (error) {
       // What was changed before it failed goes back; where that fails, the cgroup's own error says more.
-      await this.#cgroup.apply(heldByCgroup(before)).catch(() => undefined);
+      await this.#cgroup.apply(cgroupLimits(before)).catch(() => undefined);
       throw error;
     }
     this.#now = after;
@@ -78,13 +79,6 @@ function entriesOf(changes: Changes): [LimitName, number][] {
     const value = changes[limit];
     return value === undefined ? [] : [[limit, value]];
   });
-}
-
-function heldByCgroup({ memoryBytes, cpus, pids }: States): CgroupLimits {
-  const limits = Object.entries({ memoryBytes, cpus, pids });
-  return Object.fromEntries(
-    limits.flatMap(([name, { value }]) => (value === null ? [] : [[name, value]])),
-  );
 }
 
 function refused(
