@@ -31,6 +31,9 @@ export const isolation = rows(
     "probe.read-only": "/usr and /etc can't be written",
     "probe.environment": "the environment holds what was named, descriptors are 0, 1, 2",
     "walls.debug": "only a VM of the debug profile has programs that trace, and PID 1 is none's",
+    "seen.all":
+      "environment, descriptors, mounts, devices, capabilities, ids, sockets, names and files of /proc are what a list of them says, and nothing else",
+    "seen.calls": "the system calls that the kernel takes are those of a list",
     "probe.fill": "a full /tmp, /dev/shm or home ends in ENOSPC",
   },
   "linux",
