@@ -14,6 +14,7 @@ import type {
   Usage,
 } from "@agentos/protocol";
 
+import type { AgentTrace } from "./agent-trace.ts";
 import type { AgentEndpoint } from "./model-gateway.ts";
 import type { SessionVm } from "./session-vm.ts";
 import type { ToolDoor } from "./tool-door.ts";
@@ -33,6 +34,8 @@ export interface RuntimeCapabilities {
   readonly outputSchema: boolean;
   readonly subagents: boolean;
   readonly compaction: boolean;
+  /** Its running turn goes on after the sidecar was killed. Otherwise that is `interrupted`. */
+  readonly adoption: boolean;
 }
 
 /** What a runtime opens a session from. */
@@ -111,6 +114,12 @@ export interface RuntimeHost {
   }): void;
   /** The agent's own session id, at the first sign of it: written before anything else goes on. */
   recordSession(agentSessionId: string): void;
+  /** What the work writes is written as a whole or not at all. */
+  together(work: () => void): void;
+  /** Written with the next that is written, or at the tick's end; `kept` is called then. */
+  keepTrace(trace: AgentTrace, kept: () => void): void;
+  /** Calls of the running turn that an earlier life has told of and whose result it has not. */
+  readonly openCalls: readonly ToolCall[];
   readonly state: RuntimeState;
   readonly vm: SessionVm;
   /** The session's way to its model, opened by the first call; it ends with the session. What passes is counted: not by `modelCalled` again. */
@@ -143,6 +152,8 @@ export interface RuntimeTurnResult {
 export interface RuntimeSession extends AsyncDisposable {
   /** Runs one turn to its end; never two at once. Rejects for what the caller could not foresee, with an `AgentOsError`. */
   prompt(turn: RuntimeTurn): Promise<RuntimeTurnResult>;
+  /** Goes on to the end of the turn that an earlier life began: first and once, after `AgentRuntime.adopt`. */
+  goOn?(turn: Pick<RuntimeTurn, "turnId" | "signal">): Promise<RuntimeTurnResult>;
   /** Resolves when the agent is gone by itself. */
   readonly exited: Promise<AgentOsError>;
   /** Gives the running turn more to think about. Undefined where the agent can't. */
@@ -169,6 +180,13 @@ export interface AgentRuntime {
   open(
     request: RuntimeRequest,
     host: RuntimeHost,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession>;
+  /** Takes over an agent in the middle of a turn. Rejects where that can't be; the turn is interrupted then. Undefined: it never can. */
+  adopt?(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    trace: AgentTrace,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession>;
 }

@@ -10,6 +10,7 @@ export type {
   RuntimeTurnResult,
   ToolVerdict,
 } from "./agent-runtime.ts";
+export type { AgentTrace, StoredTrace } from "./agent-trace.ts";
 export type {
   AgentPlace,
   AgentSessions,

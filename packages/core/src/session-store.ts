@@ -11,6 +11,8 @@ import type {
   TurnSource,
 } from "@agentos/protocol";
 
+import type { StoredTrace } from "./agent-trace.ts";
+
 /** What a session has used of its budget besides tokens and money. */
 export interface SessionSpent {
   readonly modelCalls: number;
@@ -31,6 +33,8 @@ export interface StoredSession {
   readonly createdAt: string;
   readonly state: SessionState;
   readonly agentSessionId: string | null;
+  /** Null: nobody could go on with its agent's program. */
+  readonly agentTrace: StoredTrace | null;
   readonly turns: number;
   readonly usage: SessionUsage;
   readonly spent: SessionSpent;
@@ -85,6 +89,8 @@ export interface SessionBatch {
  * when it returns.
  */
 export interface SessionStore {
+  /** What is written meanwhile is written as a whole, or not at all where the work throws. */
+  together<T>(work: () => T): T;
   add(key: string, session: StoredSession): void;
   /** Another session with the transcript, history, known turns and runtime state of `from`. */
   copy(from: string, key: string, session: StoredSession): void;

@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 
 import type { AgentOsError } from "@agentos/protocol";
 
-import type { VmHandle } from "./vm-driver.ts";
+import type { AdoptedProcess, VmHandle } from "./vm-driver.ts";
 
 /** The way out of a VM, as its network policy has it at that moment. */
 export interface SessionEgress {
@@ -27,6 +27,10 @@ export interface SessionVm {
   handle(): VmHandle;
   /** For one effect right now, too. */
   egress(): SessionEgress;
+  /** Resolves when the VM runs: one of an earlier life may have to be taken over first. Rejects where it never does. */
+  readonly running: Promise<void>;
+  /** A process that an earlier life of the sidecar started and nobody else has asked for: it is the caller's from now on. */
+  claim(processId: string): AdoptedProcess | undefined;
   /** Resolves with why, once the VM is gone. Never rejects. */
   readonly ended: Promise<string>;
   /** Resolves once another holder has taken the VM over. Never rejects. */
@@ -39,6 +43,8 @@ export interface SessionVm {
 export interface SessionVms {
   /** A running turn's: the VM lives at least until it is released. Throws `NOT_FOUND`, `FENCED` or `VM_ENDED`. */
   hold(user: string, vmId: string, fence: number): SessionVm;
+  /** The same for a turn of an earlier life, whose VM may not run yet. */
+  holdAgain(user: string, vmId: string, fence: number): SessionVm;
   /** Between turns: it keeps nothing alive. Throws `NOT_FOUND` or `VM_ENDED`. */
   watch(user: string, vmId: string, fence: number): SessionVm;
 }

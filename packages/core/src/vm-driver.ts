@@ -58,6 +58,10 @@ export interface AdoptedProcess {
   readonly state: "running" | "exited";
   /** Of one on a terminal. */
   readonly terminal?: TerminalSize;
+  /** Bytes that an earlier reader has acknowledged: the VM has them no more. */
+  readonly acknowledged: { readonly stdout: number; readonly stderr: number };
+  /** Bytes that came for its stdin. Undefined where that is no pipe. */
+  readonly stdinReceived?: number;
   /** Its streams go on to `sink` once `resume` has said what the reader has. */
   readonly process: VmProcess;
   /** Where the process's frames go; set before `resume`. */

@@ -8,18 +8,32 @@ export interface FrameTarget {
   send(frame: Uint8Array): void;
 }
 
+export interface ByteReaderOptions {
+  /** Bytes that an earlier reader had. */
+  readonly from?: { readonly stdout: number; readonly stderr: number };
+  /** stdout is acknowledged by `acknowledge` only. Default false. */
+  readonly keepsStdout?: boolean;
+}
+
 /** The reading end of a process or file of a VM: hands bytes on and acknowledges them at once, so that nothing piles up in the VM or here. */
 export class ByteReader {
   readonly #take: TakeBytes;
   readonly #isFile: boolean;
   readonly #received = { stdout: 0, stderr: 0 };
+  readonly #keepsStdout: boolean;
   readonly #ended = Promise.withResolvers<void>();
   readonly #waiting: Uint8Array[] = [];
   #totals: { stdout: number; stderr: number } | undefined;
   #target: FrameTarget | undefined;
 
-  constructor(take: TakeBytes, kind: "file" | "process") {
+  constructor(
+    take: TakeBytes,
+    kind: "file" | "process",
+    { from, keepsStdout = false }: ByteReaderOptions = {},
+  ) {
     this.#take = take;
+    Object.assign(this.#received, from);
+    this.#keepsStdout = keepsStdout;
     this.#isFile = kind === "file";
     // Who never waits for the end has learned of the failure elsewhere.
     this.#ended.promise.catch(() => undefined);
@@ -34,6 +48,11 @@ export class ByteReader {
   attach(target: FrameTarget): void {
     this.#target = target;
     for (const frame of this.#waiting.splice(0)) this.frame(frame);
+  }
+
+  /** The VM may forget stdout up to here. */
+  acknowledge(stdout: number): void {
+    this.#target?.send(encodeAck(0, CHANNEL.stdout, stdout));
   }
 
   /** A process has ended: nothing follows these. */
@@ -62,7 +81,8 @@ export class ByteReader {
     const fresh = payload.subarray(Math.max(0, this.#received[channel] - offset));
     this.#received[channel] = Math.max(this.#received[channel], offset + payload.byteLength);
     if (fresh.byteLength > 0) this.#take(fresh, channel);
-    this.#target?.send(encodeAck(0, CHANNEL[channel], this.#received[channel]));
+    if (channel === "stderr" || !this.#keepsStdout)
+      this.#target?.send(encodeAck(0, CHANNEL[channel], this.#received[channel]));
     this.#check();
   }
 

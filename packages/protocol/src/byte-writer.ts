@@ -19,9 +19,14 @@ export class ByteWriter {
   #state: "open" | "ending" | "ended" = "open";
   #drained = Promise.withResolvers<void>();
 
-  /** `maxWaiting`: bytes beyond the window, 8 MiB by default. */
-  constructor({ maxWaiting = MAX_WAITING_BYTES }: { maxWaiting?: number } = {}) {
+  /** `maxWaiting`: bytes beyond the window, 8 MiB by default. `from`: bytes that an earlier writer sent. */
+  constructor({
+    maxWaiting = MAX_WAITING_BYTES,
+    from = 0,
+  }: { maxWaiting?: number; from?: number } = {}) {
     this.#maxWaiting = maxWaiting;
+    this.#sent = from;
+    this.#taken = from;
     this.#drained.resolve();
   }
 

@@ -1,11 +1,12 @@
 import type {
   AgentRuntime,
+  AgentTrace,
   RuntimeCapabilities,
   RuntimeHost,
   RuntimeRequest,
   RuntimeSession,
 } from "@agentos/core";
-import type { SessionSpec } from "@agentos/protocol";
+import { AgentOsError, type SessionSpec } from "@agentos/protocol";
 
 /** A runtime whose code is loaded when the first session needs it: a sidecar's start is what users wait for. */
 export class LazyRuntime implements AgentRuntime {
@@ -30,6 +31,18 @@ export class LazyRuntime implements AgentRuntime {
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
     return await (await this.#runtime()).open(request, host, options);
+  }
+
+  async adopt(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    trace: AgentTrace,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession> {
+    const runtime = await this.#runtime();
+    if (runtime.adopt !== undefined) return await runtime.adopt(request, host, trace, options);
+    const what = `taking over an agent of ${this.name}`;
+    throw new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
   }
 
   #runtime(): Promise<AgentRuntime> {

@@ -1,5 +1,6 @@
 import type {
   AgentEndpoint,
+  AgentTrace,
   ModelApi,
   RuntimeEvent,
   RuntimeHost,
@@ -47,6 +48,9 @@ export class TestHost implements RuntimeHost {
   readonly calls: ToolCall[] = [];
   readonly used: { usage: Usage; hasToolCalls: boolean }[] = [];
   readonly sessionIds: string[] = [];
+  /** What another life goes on from. */
+  trace: AgentTrace | undefined;
+  readonly openCalls: readonly ToolCall[] = [];
   /** Of tools that the agent ran by itself. */
   readonly results: ToolResult[] = [];
   /** What the gateway saw of the last model call. */
@@ -137,6 +141,15 @@ export class TestHost implements RuntimeHost {
 
   recordSession(agentSessionId: string): void {
     if (!this.sessionIds.includes(agentSessionId)) this.sessionIds.push(agentSessionId);
+  }
+
+  together(work: () => void): void {
+    work();
+  }
+
+  keepTrace(trace: AgentTrace, kept: () => void): void {
+    this.trace = trace;
+    setImmediate(kept);
   }
 
   async endpoint(): Promise<AgentEndpoint> {

@@ -112,6 +112,15 @@ export class FakeProcess implements VmProcess {
     if (this.isRunning && !HARMLESS.has(signal)) this.#end(null, signal, false);
   }
 
+  /** What its readers and writers have got so far. */
+  get offsets(): { acknowledged: { stdout: number; stderr: number }; stdinReceived: number } {
+    const [stdout, stderr] = [this.stdout, this.stderr].map((output) =>
+      output instanceof PipedOutput ? output.acknowledged : 0,
+    );
+    const acknowledged = { stdout: stdout ?? 0, stderr: stderr ?? 0 };
+    return { acknowledged, stdinReceived: this.#input.received };
+  }
+
   /** Frames go to another reader, who says with `resume` what it has. */
   attach(sink: FrameSink): void {
     this.#stream.attach(sink);

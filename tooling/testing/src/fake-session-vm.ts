@@ -15,6 +15,8 @@ export function fakeSessionVm(
     egress: () => {
       throw new AgentOsError("UNSUPPORTED", "this VM has no network", { what: "a network" });
     },
+    running: Promise.resolve(),
+    claim: () => undefined,
     ended: new Promise(() => undefined),
     fenced: new Promise(() => undefined),
     release: () => undefined,

@@ -202,6 +202,7 @@ export class FakeVm implements VmHandle {
         processId,
         output: process.request.output,
         state: process.isRunning ? "running" : "exited",
+        ...process.offsets,
         process,
         attach: (sink) => process.attach(sink),
       };

@@ -31,6 +31,10 @@ export class PipedOutput {
   }
 
   /** Bytes written so far. */
+  get acknowledged(): number {
+    return this.#acked;
+  }
+
   get total(): number {
     return this.#total;
   }

@@ -61,6 +61,10 @@ export class ProcessInput implements AsyncIterable<Uint8Array> {
     this.#notify();
   }
 
+  get received(): number {
+    return this.#received;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
       const next = this.#waiting.shift();

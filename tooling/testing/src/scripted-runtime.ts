@@ -65,6 +65,7 @@ const CAPABILITIES: RuntimeCapabilities = {
   usage: true,
   outputSchema: true,
   subagents: true,
+  adoption: false,
   compaction: true,
 };
 

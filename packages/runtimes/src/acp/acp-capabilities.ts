@@ -12,4 +12,5 @@ export const ACP_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: false,
   subagents: false,
   compaction: false,
+  adoption: false,
 };

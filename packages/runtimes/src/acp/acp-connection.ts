@@ -50,15 +50,18 @@ export class AcpConnection extends AgentProgram {
   private constructor(options: AcpConnectionOptions) {
     const { agent, program, request, host } = options;
     const { spec, sessionId, cwd } = request;
-    super({
-      agent: agent.name,
-      vm: host.vm,
-      sessionId,
-      argv: program.argv,
-      env: program.env,
-      cwd,
-      shutdownMs: spec.timeouts?.shutdownMs,
-    });
+    super(
+      {
+        agent: agent.name,
+        vm: host.vm,
+        sessionId,
+        argv: program.argv,
+        env: program.env,
+        cwd,
+        shutdownMs: spec.timeouts?.shutdownMs,
+      },
+      host,
+    );
     this.#options = options;
     this.#peer = new LinePeer({
       send: (message) => this.send(message),
@@ -158,10 +161,12 @@ export class AcpConnection extends AgentProgram {
     return exit;
   }
 
-  protected take(line: AgentLine): void {
+  protected take(line: AgentLine): undefined {
     const message = line.kind === "json" ? line.value : undefined;
     if (!isText(message)) this.#options.host.emit(rawEvent(line));
-    if (message !== undefined) this.#peer.receive(message);
+    // What it asked is lost with the sidecar.
+    if (message !== undefined) void this.#peer.receive(message);
+    return undefined;
   }
 
   #told(method: string, params: Json): void {

@@ -5,7 +5,7 @@ import type { Line } from "./line-splitter.ts";
 
 /** A line of an agent's stdout. */
 export type AgentLine =
-  | { readonly kind: "json"; readonly value: Json }
+  | { readonly kind: "json"; readonly value: Json; readonly text: string }
   /** No JSON: kept as it is, and the agent goes on. */
   | { readonly kind: "text"; readonly text: string }
   | Extract<Line, { kind: "cut" }>;
@@ -14,7 +14,7 @@ export function parseLine(line: Line): AgentLine {
   if (line.kind === "cut") return line;
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- What JSON.parse gives is JSON.
-    return { kind: "json", value: JSON.parse(line.text) as Json };
+    return { kind: "json", value: JSON.parse(line.text) as Json, text: line.text };
   } catch {
     return { kind: "text", text: line.text };
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { SessionVm, VmProcess, VmProcessExit } from "@agentos/core";
+import type { AdoptedProcess, FrameSink, SessionVm, VmProcess, VmProcessExit } from "@agentos/core";
 import {
   AgentOsError,
   ByteReader,
@@ -21,6 +21,9 @@ import { LineTail } from "./line-tail.ts";
 /** What an ended program's last bytes may take, where something else holds its stdout open. */
 const DRAIN_MS = 1_000;
 
+/** Of a line whose end has not come, where its beginning is to be kept in the VM: less than a window. */
+const KEPT_BYTES = DEFAULTS.streamWindowBytes / 2;
+
 export interface AgentProcessOptions {
   /** In messages: `gemini-cli`. */
   readonly agent: string;
@@ -36,8 +39,10 @@ export interface AgentProcessOptions {
   readonly install?: string | undefined;
   /** Leaves what an earlier program of the session started. Default false: an agent never has two trees. */
   readonly keepTree?: boolean;
-  /** Every line of stdout, in order. It is acknowledged when this returns, and the next one waits. */
-  readonly onLine?: (line: AgentLine) => void;
+  /** Every line of stdout, in order, and where in it the line ends. */
+  readonly onLine?: (line: AgentLine, end: number) => void;
+  /** Lines are acknowledged by `acknowledge`: the VM keeps them for the next life of the sidecar. Default false: once `onLine` returns. */
+  readonly keepsLines?: boolean;
   /** In place of `onLine`: stdout as it comes. */
   readonly onBytes?: (bytes: Uint8Array) => void;
   /** From asking it to end to `DEADLINE_EXCEEDED`. Default `DEFAULTS.agentShutdownMs`. */
@@ -59,22 +64,38 @@ export interface AgentExit {
  */
 export class AgentProcess implements AsyncDisposable {
   readonly #options: AgentProcessOptions;
-  readonly #input = new ByteWriter();
+  readonly processId: string;
+  readonly #input: ByteWriter;
   readonly #stderr = new LineTail();
   readonly #lines: LineSplitter;
   readonly #reader: ByteReader;
   readonly #exit = Promise.withResolvers<AgentExit>();
   #process: VmProcess | undefined;
   #ending: Promise<void> | undefined;
+  #readOn: (() => Promise<void>) | undefined;
 
-  private constructor(options: AgentProcessOptions) {
+  private constructor(
+    options: AgentProcessOptions,
+    processId: string,
+    from = { stdout: 0, stderr: 0, stdin: 0 },
+  ) {
+    this.processId = processId;
     this.#options = options;
-    this.#lines = new LineSplitter((line) => options.onLine?.(parseLine(line)));
-    this.#reader = new ByteReader((bytes, channel) => {
-      if (channel === "stderr") this.#stderr.add(bytes);
-      else if (options.onBytes !== undefined) options.onBytes(bytes);
-      else this.#lines.add(bytes);
-    }, "process");
+    this.#input = new ByteWriter({ from: from.stdin });
+    this.#lines = new LineSplitter((line, end) => options.onLine?.(parseLine(line), end), {
+      from: from.stdout,
+    });
+    const { stdout, stderr } = from;
+    const { keepsLines: keepsStdout = false } = options;
+    this.#reader = new ByteReader(
+      (bytes, channel) => {
+        if (channel === "stderr") this.#stderr.add(bytes);
+        else if (options.onBytes !== undefined) options.onBytes(bytes);
+        else this.#addLines(bytes);
+      },
+      "process",
+      { from: { stdout, stderr }, keepsStdout },
+    );
   }
 
   /**
@@ -89,11 +110,30 @@ export class AgentProcess implements AsyncDisposable {
     const withinMs = options.shutdownMs ?? DEFAULTS.agentShutdownMs;
     if (!keepTree) await endAgentTree(vm.handle(), sessionId, { withinMs });
     signal.throwIfAborted();
-    const agent = new AgentProcess(options);
+    const agent = new AgentProcess(options, `agent-${randomUUID()}`);
     await agent.#start();
     if (!signal.aborted) return agent;
     await agent[Symbol.asyncDispose]();
     throw signal.reason;
+  }
+
+  /**
+   * Takes over one that an earlier life of the sidecar started, of whose stdout it had the meaning of that much.
+   * Reading begins with `readOn`.
+   */
+  static adopt(
+    options: AgentProcessOptions,
+    adopted: AdoptedProcess,
+    stdoutBytes: number,
+  ): AgentProcess {
+    const { process, processId, acknowledged, stdinReceived: stdin = 0 } = adopted;
+    const stdout = Math.max(stdoutBytes, acknowledged.stdout);
+    const { stderr } = acknowledged;
+    const agent = new AgentProcess(options, processId, { stdout, stderr, stdin });
+    adopted.attach(agent.#sink());
+    agent.#keep(process);
+    agent.#readOn = () => process.resume({ stdout, stderr });
+    return agent;
   }
 
   /** Undefined: it is gone. */
@@ -109,6 +149,16 @@ export class AgentProcess implements AsyncDisposable {
   /** The same as the error that a turn ends with. */
   get exited(): Promise<AgentOsError<"AGENT_EXITED">> {
     return this.exit.then((exit) => exitError(this.#options.agent, exit));
+  }
+
+  /** Of one that was taken over: its lines come from now on. Rejects where the VM no longer has them. */
+  async readOn(): Promise<void> {
+    await this.#readOn?.();
+  }
+
+  /** The VM may forget stdout up to here. */
+  acknowledge(stdoutBytes: number): void {
+    this.#reader.acknowledge(stdoutBytes);
   }
 
   /** The last lines of stderr so far. */
@@ -155,7 +205,7 @@ export class AgentProcess implements AsyncDisposable {
     const { agent, vm, sessionId, argv, cwd, env, stdin = "pipe", install } = this.#options;
     const started = vm.handle().startProcess(
       {
-        processId: `agent-${randomUUID()}`,
+        processId: this.processId,
         argv,
         cwd,
         env: {
@@ -169,19 +219,34 @@ export class AgentProcess implements AsyncDisposable {
         output: "piped",
         windowBytes: DEFAULTS.streamWindowBytes,
       },
-      {
-        frame: (bytes) => this.#input.frame(bytes) || this.#reader.frame(bytes),
-        closed: (reason) => this.#reader.closed(reason),
-      },
+      this.#sink(),
     );
     const process = await started.catch((error: unknown) => {
       if (install === undefined || !isAgentOsError(error, "COMMAND_NOT_FOUND")) throw error;
       throw notInstalled(agent, install);
     });
+    this.#keep(process);
+  }
+
+  #keep(process: VmProcess): void {
     this.#process = process;
     void this.#watch(process);
     this.#input.attach(process);
     this.#reader.attach(process);
+  }
+
+  #sink(): FrameSink {
+    return {
+      frame: (bytes) => void (this.#input.frame(bytes) || this.#reader.frame(bytes)),
+      closed: (reason) => this.#reader.closed(reason),
+    };
+  }
+
+  #addLines(bytes: Uint8Array): void {
+    this.#lines.add(bytes);
+    // What a window does not hold can't be kept.
+    if (this.#options.keepsLines === true && this.#lines.openBytes > KEPT_BYTES)
+      this.#reader.acknowledge(this.#lines.at);
   }
 
   async #watch(process: VmProcess): Promise<void> {

@@ -23,6 +23,8 @@ export interface LinePeerOptions {
   readonly onNotification: (method: string, params: Json) => void;
   /** Codex leaves the member `jsonrpc` out. Default true. */
   readonly hasVersion?: boolean;
+  /** The first of our ids. Default 1. */
+  readonly firstId?: number;
 }
 
 export interface RequestChoice {
@@ -36,11 +38,12 @@ export class LinePeer {
   readonly #options: LinePeerOptions;
   readonly #waiting = new Map<number, PromiseWithResolvers<Json>>();
   readonly #closed = new AbortController();
-  #nextId = 1;
+  #nextId: number;
   #failure: AgentOsError | undefined;
 
   constructor(options: LinePeerOptions) {
     this.#options = options;
+    this.#nextId = options.firstId ?? 1;
   }
 
   /** Rejects with `LinePeerError`, `DEADLINE_EXCEEDED`, the signal's reason, or why the other end is gone. */
@@ -77,23 +80,22 @@ export class LinePeer {
     await this.#send({ method, params });
   }
 
-  /** A message of the other end. False: it is none of this protocol. */
-  receive(message: Json): boolean {
-    if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
+  /** A message of the other end. The result, for a request, resolves once it is answered. */
+  receive(message: Json): Promise<void> | undefined {
+    if (typeof message !== "object" || message === null || Array.isArray(message)) return undefined;
     const { id, method, params = null } = message;
     if (typeof method === "string") {
-      if (id === undefined || id === null) this.#options.onNotification(method, params);
-      else void this.#answer(id, method, params);
-      return true;
+      if (id !== undefined && id !== null) return this.#answer(id, method, params);
+      this.#options.onNotification(method, params);
+      return undefined;
     }
-    if (typeof id !== "number" && typeof id !== "string") return false;
-    if (message["result"] === undefined && message["error"] === undefined) return false;
-    const waiting = this.#waiting.get(Number(id));
+    if (typeof id !== "number" && typeof id !== "string") return undefined;
+    if (message["result"] === undefined && message["error"] === undefined) return undefined;
     // An answer that came too late has nobody to tell.
-    if (waiting === undefined) return true;
-    if (message["error"] === undefined) waiting.resolve(message["result"] ?? null);
-    else waiting.reject(readError(message["error"]));
-    return true;
+    const waiting = this.#waiting.get(Number(id));
+    if (message["error"] === undefined) waiting?.resolve(message["result"] ?? null);
+    else waiting?.reject(readError(message["error"]));
+    return undefined;
   }
 
   /** The other end is gone: what waits is told why. */

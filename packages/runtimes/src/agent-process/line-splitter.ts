@@ -17,14 +17,30 @@ export type Line =
  * whose bytes come in two pieces is whole.
  */
 export class LineSplitter {
-  readonly #take: (line: Line) => void;
+  readonly #take: (line: Line, end: number) => void;
   readonly #longest: number;
   #parts: Uint8Array[] = [];
   #bytes = 0;
+  #at: number;
 
-  constructor(take: (line: Line) => void, longest = LONGEST_LINE_BYTES) {
+  /** `take` is told where in the stream the line ends. `from`: bytes that an earlier reader had. */
+  constructor(
+    take: (line: Line, end: number) => void,
+    { longest = LONGEST_LINE_BYTES, from = 0 }: { longest?: number; from?: number } = {},
+  ) {
     this.#take = take;
     this.#longest = longest;
+    this.#at = from;
+  }
+
+  /** Bytes of the whole stream that are here. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Bytes of a line whose end is not here. */
+  get openBytes(): number {
+    return this.#bytes;
   }
 
   add(bytes: Uint8Array): void {
@@ -34,6 +50,7 @@ export class LineSplitter {
       if (end < 0) return this.#keep(bytes.subarray(from));
       this.#keep(bytes.subarray(from, end));
       from = end + 1;
+      this.#at += 1;
       this.#flush();
     }
   }
@@ -46,6 +63,7 @@ export class LineSplitter {
   #keep(part: Uint8Array): void {
     const room = Math.max(0, this.#longest - this.#bytes);
     this.#bytes += part.byteLength;
+    this.#at += part.byteLength;
     // A copy: what was given is the link's own buffer.
     if (room > 0 && part.byteLength > 0) this.#parts.push(Uint8Array.from(part.subarray(0, room)));
   }
@@ -56,11 +74,11 @@ export class LineSplitter {
     this.#parts = [];
     this.#bytes = 0;
     if (bytes > this.#longest) {
-      this.#take({ kind: "cut", head: kept.toString("utf8", 0, HEAD_BYTES), bytes });
+      this.#take({ kind: "cut", head: kept.toString("utf8", 0, HEAD_BYTES), bytes }, this.#at);
       return;
     }
     // Some programs end their lines as Windows does.
     const length = kept.at(-1) === 0x0d ? kept.byteLength - 1 : kept.byteLength;
-    if (length > 0) this.#take({ kind: "whole", text: kept.toString("utf8", 0, length) });
+    if (length > 0) this.#take({ kind: "whole", text: kept.toString("utf8", 0, length) }, this.#at);
   }
 }

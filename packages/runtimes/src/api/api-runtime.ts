@@ -49,6 +49,7 @@ export class ApiRuntime implements AgentRuntime {
     outputSchema: true,
     subagents: true,
     compaction: true,
+    adoption: false,
   };
   readonly #prices: readonly ModelPrice[];
   readonly #limits: ApiLimits;

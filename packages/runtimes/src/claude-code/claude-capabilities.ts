@@ -12,4 +12,5 @@ export const CLAUDE_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: false,
   subagents: false,
   compaction: false,
+  adoption: true,
 };

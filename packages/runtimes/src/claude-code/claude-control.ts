@@ -1,3 +1,5 @@
+import { randomInt } from "node:crypto";
+
 import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
 
 import type { ClaudeControlLine } from "./claude-line.ts";
@@ -24,6 +26,8 @@ export class ClaudeControl {
   readonly #options: ClaudeControlOptions;
   readonly #waiting = new Map<string, PromiseWithResolvers<JsonObject>>();
   readonly #asked = new Map<string, AbortController>();
+  /** Not those of an earlier life, whose answers may still come. */
+  readonly #ids = `agentos-${randomInt(2 ** 31)}`;
   #next = 1;
   #failure: AgentOsError | undefined;
 
@@ -34,7 +38,7 @@ export class ClaudeControl {
   /** Rejects with `ClaudeRefusal`, `DEADLINE_EXCEEDED`, or why the program is gone. */
   async request(request: JsonObject & { subtype: string }): Promise<JsonObject> {
     if (this.#failure !== undefined) throw this.#failure;
-    const id = `agentos-${this.#next++}`;
+    const id = `${this.#ids}-${this.#next++}`;
     const answer = Promise.withResolvers<JsonObject>();
     this.#waiting.set(id, answer);
     const timer = setTimeout(() => answer.reject(tooLate(request.subtype)), ANSWER_MS);
@@ -49,10 +53,12 @@ export class ClaudeControl {
     }
   }
 
-  receive(line: ClaudeControlLine): void {
+  /** The result, for a request, resolves once it is answered. */
+  receive(line: ClaudeControlLine): Promise<void> | undefined {
+    if (line.type === "control_request") return this.#answer(line);
     if (line.type === "control_cancel_request") this.#asked.get(line.request_id)?.abort();
-    else if (line.type === "control_request") void this.#answer(line);
     else this.#answered(line.response);
+    return undefined;
   }
 
   /** The program is gone: nobody waits any more, on either side. */

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 
-import type { AgentRuntime, RuntimeHost, RuntimeRequest, RuntimeSession } from "@agentos/core";
+import type {
+  AgentRuntime,
+  AgentTrace,
+  RuntimeHost,
+  RuntimeRequest,
+  RuntimeSession,
+} from "@agentos/core";
 import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
@@ -51,5 +57,18 @@ export class ClaudeRuntime implements AgentRuntime {
         options,
       );
     });
+  }
+
+  async adopt(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    trace: AgentTrace,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession> {
+    const { spec, sessionId, cwd, agentSessionId = "" } = request;
+    const endpoint = await host.endpoint(options);
+    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
+    const program = { agent: AGENT, vm: host.vm, sessionId, argv: [], cwd, env: {}, shutdownMs };
+    return await ClaudeSession.adopt({ request, host, endpoint, agentSessionId, program }, trace);
   }
 }

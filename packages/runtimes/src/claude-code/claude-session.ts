@@ -1,5 +1,6 @@
 import type {
   AgentEndpoint,
+  AgentTrace,
   RuntimeHost,
   RuntimeRequest,
   RuntimeSession,
@@ -45,8 +46,15 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
     return await AgentProgram.opened(new ClaudeSession(options), signal);
   }
 
+  /** One that an earlier life has opened and prompted. Rejects where it is gone. */
+  static async adopt(options: ClaudeSessionOptions, trace: AgentTrace): Promise<ClaudeSession> {
+    const session = new ClaudeSession(options);
+    session.#isBegun = options.request.agentSessionId !== undefined;
+    return await AgentProgram.adopted(session, trace);
+  }
+
   private constructor(options: ClaudeSessionOptions) {
-    super(options.program);
+    super(options.program, options.host);
     this.#options = options;
     this.#tools = new ClaudeTools(options.host, options.request.tools);
     this.#control = new ClaudeControl({
@@ -56,9 +64,25 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
   }
 
   async prompt(given: RuntimeTurn): Promise<RuntimeTurnResult> {
+    const line = await userLine(this.#options.host, given);
+    return await this.#running(given, async () => {
+      await this.send(line);
+      this.prompted(given.turnId);
+    });
+  }
+
+  async goOn(given: Pick<RuntimeTurn, "turnId" | "signal">): Promise<RuntimeTurnResult> {
+    return await this.#running(given, async () => {
+      this.#tools.restore(this.#options.host.openCalls);
+      await this.readOn(given.turnId);
+    });
+  }
+
+  async #running(
+    { signal }: Pick<RuntimeTurn, "signal">,
+    begin: () => Promise<void>,
+  ): Promise<RuntimeTurnResult> {
     const { host, endpoint } = this.#options;
-    const line = await userLine(host, given);
-    const { signal } = given;
     signal.throwIfAborted();
     this.#tools.begin(signal);
     const turn = new ClaudeTurn({
@@ -71,10 +95,11 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
     const interrupt = (): void => void this.#interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
     try {
-      await this.send(line);
+      await begin();
       return await turn.ended;
     } finally {
       signal.removeEventListener("abort", interrupt);
+      this.settled();
       this.#turn = undefined;
     }
   }
@@ -115,15 +140,16 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
     return error;
   }
 
-  protected take(line: AgentLine): void {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | undefined {
     const known = line.kind === "json" ? parseClaudeLine(line.value) : undefined;
     // The line that follows them has all that they said.
-    if (known?.type !== "stream_event") this.#options.host.emit(rawEvent(line));
-    if (known === undefined) return;
+    if (!isAgain && known?.type !== "stream_event") this.#options.host.emit(rawEvent(line));
+    if (known === undefined) return undefined;
     if (isControl(known)) return this.#control.receive(known);
     if (known.type === "system" && known.subtype === "init") this.#begun(known.session_id);
     if (known.type === "result") this.#resulted(known);
     this.#turn?.take(known);
+    return undefined;
   }
 
   #resulted(result: ClaudeResult): void {

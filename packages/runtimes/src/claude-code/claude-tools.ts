@@ -70,6 +70,14 @@ export class ClaudeTools {
     this.#calls.clear();
   }
 
+  /** Those of its own that ran when the life before ended. */
+  restore(calls: readonly ToolCall[]): void {
+    for (const { callId, name, server, input } of calls) {
+      if (this.#tools.has(server === undefined ? name : `${server}__${name}`)) continue;
+      this.#calls.set(callId, { name, startedMs: performance.now(), isDenied: false, input });
+    }
+  }
+
   /** One of its own that has ended; undefined: not one that was let run here. */
   take(callId: string): OwnCall | undefined {
     const call = this.#calls.get(callId);

@@ -12,4 +12,5 @@ export const CODEX_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: true,
   subagents: false,
   compaction: false,
+  adoption: true,
 };

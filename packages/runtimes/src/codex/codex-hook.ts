@@ -11,9 +11,12 @@ const MAX_INPUT_BYTES = 8 * 1024 * 1024;
 const HOOK_SECONDS = 31_536_000;
 const LF = 0x0a;
 
-/** Whatever goes wrong, the tool does not run: only exit code 2 says that. */
+/** Ten in a second, as long as a VM waits for the next life of its sidecar. */
+const TRIES = 600;
+
+/** Whatever goes wrong, the tool does not run: only exit code 2 says that. A sidecar that was killed is asked again in its next life. */
 const SCRIPT = [
-  `/bin/bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$${PORT_VARIABLE}" && { cat; echo; } >&3 && IFS= read -r answer <&3 && printf "%s\\n" "$answer"'`,
+  `/bin/bash -c 'input=$(cat); for ((i = 0; i < ${TRIES}; i++)); do { printf "%s\\n" "$input" >&3 && IFS= read -r answer <&3 && printf "%s\\n" "$answer" && exit; } 3<>"/dev/tcp/127.0.0.1/$${PORT_VARIABLE}"; sleep 0.1; done 2>/dev/null; exit 1'`,
   "{ echo 'AgentOS could not be asked' >&2; exit 2; }",
 ].join(" || ");
 
@@ -34,14 +37,14 @@ export class CodexHook implements AsyncDisposable {
   readonly #door: VmDoor;
   readonly port: number;
 
-  /** Rejects with `UNSUPPORTED` where the VM's driver has no network. */
-  static async open(vm: SessionVm, beforeTool: BeforeTool): Promise<CodexHook> {
+  /** `port`: where it was in an earlier life. Rejects with `UNSUPPORTED` where the VM's driver has no network. */
+  static async open(vm: SessionVm, beforeTool: BeforeTool, port = 0): Promise<CodexHook> {
     const { network } = vm.handle();
     if (network === undefined) {
       const what = `codex in a VM of the driver ${vm.driver}`;
       throw new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
     }
-    const door = await network.open({ port: 0 }, (incoming) => answer(incoming, beforeTool));
+    const door = await network.open({ port }, (incoming) => answer(incoming, beforeTool));
     return new CodexHook(door);
   }
 
@@ -80,12 +83,21 @@ function answer(incoming: VmIncoming, beforeTool: BeforeTool): void {
   writer.attach(source);
 }
 
+/** Without an answer it would be asked again. */
+const NOT_UNDERSTOOD: JsonObject = {
+  hookSpecificOutput: {
+    hookEventName: "PreToolUse",
+    permissionDecision: "deny",
+    permissionDecisionReason: "AgentOS does not understand the call",
+  },
+};
+
 async function respond(input: Buffer, beforeTool: BeforeTool, writer: ByteWriter): Promise<void> {
   try {
     const decision = await beforeTool(HookInput.parse(JSON.parse(input.toString())));
     writer.write(Buffer.from(`${JSON.stringify(decision)}\n`));
   } catch {
-    // Without an answer the tool does not run.
+    writer.write(Buffer.from(`${JSON.stringify(NOT_UNDERSTOOD)}\n`));
   }
   writer.end();
 }

@@ -65,6 +65,15 @@ export const DynamicCall = z.object({
   tool: z.string(),
   arguments: Json,
 });
+/** What another life of the sidecar has to know of a running turn. */
+export const CodexMemo = z.object({
+  hookPort: z.int(),
+  turnId: z.string().nullable(),
+  /** What Codex said last. */
+  said: z.string(),
+});
+export type CodexMemo = z.infer<typeof CodexMemo>;
+
 /** What Codex gives its hook before a tool. */
 export const HookInput = z.object({
   tool_name: z.string(),

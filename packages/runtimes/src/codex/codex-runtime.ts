@@ -1,4 +1,10 @@
-import type { AgentRuntime, RuntimeHost, RuntimeRequest, RuntimeSession } from "@agentos/core";
+import type {
+  AgentRuntime,
+  AgentTrace,
+  RuntimeHost,
+  RuntimeRequest,
+  RuntimeSession,
+} from "@agentos/core";
 import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
@@ -51,5 +57,20 @@ export class CodexRuntime implements AgentRuntime {
         options,
       );
     });
+  }
+
+  async adopt(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    trace: AgentTrace,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession> {
+    const { spec, sessionId, cwd } = request;
+    const { vm } = host;
+    const endpoint = await host.endpoint(options);
+    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
+    const program = { agent: AGENT, vm, sessionId, argv: [], cwd, env: {}, shutdownMs };
+    const home = codexHome(vm);
+    return await CodexSession.adopt({ request, host, endpoint, home, program }, trace);
   }
 }

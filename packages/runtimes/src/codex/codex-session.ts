@@ -1,7 +1,9 @@
+import { randomInt } from "node:crypto";
 import { posix } from "node:path";
 
 import type {
   AgentEndpoint,
+  AgentTrace,
   RuntimeHost,
   RuntimeRequest,
   RuntimeSession,
@@ -20,6 +22,7 @@ import { userInput } from "./codex-content.ts";
 import { codexFailure, lostThread } from "./codex-failure.ts";
 import { CodexHook, HOOKS_FILE, PORT_VARIABLE } from "./codex-hook.ts";
 import {
+  CodexMemo,
   type CodexTurn,
   HooksResult,
   ThreadResult,
@@ -31,6 +34,8 @@ import { CodexRun } from "./codex-turn.ts";
 
 /** Until Codex answers a request of ours. */
 const ANSWER_MS = 30_000;
+/** Of what it said last, kept for another life of the sidecar. */
+const SAID_CHARS = 64 * 1024;
 const CLIENT = { name: "agentos", title: "AgentOS", version: "1" };
 const METHOD_NOT_FOUND = -32_601;
 
@@ -53,6 +58,8 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
   /** Codex's own id of the running turn. */
   #turnId: string | undefined;
   #isBegun = false;
+  /** What the life before knew. */
+  #left: CodexMemo | undefined;
 
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
@@ -62,12 +69,22 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
     return await AgentProgram.opened(new CodexSession(options), signal);
   }
 
+  /** One that an earlier life has opened and prompted. Rejects where it is gone. */
+  static async adopt(options: CodexSessionOptions, trace: AgentTrace): Promise<CodexSession> {
+    const session = new CodexSession(options);
+    session.#threadId = options.request.agentSessionId ?? "";
+    session.#isBegun = true;
+    return await AgentProgram.adopted(session, trace);
+  }
+
   private constructor(options: CodexSessionOptions) {
-    super(options.program);
+    super(options.program, options.host);
     this.#options = options;
     this.#tools = new CodexTools(options.host, options.request.tools);
     this.#peer = new LinePeer({
       hasVersion: false,
+      // Answers to those of an earlier life may still come.
+      firstId: randomInt(1, 2 ** 31),
       send: (message) => this.send(message),
       onRequest: (method, params) => this.#asked(method, params),
       onNotification: (method, params) => this.#told(method, params),
@@ -87,6 +104,19 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
         ...(effort === undefined ? {} : { effort }),
       });
       this.#turnId = TurnResult.parse(result).turn.id;
+      this.prompted(given.turnId);
+    });
+  }
+
+  async goOn({
+    turnId,
+    signal,
+  }: Pick<RuntimeTurn, "turnId" | "signal">): Promise<RuntimeTurnResult> {
+    return await this.#running(signal, async () => {
+      this.#tools.restore(this.#options.host.openCalls);
+      this.#turnId = this.#left?.turnId ?? undefined;
+      if (this.#run !== undefined) this.#run.text = this.#left?.said ?? "";
+      await this.readOn(turnId);
     });
   }
 
@@ -197,9 +227,22 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
       return await run.ended;
     } finally {
       signal.removeEventListener("abort", interrupt);
+      this.settled();
       this.#run = undefined;
       this.#turnId = undefined;
     }
+  }
+
+  protected override memo(): CodexMemo {
+    const said = (this.#run?.text ?? "").slice(0, SAID_CHARS);
+    return { hookPort: this.#hook?.port ?? 0, turnId: this.#turnId ?? null, said };
+  }
+
+  protected override async remember(memo: Json): Promise<void> {
+    const { host } = this.#options;
+    this.#left = CodexMemo.parse(memo);
+    const { hookPort } = this.#left;
+    this.#hook = await CodexHook.open(host.vm, (input) => this.#tools.beforeTool(input), hookPort);
   }
 
   protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
@@ -208,10 +251,10 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
     return exit;
   }
 
-  protected take(line: AgentLine): void {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | undefined {
     const message = line.kind === "json" ? line.value : undefined;
-    if (!isDelta(message)) this.#options.host.emit(rawEvent(line));
-    if (message !== undefined) this.#peer.receive(message);
+    if (!isAgain && !isDelta(message)) this.#options.host.emit(rawEvent(line));
+    return message === undefined ? undefined : this.#peer.receive(message);
   }
 
   #told(method: string, params: Json): void {

@@ -31,6 +31,14 @@ export class CodexTools {
     this.#calls.clear();
   }
 
+  /** Those of its own that ran when the life before ended. */
+  restore(calls: readonly ToolCall[]): void {
+    for (const { callId, name, server } of calls) {
+      if (this.#tools.has(server === undefined ? name : `${server}__${name}`)) continue;
+      this.#calls.set(callId, { name, startedMs: performance.now() });
+    }
+  }
+
   /** The hook's answer. */
   async beforeTool({
     tool_name: wire,

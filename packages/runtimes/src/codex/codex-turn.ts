@@ -43,6 +43,15 @@ export class CodexRun {
     return this.#ended.promise;
   }
 
+  /** What was said last. */
+  get text(): string {
+    return this.#text;
+  }
+
+  set text(said: string) {
+    this.#text = said;
+  }
+
   /** The program is gone. */
   gone(error: AgentOsError, isBegun: boolean): void {
     this.#ended.resolve({ stopReason: "error", text: "", error, aborted: !isBegun });

@@ -14,4 +14,5 @@ export const COMMAND_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: false,
   subagents: false,
   compaction: false,
+  adoption: false,
 };

@@ -12,4 +12,5 @@ export const PI_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: false,
   subagents: false,
   compaction: true,
+  adoption: true,
 };

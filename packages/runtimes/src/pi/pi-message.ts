@@ -30,6 +30,9 @@ const MessageEnd = z.object({
 });
 export type PiMessage = z.infer<typeof MessageEnd>["message"];
 
+/** What another life of the sidecar has to know of a running turn: the line of what Pi said last. */
+export const PiMemo = z.object({ said: z.string().nullable() });
+
 const Partial = z.object({ content: z.array(Block).optional() });
 
 const ToolUpdate = z.object({

@@ -1,3 +1,5 @@
+import { randomInt } from "node:crypto";
+
 import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
 
 import type { PiResponse } from "./pi-message.ts";
@@ -11,6 +13,8 @@ const MAX_WAITING = 64;
 export class PiRequests {
   readonly #send: (line: JsonObject) => Promise<void>;
   readonly #waiting = new Map<string, PromiseWithResolvers<Json>>();
+  /** Not those of an earlier life, whose answers may still come. */
+  readonly #ids = `agentos-${randomInt(2 ** 31)}`;
   #nextId = 1;
   #failure: AgentOsError | undefined;
 
@@ -22,7 +26,7 @@ export class PiRequests {
   async ask(command: JsonObject): Promise<Json> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#waiting.size >= MAX_WAITING) throw tooMany(this.#waiting.size);
-    const id = `agentos-${this.#nextId++}`;
+    const id = `${this.#ids}-${this.#nextId++}`;
     const answer = Promise.withResolvers<Json>();
     this.#waiting.set(id, answer);
     const timer = setTimeout(() => answer.reject(tooLate(command)), ANSWER_MS);

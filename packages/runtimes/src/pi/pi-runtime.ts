@@ -1,4 +1,10 @@
-import type { AgentRuntime, RuntimeHost, RuntimeRequest, RuntimeSession } from "@agentos/core";
+import type {
+  AgentRuntime,
+  AgentTrace,
+  RuntimeHost,
+  RuntimeRequest,
+  RuntimeSession,
+} from "@agentos/core";
 import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
@@ -63,6 +69,19 @@ export class PiRuntime implements AgentRuntime {
       shutdownMs: spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs,
     };
     return await PiSession.open({ request, host, endpoint, program }, options);
+  }
+
+  async adopt(
+    request: RuntimeRequest,
+    host: RuntimeHost,
+    trace: AgentTrace,
+    options: { signal: AbortSignal },
+  ): Promise<RuntimeSession> {
+    const { spec, sessionId, cwd } = request;
+    const endpoint = await host.endpoint(options);
+    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
+    const program = { agent: AGENT, vm: host.vm, sessionId, argv: [], cwd, env: {}, shutdownMs };
+    return await PiSession.adopt({ request, host, endpoint, program }, trace);
   }
 }
 

@@ -1,12 +1,13 @@
 import type {
   AgentEndpoint,
+  AgentTrace,
   RuntimeHost,
   RuntimeRequest,
   RuntimeSession,
   RuntimeTurn,
   RuntimeTurnResult,
 } from "@agentos/core";
-import { AgentOsError, type Content, type Json, type JsonObject } from "@agentos/protocol";
+import { AgentOsError, type Content, Json, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
 import { AgentProgram, type ProgramOptions } from "../agent-program/agent-program.ts";
@@ -14,11 +15,20 @@ import { modelFailure, watchFailure } from "../vm-agent/model-failure.ts";
 import { PI_PROVIDER } from "./pi-command.ts";
 import { piMessage } from "./pi-content.ts";
 import { DIALOG } from "./pi-extension.ts";
-import { type PiDialog, type PiLine, PiQuestion, PiState, parsePiLine } from "./pi-message.ts";
+import {
+  type PiDialog,
+  type PiLine,
+  PiMemo,
+  PiQuestion,
+  PiState,
+  parsePiLine,
+} from "./pi-message.ts";
 import { PiRequests } from "./pi-requests.ts";
 import { PiTools } from "./pi-tools.ts";
 import { PiTurn } from "./pi-turn.ts";
 
+/** Of what it said last, kept for another life of the sidecar. */
+const MEMO_CHARS = 64 * 1024;
 /** What only says again what other lines say. */
 const REPEATS = new Set(["message_start", "message_update", "turn_end", "agent_end"]);
 
@@ -37,6 +47,8 @@ export class PiSession extends AgentProgram implements RuntimeSession {
   #agentSessionId = "";
   #turn: PiTurn | undefined;
   #isBegun = false;
+  /** The line of what it has said last, where that is not too long. */
+  #said: string | null = null;
 
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
@@ -46,16 +58,45 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     return await AgentProgram.opened(new PiSession(options), signal);
   }
 
+  /** One that an earlier life has opened and prompted. Rejects where it is gone. */
+  static async adopt(options: PiSessionOptions, trace: AgentTrace): Promise<PiSession> {
+    const session = new PiSession(options);
+    session.#agentSessionId = options.request.agentSessionId ?? "";
+    session.#isBegun = options.request.agentSessionId !== undefined;
+    return await AgentProgram.adopted(session, trace);
+  }
+
   private constructor(options: PiSessionOptions) {
-    super(options.program);
+    super(options.program, options.host);
     this.#options = options;
     this.#tools = new PiTools(options.host, options.request.tools);
     this.#requests = new PiRequests((line) => this.send(line));
   }
 
-  async prompt({ content, from, signal }: RuntimeTurn): Promise<RuntimeTurnResult> {
+  async prompt({ turnId, content, from, signal }: RuntimeTurn): Promise<RuntimeTurnResult> {
+    const message = await piMessage(this.#options.host.vm, content, from);
+    return await this.#running(signal, async () => {
+      this.#said = null;
+      await this.#requests.ask({ type: "prompt", ...message });
+      this.prompted(turnId);
+    });
+  }
+
+  async goOn({
+    turnId,
+    signal,
+  }: Pick<RuntimeTurn, "turnId" | "signal">): Promise<RuntimeTurnResult> {
+    return await this.#running(signal, async () => {
+      this.#tools.restore(this.#options.host.openCalls);
+      const said =
+        this.#said === null ? undefined : parsePiLine(Json.parse(JSON.parse(this.#said)));
+      if (said !== undefined) this.#turn?.take(said);
+      await this.readOn(turnId);
+    });
+  }
+
+  async #running(signal: AbortSignal, begin: () => Promise<void>): Promise<RuntimeTurnResult> {
     const { host, endpoint } = this.#options;
-    const message = await piMessage(host.vm, content, from);
     signal.throwIfAborted();
     this.#tools.begin(signal);
     const before = modelFailure(endpoint);
@@ -69,10 +110,11 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     signal.addEventListener("abort", abort, { once: true });
     const endWatch = watchFailure(endpoint, abort);
     try {
-      await this.#requests.ask({ type: "prompt", ...message });
+      await begin();
       return await turn.ended;
     } finally {
       endWatch();
+      this.settled();
       signal.removeEventListener("abort", abort);
       this.#turn = undefined;
     }
@@ -113,6 +155,14 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     this.#isBegun = this.#options.request.agentSessionId !== undefined;
   }
 
+  protected override memo(): Json {
+    return { said: this.#said };
+  }
+
+  protected override async remember(memo: Json): Promise<void> {
+    this.#said = PiMemo.parse(memo).said;
+  }
+
   protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
     const { agentSessionId, sessionId } = this.#options.request;
     const isLost = agentSessionId !== undefined && !this.#isBegun && lost(exit.details.stderr);
@@ -122,15 +172,15 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     return error;
   }
 
-  protected take(line: AgentLine): void {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | undefined {
     const { host } = this.#options;
     const value = line.kind === "json" ? line.value : undefined;
-    if (!REPEATS.has(typeOf(value))) host.emit(rawEvent(line));
+    if (!isAgain && !REPEATS.has(typeOf(value))) host.emit(rawEvent(line));
     const known = value === undefined ? undefined : parsePiLine(value);
-    if (known === undefined) return;
-    if (known.type === "response") this.#requests.answered(known);
-    else if (known.type === "extension_ui_request") void this.#dialog(known);
-    else this.#told(known);
+    if (known?.type === "extension_ui_request") return this.#dialog(known);
+    if (known?.type === "response") this.#requests.answered(known);
+    else if (known !== undefined) this.#told(known);
+    return undefined;
   }
 
   #told(line: PiLine): void {
@@ -148,6 +198,8 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     // It writes a conversation down with its first answer: before that there is nothing to go on with.
     if (line.type === "message_end" && line.message.role === "assistant") {
       this.#isBegun = true;
+      const said = JSON.stringify(line);
+      this.#said = said.length <= MEMO_CHARS ? said : null;
       this.#options.host.recordSession(this.#agentSessionId);
     }
     this.#turn?.take(line);

@@ -4,6 +4,7 @@ import {
   DEFAULTS,
   type Json,
   type JsonObject,
+  type ToolCall,
   type ToolInfo,
 } from "@agentos/protocol";
 
@@ -27,6 +28,14 @@ export class PiTools {
   begin(signal: AbortSignal): void {
     this.#turn = signal;
     this.#calls.clear();
+  }
+
+  /** Those of its own that ran when the life before ended. */
+  restore(calls: readonly ToolCall[]): void {
+    for (const { callId, name, server } of calls) {
+      if (this.#tools.has(server === undefined ? name : `${server}__${name}`)) continue;
+      this.#calls.set(callId, { startedMs: performance.now(), output: "" });
+    }
   }
 
   /** The answer to a question; undefined where the turn is over. */

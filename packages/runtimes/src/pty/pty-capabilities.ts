@@ -13,4 +13,5 @@ export const PTY_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: false,
   subagents: false,
   compaction: false,
+  adoption: false,
 };

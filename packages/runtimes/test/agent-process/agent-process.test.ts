@@ -11,7 +11,7 @@ async function start(
   signal = new AbortController().signal,
 ) {
   const host = await TestHost.start({ programs: { agent: program } });
-  const lines: AgentLine[] = [];
+  const lines: unknown[] = [];
   const agent = await AgentProcess.start(
     {
       agent: "stand-in",
@@ -21,13 +21,17 @@ async function start(
       cwd: "/workspace",
       env: {},
       shutdownMs: 400,
-      onLine: (line) => lines.push(line),
+      onLine: (line) => lines.push(shown(line)),
       ...more,
     },
     { signal },
   );
   onTestFinished(() => agent[Symbol.asyncDispose]());
   return { agent, host, lines };
+}
+
+function shown(line: AgentLine): unknown {
+  return line.kind === "json" ? { kind: "json", value: line.value } : line;
 }
 
 /** Every line of its stdin, until that ends. */

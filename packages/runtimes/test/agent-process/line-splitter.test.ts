@@ -6,7 +6,10 @@ import { LineTail } from "../../src/agent-process/line-tail.ts";
 
 function split(pieces: readonly (string | Uint8Array)[], longest?: number): Line[] {
   const lines: Line[] = [];
-  const splitter = new LineSplitter((line) => lines.push(line), longest);
+  const splitter = new LineSplitter(
+    (line) => lines.push(line),
+    longest === undefined ? {} : { longest },
+  );
   for (const piece of pieces) splitter.add(typeof piece === "string" ? Buffer.from(piece) : piece);
   splitter.end();
   return lines;

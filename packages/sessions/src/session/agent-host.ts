@@ -1,5 +1,6 @@
 import type {
   AgentEndpoint,
+  AgentTrace,
   RuntimeEvent,
   RuntimeHost,
   RuntimeState,
@@ -10,10 +11,11 @@ import type {
 import type { Question, RequestAnswer, ToolCall, ToolResult } from "@agentos/protocol";
 
 import type { ToolDesk, ToolTurn } from "../tool-desk.ts";
-import { asAgentOsError, cancelled } from "./deadline.ts";
+import { asAgentOsError, cancelled, nothing } from "./deadline.ts";
 import { bounded, boundedCall, pieces } from "./event-bounds.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionDoors } from "./session-doors.ts";
+import type { EarlierCalls } from "./earlier-calls.ts";
 import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { TurnRun } from "./turn-run.ts";
 
@@ -25,6 +27,8 @@ export interface AgentHostOptions {
   readonly doors: SessionDoors;
   /** The turn that runs now. */
   readonly run: () => TurnRun | undefined;
+  /** What an earlier life has told of the running turn. */
+  readonly earlier?: EarlierCalls | undefined;
 }
 
 /** The engine as one opened agent sees it. Once the agent is given up, nothing it says has an effect. */
@@ -36,6 +40,9 @@ export class AgentHost implements RuntimeHost {
   readonly #own = new Map<string, ToolCall>();
   /** Characters of output told by call. */
   readonly #outputs = new Map<string, number>();
+  /** Results of those whose hooks look at them. */
+  readonly #ending = new Set<ToolResult>();
+  #trace: AgentTrace | undefined;
   #isLive = true;
 
   constructor(options: AgentHostOptions) {
@@ -43,6 +50,7 @@ export class AgentHost implements RuntimeHost {
     const { access, record, host } = options.parts;
     const { store } = host;
     this.vm = access;
+    for (const call of this.openCalls) this.#own.set(call.callId, call);
     this.state = {
       load: () => store.runtimeState(record.key),
       append: (entries) => this.#isLive && store.appendRuntimeState(record.key, entries),
@@ -71,7 +79,14 @@ export class AgentHost implements RuntimeHost {
 
   async callTool(call: ToolCall, signal: AbortSignal): Promise<ToolResult> {
     const run = this.#running(call.name);
+    const known = this.#options.earlier?.take(call.callId);
+    if (known?.result !== undefined) return known.result;
     const startedMs = performance.now();
+    if (known !== undefined) {
+      const lost = interruptedResult(call);
+      this.#ended(run, lost);
+      return lost;
+    }
     run.tell({ type: "tool_call", call: boundedCall(call) });
     const goOn = run.pauseForTool();
     try {
@@ -90,7 +105,8 @@ export class AgentHost implements RuntimeHost {
 
   async authorizeTool(call: ToolCall, signal: AbortSignal): Promise<ToolVerdict> {
     const run = this.#running(call.name);
-    run.tell({ type: "tool_call", call: boundedCall(call) });
+    const isTold = this.#options.earlier?.take(call.callId) !== undefined;
+    if (!isTold) run.tell({ type: "tool_call", call: boundedCall(call) });
     this.#own.set(call.callId, call);
     const goOn = run.pauseForTool();
     try {
@@ -113,11 +129,21 @@ export class AgentHost implements RuntimeHost {
     this.#own.delete(result.callId);
     if (run === undefined) return;
     run.sign();
-    const told = this.#options.desk.ended(call, result, this.#toolTurn(run, run.signal)).then(
-      (seen) => this.#ended(run, seen),
-      () => this.#ended(run, result),
-    );
+    this.#ending.add(result);
+    const tell = (seen: ToolResult): void => {
+      this.#ending.delete(result);
+      this.#ended(run, seen);
+      this.#keepAgain();
+    };
+    const told = this.#options.desk
+      .ended(call, result, this.#toolTurn(run, run.signal))
+      .then(tell, () => tell(result));
     run.waitFor(told);
+  }
+
+  /** The same for a result that an earlier life had not told. */
+  endAgain(result: ToolResult): void {
+    if (this.#own.has(result.callId)) this.toolEnded(result);
   }
 
   async ask(
@@ -149,12 +175,31 @@ export class AgentHost implements RuntimeHost {
     record.write({ entries: [{ turnId, happening }], change: { agentSessionId } });
   }
 
+  together(work: () => void): void {
+    this.#options.parts.record.together(work);
+  }
+
+  keepTrace(trace: AgentTrace, kept: () => void): void {
+    if (!this.#isLive) return;
+    this.#trace = trace;
+    const results = [...this.#ending];
+    this.#options.parts.record.keepTrace({ ...trace, results }, kept);
+  }
+
+  get openCalls(): readonly ToolCall[] {
+    return this.#options.earlier?.open ?? [];
+  }
+
   async endpoint({ signal }: { signal: AbortSignal }): Promise<AgentEndpoint> {
     return await this.#options.doors.endpoint(signal);
   }
 
   async toolDoor({ signal }: { signal: AbortSignal }): Promise<ToolDoor> {
     return await this.#options.doors.tools(this.#options.desk.tools, signal);
+  }
+
+  #keepAgain(): void {
+    if (this.#trace !== undefined) this.keepTrace(this.#trace, nothing);
   }
 
   /** As much of a call's output as may be told. */
@@ -195,6 +240,13 @@ export class AgentHost implements RuntimeHost {
     if (run === undefined || run.signal.aborted) throw cancelled(operation);
     return run;
   }
+}
+
+/** Nobody knows how far it came: it is not begun a second time. */
+function interruptedResult({ callId, name }: ToolCall): ToolResult {
+  const text = "the sidecar was restarted while it ran: whether it had its effect is not known";
+  const content = [{ type: "text" as const, text }];
+  return { callId, name, outcome: "failed", content, truncated: false, durationMs: 0 };
 }
 
 function failedResult(call: ToolCall, error: unknown, durationMs: number): ToolResult {

@@ -1,6 +1,6 @@
-import type { RuntimeSession, SessionTool } from "@agentos/core";
+import type { RuntimeSession, SessionTool, StoredTrace, StoredTurn } from "@agentos/core";
 import {
-  type AgentOsError,
+  AgentOsError,
   type Content,
   DEFAULTS,
   encodeError,
@@ -10,11 +10,17 @@ import {
 
 import type { ToolDesk } from "../tool-desk.ts";
 import { AgentHost } from "./agent-host.ts";
+import { EarlierCalls } from "./earlier-calls.ts";
 import { asAgentOsError, deadlineExceeded, errorFacts, within } from "./deadline.ts";
 import { SessionDoors } from "./session-doors.ts";
 import { DEFAULT_CWD, type SessionParts } from "./session-parts.ts";
 import { announcements } from "./announcements.ts";
 import type { TurnRun } from "./turn-run.ts";
+
+interface Adoption {
+  readonly turn: StoredTurn;
+  readonly trace: StoredTrace;
+}
 
 export interface OpenAgent {
   readonly session: RuntimeSession;
@@ -67,6 +73,12 @@ export class AgentLink {
       if (known === undefined || !this.mayStartFresh(error)) throw error;
       return await this.#openFresh(signal);
     }
+  }
+
+  /** The agent of an earlier life, in the middle of this turn. Rejects where it can't be taken over. */
+  async adopt(turn: StoredTurn, trace: StoredTrace, signal: AbortSignal): Promise<OpenAgent> {
+    const known = this.#parts.record.now.agentSessionId ?? undefined;
+    return await this.#open(known, signal, { turn, trace });
   }
 
   /** Nothing was known from the beginning: the one fresh start is this one. */
@@ -125,12 +137,16 @@ export class AgentLink {
     return await this.#open(undefined, signal);
   }
 
-  async #open(agentSessionId: string | undefined, signal: AbortSignal): Promise<OpenAgent> {
+  async #open(
+    agentSessionId: string | undefined,
+    signal: AbortSignal,
+    adoption?: Adoption,
+  ): Promise<OpenAgent> {
     const startMs = this.#parts.spec.timeouts?.startMs ?? DEFAULTS.agentStartMs;
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
-    const work = this.#make(agentSessionId, controller.signal);
+    const work = this.#make(agentSessionId, controller.signal, adoption);
     const aborted = Promise.withResolvers<never>();
     controller.signal.addEventListener("abort", () => aborted.reject(controller.signal.reason));
     aborted.promise.catch(() => undefined);
@@ -149,13 +165,23 @@ export class AgentLink {
     }
   }
 
-  async #make(agentSessionId: string | undefined, signal: AbortSignal): Promise<OpenAgent> {
+  async #make(
+    agentSessionId: string | undefined,
+    signal: AbortSignal,
+    adoption: Adoption | undefined,
+  ): Promise<OpenAgent> {
     const { runtime, record } = this.#parts;
     // As it is now: its model may have been changed.
     const { spec } = record.now;
     const desk = await this.#openDesk(signal);
     const cwd = spec.cwd ?? DEFAULT_CWD;
-    const host = new AgentHost({ parts: this.#parts, desk, doors: this.#doors, run: this.#run });
+    const host = new AgentHost({
+      parts: this.#parts,
+      desk,
+      doors: this.#doors,
+      run: this.#run,
+      earlier: adoption && this.#earlier(adoption.turn),
+    });
     const request = {
       sessionId: record.sessionId,
       spec,
@@ -165,8 +191,18 @@ export class AgentLink {
       initialHistory: spec.initialHistory ?? [],
       agentSessionId,
     };
-    const session = await runtime.open(request, host, { signal });
+    const session =
+      adoption === undefined
+        ? await runtime.open(request, host, { signal })
+        : await runtime.adopt?.(request, host, adoption.trace, { signal });
+    if (session === undefined) throw unadoptable(runtime.name);
+    for (const result of adoption?.trace.results ?? []) host.endAgain(result);
     return { session, host, exit: undefined, gone: new AbortController() };
+  }
+
+  #earlier({ turnId, seq }: StoredTurn): EarlierCalls {
+    const { host, record } = this.#parts;
+    return new EarlierCalls(host.store, record.key, turnId, seq);
   }
 
   async #openDesk(signal: AbortSignal): Promise<ToolDesk> {
@@ -274,4 +310,9 @@ export class AgentLink {
       host.log.error(facts, "an agent did not end as it should");
     })();
   }
+}
+
+function unadoptable(runtime: string): AgentOsError<"UNSUPPORTED"> {
+  const what = `going on with a turn of ${runtime} in another life of the sidecar`;
+  return new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
 }

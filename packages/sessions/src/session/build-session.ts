@@ -1,4 +1,4 @@
-import type { AgentRuntime, StoredTurn } from "@agentos/core";
+import type { AgentRuntime } from "@agentos/core";
 import type { PendingRequest, RequestOutcome } from "@agentos/protocol";
 
 import type { RequestBook } from "../request-book.ts";
@@ -6,6 +6,7 @@ import type { Subagents } from "../subagents.ts";
 import { errorFacts, nothing } from "./deadline.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { Session } from "./session.ts";
+import type { LeftTurns } from "./settle-interrupted.ts";
 import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { VmAccess } from "./vm-access.ts";
@@ -15,7 +16,7 @@ export interface BuildRequest {
   readonly record: SessionRecord;
   readonly runtime: AgentRuntime;
   readonly fence: number;
-  readonly queued?: readonly StoredTurn[];
+  readonly left?: LeftTurns;
   readonly parent?: ParentSession | undefined;
   /** What its agent may start; given the session that is being built. */
   readonly subagents: (session: () => Session) => Subagents | undefined;
@@ -24,7 +25,7 @@ export interface BuildRequest {
 
 /** Puts a session together from its record. Throws `NOT_FOUND` or `VM_ENDED` where its VM is gone. */
 export function buildSession(request: BuildRequest): Session {
-  const { host, record, runtime, fence, queued, parent, onClosed } = request;
+  const { host, record, runtime, fence, left, parent, onClosed } = request;
   const { user, spec, vmId } = record.now;
   const access = new VmAccess({ vms: host.vms, user, vmId, fence });
   const callbacks = host.callbacks(user);
@@ -50,7 +51,7 @@ export function buildSession(request: BuildRequest): Session {
     requests,
     onClosed,
     onChange,
-    ...(queued === undefined ? {} : { queued }),
+    ...(left === undefined ? {} : { left }),
   });
   return session;
 }

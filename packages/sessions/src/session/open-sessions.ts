@@ -1,4 +1,4 @@
-import type { AgentRuntime, StoredSession, StoredTurn } from "@agentos/core";
+import type { AgentRuntime, StoredSession } from "@agentos/core";
 import {
   AgentOsError,
   aliasesOf,
@@ -17,7 +17,7 @@ import type { Session } from "./session.ts";
 import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
 import { SessionRecord } from "./session-record.ts";
 import { SessionSubagents } from "./session-subagents.ts";
-import { settleInterrupted } from "./settle-interrupted.ts";
+import { type LeftTurns, settleInterrupted } from "./settle-interrupted.ts";
 import { NO_SESSION_USAGE } from "./usage-sum.ts";
 
 /** Who speaks of which session's VM, with which fence. */
@@ -112,6 +112,7 @@ export class OpenSessions {
       createdAt: new Date().toISOString(),
       state: "starting",
       agentSessionId: null,
+      agentTrace: null,
       turns: 0,
       usage: NO_SESSION_USAGE,
       spent: { modelCalls: 0, toolTurns: 0, wallMs: 0 },
@@ -217,14 +218,17 @@ export class OpenSessions {
     const { store } = this.#options;
     const record = this.record(key, stored);
     const isOfTool = store.turns(key).some(({ source }) => source === "agent");
-    const queued = settleInterrupted(record, store);
+    const left = settleInterrupted(record, store, this.#runtimes.get(stored.spec.runtime));
+    const { queued, running } = left;
     try {
       const above = stored.isSubagent ? this.#above(stored, isOfTool) : undefined;
-      const fence = queued.at(-1)?.fence ?? 1;
-      const session = this.#build(record, fence, above, queued);
+      const fence = queued.at(-1)?.fence ?? running?.turn.fence ?? 1;
+      const session = this.#build(record, fence, above, left);
       above?.session.adopt(session);
       this.#open.set(key, { session, started: Promise.resolve() });
     } catch (error) {
+      if (running !== undefined)
+        endTurn(record, running.turn.turnId, "interrupted", record.now.usage.turn);
       for (const { turnId } of queued) endTurn(record, turnId, "cancelled");
       record.write({ state: "closed", reason: asAgentOsError(error).message });
     }
@@ -242,7 +246,7 @@ export class OpenSessions {
     record: SessionRecord,
     fence: number,
     above: Above | undefined,
-    queued: readonly StoredTurn[] | undefined,
+    left: LeftTurns | undefined,
   ): Session {
     const { spec } = record.now;
     const session: Session = buildSession({
@@ -256,7 +260,7 @@ export class OpenSessions {
         this.#forget(record.key, session, above);
         this.#options.onChange?.();
       },
-      ...(queued === undefined ? {} : { queued }),
+      ...(left === undefined ? {} : { left }),
     });
     return session;
   }

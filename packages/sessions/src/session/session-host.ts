@@ -233,6 +233,7 @@ function forkOf(from: StoredSession, into: { vmId: string; sessionId: string }):
     createdAt: new Date().toISOString(),
     state: "starting",
     woken: false,
+    agentTrace: null,
   };
 }
 

@@ -4,6 +4,7 @@ import type {
   SessionStore,
   SessionWrite,
   StoredSession,
+  StoredTrace,
 } from "@agentos/core";
 import {
   DEFAULTS,
@@ -47,6 +48,9 @@ export class SessionRecord {
   readonly #steps: StepBuilder;
   #stored: StoredSession;
   #gathered: Entry[] = [];
+  #trace: StoredTrace | undefined;
+  /** Told at the tick's end that the trace is kept. */
+  #kept: (() => void)[] = [];
   #flush: NodeJS.Immediate | undefined;
 
   constructor(options: RecordOptions) {
@@ -82,9 +86,11 @@ export class SessionRecord {
       ...(compactions.length === 0
         ? {}
         : { compactions: [...this.#stored.compactions, ...compactions] }),
+      ...(this.#trace === undefined ? {} : { agentTrace: this.#trace }),
       ...change,
       nextStep: this.#steps.next,
     };
+    this.#trace = undefined;
     const kept =
       clearHistory === true ? this.#steps.next : this.#steps.next - DEFAULTS.historySteps;
     const dropStepsBefore = steps.length > 0 || clearHistory === true ? Math.max(0, kept) : 0;
@@ -110,17 +116,45 @@ export class SessionRecord {
     this.#flush ??= setImmediate(() => this.#flushNow());
   }
 
+  /** What is written meanwhile is written as a whole. Throws what the work throws, or why it could not be written. */
+  together(work: () => void): void {
+    let failure: { error: unknown } | undefined;
+    this.#options.store.together(() => {
+      try {
+        work();
+      } catch (error) {
+        // What it has told by then stays told.
+        failure = { error };
+      }
+    });
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** Written with whatever is written next, or at the tick's end; `kept` is called then. */
+  keepTrace(trace: StoredTrace, kept: () => void): void {
+    this.#trace = trace;
+    this.#kept.push(kept);
+    this.#flush ??= setImmediate(() => this.#flushNow());
+  }
+
   #flushNow(): void {
+    this.#flush = undefined;
+    const kept = this.#kept;
+    this.#kept = [];
     try {
-      this.write({});
+      if (this.#gathered.length > 0 || this.#trace !== undefined) this.write({});
+      for (const tell of kept) tell();
     } catch (error) {
       this.#options.onFault(error);
     }
   }
 
   #takeGathered(): Entry[] {
-    clearImmediate(this.#flush);
-    this.#flush = undefined;
+    // Whoever waits for the trace is told at the tick's end all the same.
+    if (this.#kept.length === 0) {
+      clearImmediate(this.#flush);
+      this.#flush = undefined;
+    }
     const gathered = this.#gathered;
     this.#gathered = [];
     return gathered;

@@ -15,6 +15,7 @@ import { asAgentOsError, nothing } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
 import { sessionBusy } from "./session-errors.ts";
 import type { SessionParts } from "./session-parts.ts";
+import type { LeftTurns } from "./settle-interrupted.ts";
 import type { TurnEnd } from "./turn-end.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { TurnRun } from "./turn-run.ts";
@@ -27,8 +28,8 @@ type Prompt = Omit<ParsedParams<"session.prompt">, "vmId" | "sessionId" | "sourc
 export interface SessionTurnsOptions {
   readonly parts: SessionParts;
   readonly link: AgentLink;
-  /** Turns that an earlier life had taken and not begun: the VM's holder of then comes first. */
-  readonly queued: readonly StoredTurn[];
+  /** What an earlier life had taken and not ended. The VM's holder comes first, then those that it had not begun. */
+  readonly left: LeftTurns;
   /** Throws where the session takes no more of them. */
   readonly assertOpen: () => void;
   /** Whether the session begins no further turn. */
@@ -53,7 +54,10 @@ export class SessionTurns {
   #isDormant: boolean;
 
   constructor(options: SessionTurnsOptions) {
-    const { parts, queued } = options;
+    const {
+      parts,
+      left: { queued },
+    } = options;
     const { clock } = parts.host;
     this.#parts = parts;
     this.#options = options;
@@ -159,6 +163,13 @@ export class SessionTurns {
     );
   }
 
+  /** Goes on with the turn that an earlier life had begun, where its agent does. */
+  goOn(): void {
+    const { left, link } = this.#options;
+    const { running } = left;
+    if (running !== undefined) this.#begin(new TurnRun(this.#parts, link, running.turn, running));
+  }
+
   /** Begins the next turn, where one waits and none runs. */
   pump(): void {
     if (this.#run !== undefined || this.#isDormant || this.#options.isClosing()) return;
@@ -167,9 +178,12 @@ export class SessionTurns {
     if (this.#queue.size === 0) return this.#quiet();
     const turn = this.#queue.next();
     if (turn === undefined) return;
-    const run = new TurnRun(this.#parts, this.#options.link, turn);
-    this.#run = { turn: run, ended: this.#runTurn(run) };
+    this.#begin(new TurnRun(this.#parts, this.#options.link, turn));
     this.#options.onChange();
+  }
+
+  #begin(run: TurnRun): void {
+    this.#run = { turn: run, ended: this.#runTurn(run) };
   }
 
   /** Ends those that wait, and asks the one that runs to end; resolves once that is written. */

@@ -1,4 +1,4 @@
-import type { RuntimeSession, StoredTurn } from "@agentos/core";
+import type { RuntimeSession } from "@agentos/core";
 import {
   AgentOsError,
   type Content,
@@ -18,6 +18,7 @@ import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { SessionRecord } from "./session-record.ts";
 import { SessionTurns } from "./session-turns.ts";
 import { SessionView } from "./session-view.ts";
+import type { LeftTurns } from "./settle-interrupted.ts";
 import { Triggers } from "./triggers.ts";
 import type { TurnRun } from "./turn-run.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -25,12 +26,14 @@ import { Wakeup } from "./wakeup.ts";
 export interface SessionOptions {
   readonly parts: SessionParts;
   readonly requests: OpenRequests;
-  /** Turns that an earlier life had taken and not begun. */
-  readonly queued?: readonly StoredTurn[];
+  /** What an earlier life had taken and not ended. */
+  readonly left?: LeftTurns;
   /** Its life is over: nothing of it runs. */
   readonly onClosed: () => void;
   readonly onChange: () => void;
 }
+
+const NOTHING_LEFT: LeftTurns = { queued: [], running: undefined };
 
 /** One open conversation with an agent: its life, and what may be asked of it. */
 export class Session {
@@ -48,7 +51,7 @@ export class Session {
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
-    const { parts, queued = [], onChange } = options;
+    const { parts, left = NOTHING_LEFT, onChange } = options;
     this.#parts = parts;
     this.#options = options;
     this.#wakeup = new Wakeup(parts.record, parts.host.clock);
@@ -57,7 +60,7 @@ export class Session {
     this.#turns = new SessionTurns({
       parts,
       link,
-      queued,
+      left,
       assertOpen: () => this.#assertOpen(),
       isClosing: () => this.#closing !== undefined,
       onPrompt: () => this.#wakeup.tell(),
@@ -72,6 +75,7 @@ export class Session {
     });
     this.#triggers = new Triggers(parts, (content) => this.ask(content, "trigger"));
     void parts.access.ended.then((reason) => this.#vmEnded(reason));
+    this.#turns.goOn();
   }
 
   get sessionId(): string {

@@ -1,13 +1,30 @@
-import type { SessionStore, StoredTurn } from "@agentos/core";
+import type { AgentRuntime, SessionStore, StoredTrace, StoredTurn } from "@agentos/core";
 
 import { endTurn } from "./end-turn.ts";
 import type { SessionRecord } from "./session-record.ts";
 
+/** A turn whose agent goes on in its VM. */
+export interface AdoptableTurn {
+  readonly turn: StoredTurn;
+  readonly trace: StoredTrace;
+}
+
+/** What of an earlier life goes on in this one. */
+export interface LeftTurns {
+  /** Turns that had not begun. */
+  readonly queued: readonly StoredTurn[];
+  readonly running: AdoptableTurn | undefined;
+}
+
 /**
- * Ends what ran when the life before was lost: its turn as interrupted, what it had asked as cancelled.
- * The turns that had not begun are what is left.
+ * Settles what the life before had asked as cancelled, and ends what ran as interrupted: but for a turn that its
+ * agent goes on with.
  */
-export function settleInterrupted(record: SessionRecord, store: SessionStore): StoredTurn[] {
+export function settleInterrupted(
+  record: SessionRecord,
+  store: SessionStore,
+  runtime: AgentRuntime | undefined,
+): LeftTurns {
   const turns = store.turns(record.key);
   for (const request of store.requests(record.key)) {
     const { requestId, turnId } = request;
@@ -15,9 +32,24 @@ export function settleInterrupted(record: SessionRecord, store: SessionStore): S
     const settleRequest = { requestId, outcome: "cancelled" } as const;
     record.write({ settleRequest, entries: [{ turnId, happening }] });
   }
-  for (const { turnId } of turns.filter(({ state }) => state === "running"))
-    endTurn(record, turnId, "interrupted", record.now.usage.turn);
+  const running = adoptable(record, turns, runtime);
+  for (const { turnId, state } of turns)
+    if (state === "running" && turnId !== running?.turn.turnId)
+      endTurn(record, turnId, "interrupted", record.now.usage.turn);
   const { state } = record.now;
-  if (state !== "idle") record.write({ state: "idle", reason: "the sidecar was restarted" });
-  return turns.filter((turn) => turn.state === "queued");
+  const reason = "the sidecar was restarted";
+  if (running !== undefined && state === "waiting") record.write({ state: "running", reason });
+  if (running === undefined && state !== "idle") record.write({ state: "idle", reason });
+  return { queued: turns.filter((turn) => turn.state === "queued"), running };
+}
+
+function adoptable(
+  { now }: SessionRecord,
+  turns: readonly StoredTurn[],
+  runtime: AgentRuntime | undefined,
+): AdoptableTurn | undefined {
+  const { agentTrace: trace, isSubagent } = now;
+  const turn = turns.find(({ turnId, state }) => state === "running" && turnId === trace?.turnId);
+  if (trace === null || turn === undefined || isSubagent) return undefined;
+  return runtime?.capabilities.adoption === true ? { turn, trace } : undefined;
 }

@@ -25,6 +25,7 @@ import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
 import type { Entry } from "./step-builder.ts";
+import type { AdoptableTurn } from "./settle-interrupted.ts";
 import { budgetEnd, endOfError, type TurnEnd } from "./turn-end.ts";
 import { TurnWork } from "./turn-work.ts";
 import { WallTime } from "./wall-time.ts";
@@ -42,12 +43,15 @@ export class TurnRun {
   readonly #beside = new Set<Promise<void>>();
   /** Before it begins, no time passes. */
   readonly #startTime: () => void;
+  readonly #adoptable: AdoptableTurn | undefined;
   #stop: TurnEnd | undefined;
   #isOver = false;
   #toldBytes = 0;
 
-  constructor(parts: SessionParts, link: AgentLink, turn: StoredTurn) {
+  /** `adoptable`: an earlier life has begun it. */
+  constructor(parts: SessionParts, link: AgentLink, turn: StoredTurn, adoptable?: AdoptableTurn) {
     this.turn = turn;
+    this.#adoptable = adoptable;
     this.#parts = parts;
     this.#link = link;
     const { spec, record, host, runtime } = parts;
@@ -95,13 +99,12 @@ export class TurnRun {
    */
   async run(held: () => void): Promise<{ result: TurnResult; release: () => void }> {
     let release = nothing;
-    const { fence, source, content } = this.turn;
     let end: TurnEnd;
     try {
-      this.#begin(source, content);
-      release = this.#parts.access.hold(fence, (error) => this.#failed(error));
+      release = this.#adoptable === undefined ? this.#begin() : this.#beginAgain();
       held();
-      end = await this.#ended(new TurnWork(this.#parts, this.#link, this).run());
+      const work = new TurnWork(this.#parts, this.#link, this, this.#adoptable?.trace);
+      end = await this.#ended(work.run());
     } catch (error) {
       end = this.#endOf(error);
     }
@@ -206,9 +209,10 @@ export class TurnRun {
     throw cancelled("the turn");
   }
 
-  #begin(source: StoredTurn["source"], content: StoredTurn["content"]): void {
-    const { record } = this.#parts;
-    const { turnId } = this.turn;
+  /** Holds the VM until the result is called. */
+  #begin(): () => void {
+    const { record, access } = this.#parts;
+    const { turnId, source, content, fence } = this.turn;
     const { turns, usage } = record.now;
     record.write({
       runTurn: turnId,
@@ -216,6 +220,17 @@ export class TurnRun {
       entries: [{ turnId, happening: { type: "turn_start", source, prompt: content } }],
       change: { turns: turns + 1, usage: { ...usage, turn: null } },
     });
+    this.#startTime();
+    return access.hold(fence, (error) => this.#failed(error));
+  }
+
+  /** The same, without the beginning that is written already. */
+  #beginAgain(): () => void {
+    return this.#parts.access.holdAgain(this.turn.fence, (error) => this.#failed(error));
+  }
+
+  /** Its agent was taken over: time passes again. */
+  taken(): void {
     this.#startTime();
   }
 

@@ -1,5 +1,5 @@
-import type { RuntimeTurnResult } from "@agentos/core";
-import { type AgentOsError, type Content, DEFAULTS, isAgentOsError } from "@agentos/protocol";
+import type { RuntimeSession, RuntimeTurnResult, StoredTrace } from "@agentos/core";
+import { AgentOsError, type Content, DEFAULTS, isAgentOsError } from "@agentos/protocol";
 
 import type { AgentLink, OpenAgent } from "./agent-link.ts";
 import { checkedOutput } from "./checked-output.ts";
@@ -16,20 +16,54 @@ export class TurnWork {
   readonly #parts: SessionParts;
   readonly #link: AgentLink;
   readonly #run: TurnRun;
+  readonly #trace: StoredTrace | undefined;
   #tries = 0;
 
-  constructor(parts: SessionParts, link: AgentLink, run: TurnRun) {
+  /** `trace`: an earlier life has begun it. */
+  constructor(parts: SessionParts, link: AgentLink, run: TurnRun, trace?: StoredTrace) {
     this.#parts = parts;
     this.#link = link;
     this.#run = run;
+    this.#trace = trace;
   }
 
   async run(): Promise<TurnEnd> {
+    if (this.#trace !== undefined) return await this.#goOnWith(this.#trace);
     this.#run.assertRoom();
     const { content } = this.#run.turn;
     const denied = await this.#denied(content);
     if (denied !== undefined) return denied;
-    let result = await this.#say(content, "user");
+    return await this.#toTheEnd(await this.#say(content, "user"));
+  }
+
+  /** What an earlier life has begun. */
+  async #goOnWith(trace: StoredTrace): Promise<TurnEnd> {
+    const { turn, signal } = this.#run;
+    let agent: OpenAgent;
+    try {
+      await this.#parts.access.running;
+      signal.throwIfAborted();
+      agent = await this.#link.adopt(turn, trace, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { message } = asAgentOsError(error);
+      this.#run.tell({ type: "notice", message: `the agent could not be taken over: ${message}` });
+      return { stopReason: "interrupted", text: "" };
+    }
+    this.#run.taken();
+    const result = await this.#once(agent, (session) => {
+      if (session.goOn === undefined) throw nobodyGoesOn();
+      return session.goOn({ turnId: turn.turnId, signal });
+    });
+    if (result.error?.code !== "PROVIDER_FAILED" || signal.aborted)
+      return await this.#toTheEnd(result);
+    // What it asked its model was lost with the sidecar: that is no failed try.
+    return await this.#toTheEnd(await this.#say(turn.content, "user", 1));
+  }
+
+  /** As long as stop hooks have it go on. */
+  async #toTheEnd(first: RuntimeTurnResult): Promise<TurnEnd> {
+    let result = first;
     for (let count = 0; count < SESSION_BOUNDS.continuations; count += 1) {
       // oxlint-disable-next-line no-await-in-loop -- One after the other.
       const goOn = await this.#goOn(result, count);
@@ -81,16 +115,16 @@ export class TurnWork {
   }
 
   /** Until the agent has answered, or no try is left. */
-  async #say(content: Content, from: From): Promise<RuntimeTurnResult> {
+  async #say(content: Content, from: From, firstAttempt = 0): Promise<RuntimeTurnResult> {
     let said = content;
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = firstAttempt; ; attempt += 1) {
       // oxlint-disable-next-line no-await-in-loop -- One try after the other.
       const agent = await this.#ready();
       this.#run.signal.throwIfAborted();
       const fresh = this.#link.takeFreshPrompt();
       if (fresh !== undefined) said = fresh;
       // oxlint-disable-next-line no-await-in-loop -- One try after the other.
-      const result = await this.#once(agent, said, from, attempt);
+      const result = await this.#prompt(agent, said, from, attempt);
       if (result.error === undefined || this.#run.signal.aborted) return result;
       if (this.#link.mayStartFresh(result.error)) {
         // oxlint-disable-next-line no-await-in-loop -- One try after the other.
@@ -112,20 +146,26 @@ export class TurnWork {
     }
   }
 
-  async #once(
+  async #prompt(
     agent: OpenAgent,
     content: Content,
     from: From,
     attempt: number,
   ): Promise<RuntimeTurnResult> {
     const { turn, signal } = this.#run;
+    const given = { turnId: turn.turnId, content, from, attempt, signal };
+    return await this.#once(agent, (session) => session.prompt(given));
+  }
+
+  async #once(
+    agent: OpenAgent,
+    begin: (session: RuntimeSession) => Promise<RuntimeTurnResult>,
+  ): Promise<RuntimeTurnResult> {
     const gone = Promise.withResolvers<void>();
     const exited = (): void => gone.resolve();
     agent.gone.signal.addEventListener("abort", exited, { once: true });
     try {
-      const work = Promise.resolve(
-        agent.session.prompt({ turnId: turn.turnId, content, from, attempt, signal }),
-      );
+      const work = Promise.resolve(begin(agent.session));
       return await Promise.race([work, gone.promise.then(() => this.#afterExit(agent, work))]);
     } catch (error) {
       return { stopReason: "error", text: "", error: asAgentOsError(error) };
@@ -177,4 +217,9 @@ export class TurnWork {
     if (error.code !== "PROVIDER_FAILED" || this.#tries >= tries) return undefined;
     return backOffMs;
   }
+}
+
+function nobodyGoesOn(): AgentOsError<"INTERNAL"> {
+  const reason = "an agent was taken over that can't go on";
+  return new AgentOsError("INTERNAL", reason, { reason });
 }

@@ -1,4 +1,4 @@
-import type { SessionEgress, SessionVm, SessionVms, VmHandle } from "@agentos/core";
+import type { AdoptedProcess, SessionEgress, SessionVm, SessionVms, VmHandle } from "@agentos/core";
 import type { AgentOsError } from "@agentos/protocol";
 
 export interface VmAccessOptions {
@@ -39,6 +39,10 @@ export class VmAccess implements SessionVm {
     return this.#now.hostMounts;
   }
 
+  get running(): Promise<void> {
+    return this.#now.running;
+  }
+
   get fenced(): Promise<AgentOsError<"FENCED">> {
     return this.#now.fenced;
   }
@@ -56,6 +60,10 @@ export class VmAccess implements SessionVm {
     return this.#now.egress();
   }
 
+  claim(processId: string): AdoptedProcess | undefined {
+    return this.#now.claim(processId);
+  }
+
   /** Its holder came with this fence. */
   see(fence: number): void {
     if (fence === this.#fence) return;
@@ -68,7 +76,24 @@ export class VmAccess implements SessionVm {
   /** Keeps the VM until the result is called. Throws `FENCED`, `NOT_FOUND` or `VM_ENDED`. */
   hold(fence: number, fenced: (error: AgentOsError) => void): () => void {
     const { vms, user, vmId } = this.#options;
-    const hold = vms.hold(user, vmId, fence);
+    return this.#keep(vms.hold(user, vmId, fence), fenced);
+  }
+
+  /** The same for a turn of an earlier life, whose VM may not run yet. */
+  holdAgain(fence: number, fenced: (error: AgentOsError) => void): () => void {
+    const { vms, user, vmId } = this.#options;
+    return this.#keep(vms.holdAgain(user, vmId, fence), fenced);
+  }
+
+  release(): void {
+    this.#watch.release();
+  }
+
+  get #now(): SessionVm {
+    return this.#holds.at(-1) ?? this.#watch;
+  }
+
+  #keep(hold: SessionVm, fenced: (error: AgentOsError) => void): () => void {
     this.#holds.push(hold);
     let isHeld = true;
     void hold.fenced.then((error) => isHeld && fenced(error));
@@ -78,13 +103,5 @@ export class VmAccess implements SessionVm {
       this.#holds.splice(this.#holds.indexOf(hold), 1);
       hold.release();
     };
-  }
-
-  release(): void {
-    this.#watch.release();
-  }
-
-  get #now(): SessionVm {
-    return this.#holds.at(-1) ?? this.#watch;
   }
 }

@@ -40,16 +40,18 @@ export function openDatabase(path: string | undefined, maxBytes: number): Databa
   }
 }
 
-/** Runs `work` in a transaction: all of it, or nothing where it throws. */
+/** Runs `work` in a transaction, or as a part of the one that runs: all of it, or nothing where it throws. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec("BEGIN IMMEDIATE");
+  const isPart = database.isTransaction;
+  database.exec(isPart ? "SAVEPOINT part" : "BEGIN IMMEDIATE");
   try {
     const result = work();
-    database.exec("COMMIT");
+    database.exec(isPart ? "RELEASE part" : "COMMIT");
     return result;
   } catch (error) {
     // A full disk rolls back by itself.
-    if (database.isTransaction) database.exec("ROLLBACK");
+    if (database.isTransaction)
+      database.exec(isPart ? "ROLLBACK TO part; RELEASE part" : "ROLLBACK");
     throw error;
   }
 }

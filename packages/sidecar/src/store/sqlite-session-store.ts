@@ -38,6 +38,10 @@ export class SqliteSessionStore implements SessionStore {
     this.#sealed = sealed;
   }
 
+  together<T>(work: () => T): T {
+    return this.#file.transact(work);
+  }
+
   add(key: string, session: StoredSession): void {
     const columns = this.#columns(session);
     const values = [key, session.user, session.createdAt, session.lastSeq, ...columns.values];
@@ -233,6 +237,7 @@ export class SqliteSessionStore implements SessionStore {
       ["is_subagent", flag(change.isSubagent)],
       ["state", change.state],
       ["agent_session_id", change.agentSessionId],
+      ["agent_trace", change.agentTrace && JSON.stringify(change.agentTrace)],
       ["turns", change.turns],
       ["usage", change.usage && JSON.stringify(change.usage)],
       ["spent", change.spent && JSON.stringify(change.spent)],

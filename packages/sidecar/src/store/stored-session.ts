@@ -1,5 +1,13 @@
 import type { StoredSession, StoredTurn } from "@agentos/core";
-import { Content, SessionSpec, SessionState, SessionUsage, TurnSource } from "@agentos/protocol";
+import {
+  Content,
+  Json,
+  SessionSpec,
+  SessionState,
+  SessionUsage,
+  ToolResult,
+  TurnSource,
+} from "@agentos/protocol";
 import * as z from "zod";
 
 import type { SealedText } from "./sealed-text.ts";
@@ -14,6 +22,7 @@ const Row = z.object({
   created_at: z.string(),
   state: SessionState,
   agent_session_id: z.string().nullable(),
+  agent_trace: z.string().nullable(),
   turns: z.int(),
   usage: z.string(),
   spent: z.string(),
@@ -25,6 +34,15 @@ const Row = z.object({
 });
 
 const Spent = z.object({ modelCalls: z.int(), toolTurns: z.int(), wallMs: z.number() });
+
+const Trace = z.object({
+  processId: z.string(),
+  stdoutBytes: z.int(),
+  openLines: z.array(z.string()),
+  turnId: z.string().nullable(),
+  memo: Json,
+  results: z.array(ToolResult),
+});
 
 /** Throws where a column holds what no version wrote. */
 export function readStoredSession(
@@ -41,6 +59,7 @@ export function readStoredSession(
     createdAt: columns.created_at,
     state: columns.state,
     agentSessionId: columns.agent_session_id,
+    agentTrace: columns.agent_trace === null ? null : Trace.parse(JSON.parse(columns.agent_trace)),
     turns: columns.turns,
     usage: SessionUsage.parse(JSON.parse(columns.usage)),
     spent: Spent.parse(JSON.parse(columns.spent)),

@@ -63,6 +63,8 @@ export class HostedProcess {
   command: string;
   /** Of one on a terminal: its size. */
   terminal: TerminalSize | undefined;
+  /** Undefined: it was started in this life. */
+  adopted: AdoptedProcess | undefined;
   /** Whether its holders are told its end. */
   isAnnounced = false;
   readonly #hooks: HostedProcessHooks;
@@ -101,6 +103,7 @@ export class HostedProcess {
     const origin = { processId, command: "", output, begin, link: undefined, leaseId: undefined };
     const restored = new HostedProcess({ ...origin, endsRead: false }, hooks);
     restored.terminal = adopted.terminal;
+    restored.adopted = adopted;
     restored.#wasEnded = adopted.state === "exited";
     return restored;
   }

@@ -93,6 +93,14 @@ export class ProcessTable {
     for (const process of adopted) this.#add((hooks) => HostedProcess.restore(process, hooks));
   }
 
+  /** One that an earlier life started and nobody has asked for: the caller's from now on, and known here no more. */
+  claim(processId: string): AdoptedProcess | undefined {
+    const found = this.#known.get(processId);
+    const adopted = found?.leaseId === undefined ? found?.adopted : undefined;
+    if (adopted !== undefined) this.#known.delete(processId);
+    return adopted;
+  }
+
   /** Those on a terminal. */
   terminals(): HostedTerminal[] {
     return this.#all().filter(isTerminal);

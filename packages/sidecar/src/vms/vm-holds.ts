@@ -1,4 +1,4 @@
-import type { SessionEgress, SessionVm, SessionVms, VmHandle } from "@agentos/core";
+import type { AdoptedProcess, SessionEgress, SessionVm, SessionVms, VmHandle } from "@agentos/core";
 import type { AgentOsError } from "@agentos/protocol";
 
 import { sessionEgress } from "../egress/session-egress.ts";
@@ -23,8 +23,12 @@ export class VmHolds implements SessionVms {
   }
 
   hold(user: string, vmId: string, fence: number): SessionVm {
+    this.#options.registry.get(user, vmId).access(fence);
+    return this.holdAgain(user, vmId, fence);
+  }
+
+  holdAgain(user: string, vmId: string, fence: number): SessionVm {
     const vm = this.#options.registry.get(user, vmId);
-    vm.access(fence);
     const holds = this.#byVm.get(vm) ?? new Set();
     const hold: HeldVm = new HeldVm(vm, fence, () => this.#release(vm, hold));
     holds.add(hold);
@@ -69,6 +73,14 @@ class HeldVm implements SessionVm {
     this.#fence = fence;
     this.#release = release;
     this.fenced = this.#fenced.promise;
+  }
+
+  get running(): Promise<void> {
+    return this.#vm.running;
+  }
+
+  claim(processId: string): AdoptedProcess | undefined {
+    return this.#vm.processes.claim(processId);
   }
 
   get ended(): Promise<string> {

@@ -61,6 +61,11 @@ export class OutlivingVm {
         processId,
         state,
         output: process.request.output,
+        acknowledged: {
+          stdout: process.stdout.acknowledged,
+          stderr: process.stderr.acknowledged,
+        },
+        stdinReceived: process.stdin.length,
         process: this.#released(processId, handle),
         attach: (sink) => handle.attach(sink),
       };

@@ -23,7 +23,7 @@ async function start() {
 }
 
 describe("a session after its sidecar was killed", () => {
-  test("[session.restart] its running turn is interrupted, what was queued goes on once its holder is back, its state is there", async () => {
+  test("[session.restart] [agent.interrupted] its running turn is interrupted, what was queued goes on once its holder is back, its state is there", async () => {
     const at = await start();
     await using lives = at.lives;
     await at.session.prompt("first");

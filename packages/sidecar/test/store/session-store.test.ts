@@ -25,6 +25,7 @@ const SESSION: StoredSession = {
   createdAt: "2026-01-01T00:00:00.000Z",
   state: "idle",
   agentSessionId: null,
+  agentTrace: null,
   turns: 0,
   usage: { turn: null, total: NONE, byAgent: {} },
   spent: { modelCalls: 0, toolTurns: 0, wallMs: 0 },

@@ -120,6 +120,8 @@ export class LinuxProcess implements VmProcess {
       output: (flags & (LOGGED | TERMINAL)) === 0 ? "piped" : "logged",
       state: entry.state,
       ...(terminal === undefined ? {} : { terminal }),
+      acknowledged: { stdout: stdout.acknowledged, stderr: stderr.acknowledged },
+      ...((flags & STDIN_PIPE) === 0 ? {} : { stdinReceived }),
       process,
       attach: (target) => sink.attach(target),
     };

@@ -24,6 +24,11 @@ export const agentClis = rows("seeds/002", {
   "agent.version": "a version that a runtime was not made for is refused by its name",
   "agent.not-installed": "a missing agent's error has the line to type",
   "agent.in-vm": "a program of the store runs in a VM, and reaches its model without a key",
+  "agent.adopted":
+    "an agent whose sidecar was killed goes on to its turn's end, and what it says is told once",
+  "agent.adopted-calls":
+    "a tool of the session that ran when the sidecar was killed does not run again",
+  "agent.interrupted": "where an agent can't be taken over, its turn is interrupted",
   "agent.steer": "a running turn is given more to think about, and the transcript says so",
   "agent.controls-refused": "what a runtime can't do beside prompts is refused as UNSUPPORTED",
 });

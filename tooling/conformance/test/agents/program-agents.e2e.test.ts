@@ -1,13 +1,10 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-
-import { AgentOs, AgentStore } from "@agentos/client";
+import { AgentOs } from "@agentos/client";
 import { FakeModelServer, lastUserText, otherwise, script, text, when } from "@agentos/fake-model";
-import { AGENT_MANIFEST, AGENT_PROGRAMS } from "@agentos/protocol";
 import { describe, expect, test } from "vitest";
 
 import { DRIVERS_HERE } from "../drivers/each-driver.ts";
 import { useWorld } from "../scenarios/world.ts";
+import { installStandIn } from "./install-stand-in.ts";
 
 useWorld();
 
@@ -33,20 +30,6 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 `;
 
-/** Puts it where the real program would be. */
-async function installStandIn(): Promise<void> {
-  const { version } = AGENT_PROGRAMS["claude-code"];
-  const store = new AgentStore();
-  const folder = join(store.directory, "claude-code", version);
-  const program = "bin/claude.mjs";
-  await mkdir(dirname(join(folder, program)), { recursive: true });
-  await writeFile(join(folder, program), STAND_IN);
-  await chmod(join(folder, program), 0o755);
-  const about = { agent: "claude-code", package: "stand-in", version, integrity: "none" };
-  const manifest = { ...about, installedAt: new Date().toISOString(), program, paths: [] };
-  await writeFile(join(folder, AGENT_MANIFEST), JSON.stringify(manifest));
-}
-
 describe.runIf(DRIVERS_HERE.includes("linux"))("an agent's program in a VM", () => {
   test("[agent.in-vm] is found in the store, reaches its model without a key, and leaves nothing", async () => {
     await using server = await FakeModelServer.start({
@@ -66,7 +49,7 @@ describe.runIf(DRIVERS_HERE.includes("linux"))("an agent's program in a VM", () 
       details: { install: "agentos agents install claude-code" },
     });
     // The VM is there already: what is installed later is seen all the same.
-    await installStandIn();
+    await installStandIn(STAND_IN);
     const session = await os.createSession(options);
     expect((await session.prompt("HELLO")).text).toBe("hello from the model");
     const { usage } = await session.info();

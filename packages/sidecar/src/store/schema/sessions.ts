@@ -57,3 +57,6 @@ CREATE TABLE session_runtime_state (
 ) STRICT;
 CREATE INDEX session_runtime_state_by_session ON session_runtime_state (session, id);
 `;
+
+/** Where their agents' programs are. */
+export const AGENT_TRACES = "ALTER TABLE sessions ADD COLUMN agent_trace TEXT";

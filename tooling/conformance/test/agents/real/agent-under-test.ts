@@ -23,6 +23,8 @@ export interface AgentUnderTest {
   readonly process: RegExp;
   /** The command line of the same job without AgentOS, made of that of its process; undefined: not measured. */
   readonly byHand?: (argv: readonly string[], prompt: string) => readonly string[];
+  /** False: with its sidecar, its turn is lost. */
+  readonly goesOn?: false;
   /** False: its protocol tells it that a tool was denied, and not why. */
   readonly hearsWhy?: false;
   /** Checks that it can't pass, and why: shown in the table. */
@@ -37,8 +39,14 @@ export interface CheckContext {
   readonly os: AgentOs;
   /** Ends with the check. */
   readonly model: (rules: readonly Rule[]) => Promise<FakeModelServer>;
-  /** A session on that model. */
-  readonly open: (server: FakeModelServer, options?: Partial<SessionOptions>) => Promise<Session>;
+  /** A session on that model, in `os` or in another VM. */
+  readonly open: (
+    server: FakeModelServer,
+    options?: Partial<SessionOptions>,
+    os?: AgentOs,
+  ) => Promise<Session>;
+  /** A VM of a shared sidecar of its own, which ends with the check. */
+  readonly shared: () => Promise<AgentOs>;
 }
 
 /** One line of the issue's list, tried with a real agent. */

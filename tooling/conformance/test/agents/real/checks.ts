@@ -28,6 +28,7 @@ import * as z from "zod";
 
 import type { AgentCheck, CheckContext } from "./agent-under-test.ts";
 import { CANARY, REST, shellJob } from "./jobs.ts";
+import { KILLED_SIDECAR } from "./killed-sidecar.ts";
 import { OVERHEAD } from "./overhead.ts";
 
 const RESET_SECONDS = 3600;
@@ -398,5 +399,6 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       ).toBe(true);
     },
   },
+  KILLED_SIDECAR,
   OVERHEAD,
 ];

@@ -70,8 +70,20 @@ function contextOf(agent: AgentUnderTest, os: AgentOs): CheckContext {
       onTestFinished(() => server[Symbol.asyncDispose]());
       return server;
     },
-    async open(server, options = {}) {
-      return await os.createSession({
+    async shared() {
+      const runtimeDirectory = join(directory, `run-${randomUUID().slice(0, 8)}`);
+      const place = { runtimeDirectory, stateDirectory: STATE_DIRECTORY };
+      const one = await AgentOs.getSharedSidecar({ ...place, pool: "agents" });
+      const own = await AgentOs.create({ sidecar: one, driver: "linux" });
+      onTestFinished(async () => {
+        await own.dispose();
+        await one.shutdown();
+        await one.dispose();
+      });
+      return own;
+    },
+    async open(server, options = {}, where = os) {
+      return await where.createSession({
         runtime: agent.runtime,
         provider: { name: agent.provider, baseUrl: `${server.url}${agent.path}`, apiKey: CANARY },
         model: agent.model,
