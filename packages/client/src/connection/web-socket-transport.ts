@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 
 import {
   AgentOsError,
@@ -10,6 +10,7 @@ import {
 import { type ClientOptions, type RawData, WebSocket } from "ws";
 
 import type { ClientTransport } from "./client-transport.ts";
+import { readInPlace, type ReadInPlace } from "./read-in-place.ts";
 
 /** Where a sidecar listens, and the key that opens it. */
 export interface Endpoint {
@@ -36,15 +37,13 @@ export class WebSocketTransport implements ClientTransport {
     endpoint: Endpoint,
     options: { signal?: AbortSignal | undefined; timeoutMs: number },
   ): Promise<WebSocketTransport> {
+    const reading = readInPlace(pathOrPort(endpoint.listen), MAX_PAYLOAD_BYTES);
     const socket = new WebSocket(
       addressOf(endpoint.listen),
-      clientOptions(endpoint, options.timeoutMs),
+      clientOptions(endpoint, options.timeoutMs, reading),
     );
-    const upgraded = new Promise<Socket>((resolve) => {
-      socket.once("upgrade", (response) => resolve(response.socket));
-    });
     await opened(socket, options.signal);
-    return new WebSocketTransport(socket, await upgraded);
+    return new WebSocketTransport(socket, reading.socket);
   }
 
   private constructor(socket: WebSocket, raw: Socket) {
@@ -88,8 +87,20 @@ function addressOf(listen: ListenAddress): string {
   return `ws://${host}:${listen.port}/`;
 }
 
-function clientOptions(endpoint: Endpoint, timeoutMs: number): ClientOptions {
+function pathOrPort(listen: ListenAddress): NetConnectOpts {
+  return listen.kind === "unix" ? { path: listen.path } : { host: listen.host, port: listen.port };
+}
+
+function clientOptions(endpoint: Endpoint, timeoutMs: number, reading: ReadInPlace): ClientOptions {
   return {
+    createConnection: () => reading.socket,
+    finishRequest: (request) => {
+      // What came with the answer is on its way to `ws` already: then where frames begin is not known here.
+      request.once("upgrade", (_response, _socket, head) => {
+        if (head.byteLength === 0) reading.framesFollow();
+      });
+      request.end();
+    },
     headers: { authorization: `Bearer ${endpoint.apiKey}` },
     perMessageDeflate: false,
     maxPayload: MAX_PAYLOAD_BYTES,
