@@ -176,6 +176,18 @@ export class UserRelay {
       const agent = this.#build(stored);
       for (const delivery of this.#parts.store.open(stored.agentId))
         if (!isTyped(delivery)) agent.mailbox.add(delivery);
+      if (stored.spec.workflow !== undefined) {
+        // Its run was interrupted: who resumes it begins the step anew, with another one.
+        agent.giveUp("released", [
+          {
+            type: "agent_released",
+            agent: agent.name,
+            reason: "its workflow run was interrupted",
+            by: "broker",
+          },
+        ]);
+        continue;
+      }
       if (this.#parts.sessions.look(agent.ref) !== undefined) {
         if (stored.state !== "ready") agent.change({ state: "ready" }, []);
         continue;
@@ -280,7 +292,9 @@ export class UserRelay {
   }
 
   async #release(agent: Agent, reason: string, by: string): Promise<void> {
-    this.saveContinuity(agent, agent.summary ?? reason);
+    // What a step's agent was at, its run knows.
+    if (agent.stored.spec.workflow === undefined)
+      this.saveContinuity(agent, agent.summary ?? reason);
     await agent.release([{ type: "agent_released", agent: agent.name, reason, by }], reason);
   }
 

@@ -231,7 +231,12 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
     const { holds: vms } = this.#host;
     return new WorkflowHost({
       store: this.#home.store.workflows,
-      places: new HeldPlaces({ vms, sessions: this.#sessions, clock: this.#clock }),
+      places: new HeldPlaces({
+        vms,
+        sessions: this.#sessions,
+        relay: () => this.#relay,
+        clock: this.#clock,
+      }),
       notices: new RelayNotices(() => this.#relay),
       callbacks: (user) => this.#callbacks.of(user),
       clock: this.#clock,

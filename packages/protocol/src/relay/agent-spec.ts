@@ -61,6 +61,13 @@ export const AgentSpec = z.strictObject({
   name: AgentName,
   /** The session; the relay picks its id. */
   session: SessionSpec.omit({ sessionId: true, resume: true }),
+  /**
+   * The workflow run that it works for, and its name there. It writes to others of its run by theirs, as its `sendTo`
+   * allows, and to nobody else; it ends with its run.
+   */
+  workflow: z
+    .strictObject({ run: z.string().min(1).max(128), agent: z.string().min(1).max(64) })
+    .optional(),
   /** Said once, as soon as it is ready. */
   task: z.string().max(262_144).optional(),
   team: TeamName.optional(),

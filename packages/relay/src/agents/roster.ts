@@ -22,6 +22,11 @@ export class Roster {
     return this.#byId.get(agentId);
   }
 
+  /** Whether the name is taken. */
+  has(name: string): boolean {
+    return this.#byName.has(foldName(name));
+  }
+
   /** Undefined: none of that name lives. */
   find(name: string): Agent | undefined {
     const agent = this.#byName.get(foldName(name));
@@ -37,7 +42,7 @@ export class Roster {
 
   /** Throws `ALREADY_EXISTS` or `POOL_EXHAUSTED`. */
   assertFree(name: string): void {
-    if (this.#byName.has(foldName(name))) {
+    if (this.has(name)) {
       const message = `an agent named ${JSON.stringify(name)} lives already`;
       throw new AgentOsError("ALREADY_EXISTS", message, { kind: "agent", id: name });
     }

@@ -32,6 +32,8 @@ export class Mailbox {
   #waitingBytes = 0;
   #waiting = 0;
   #cancelSweep: (() => void) | undefined;
+  /** What those who wait for an empty mailbox still wait for. */
+  readonly #awaited = new Map<Set<string>, () => void>();
   #isClosed = false;
 
   constructor(options: MailboxOptions) {
@@ -103,7 +105,7 @@ export class Mailbox {
     else parts.journal.gather(change, told);
     this.#count(delivery, -1);
     this.#count(next, 1);
-    if (isLast(next.state)) this.#open.delete(deliveryId);
+    if (isLast(next.state)) this.#forget(deliveryId);
     else this.#open.set(deliveryId, next);
     return true;
   }
@@ -113,7 +115,15 @@ export class Mailbox {
     const delivery = this.#open.get(deliveryId);
     if (delivery === undefined) return;
     this.#count(delivery, -1);
-    this.#open.delete(deliveryId);
+    this.#forget(deliveryId);
+  }
+
+  /** Resolves once nothing more becomes of what is in it now. */
+  async emptied(): Promise<void> {
+    if (this.#open.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#awaited.set(new Set(this.#open.keys()), resolve);
+    await promise;
   }
 
   /** Its agent is gone: what it has not seen are dead letters, what it was at has failed. */
@@ -133,6 +143,16 @@ export class Mailbox {
     if (delivery === undefined || this.#isClosed) return;
     if (this.#isTooOld(delivery)) this.#expire(delivery);
     else await this.#options.deliver(delivery);
+  }
+
+  #forget(deliveryId: string): void {
+    this.#open.delete(deliveryId);
+    for (const [ids, resolve] of this.#awaited) {
+      ids.delete(deliveryId);
+      if (ids.size > 0) continue;
+      this.#awaited.delete(ids);
+      resolve();
+    }
   }
 
   #expire({ deliveryId }: StoredDelivery): void {

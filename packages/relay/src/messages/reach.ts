@@ -18,7 +18,8 @@ export class Reach {
   /** Whether the agent may write to that one. */
   mayWrite(sender: Agent, target: Agent): boolean {
     const { sendTo } = sender.stored.spec;
-    if (sendTo !== undefined) return sendTo.some((text) => isMatch(parseAddress(text), target));
+    if (sendTo !== undefined)
+      return sendTo.some((text) => isMatch(sender, parseAddress(text), target));
     return (
       sender.stored.vmId === target.stored.vmId ||
       isRelated(sender, target) ||
@@ -29,12 +30,21 @@ export class Reach {
 
   /** Whether the agent may write into that channel: its members may, and whoever has it in `sendTo`. */
   mayWriteInto(sender: Agent, channel: string): boolean {
-    const { sendTo } = sender.stored.spec;
-    if (sendTo === undefined) return isMember(sender, channel);
+    const { sendTo, workflow } = sender.stored.spec;
+    if (sendTo === undefined || workflow !== undefined) return isMember(sender, channel);
     return sendTo.some((text) => {
       const address = parseAddress(text);
       return address.kind === "everybody" || isChannel(address, channel);
     });
+  }
+
+  /** Those that the agent calls by that name: of its own run by their names there, else whoever has the name. */
+  named(sender: Agent, name: string): Agent[] {
+    const { workflow } = sender.stored.spec;
+    const found = this.#roster.reachable.filter((agent) => isCalled(sender, name, agent));
+    if (workflow === undefined || found.length > 0) return found;
+    const other = this.#roster.find(name);
+    return other === undefined ? [] : [other];
   }
 
   /** Whether the agent may end that one: those above it may. */
@@ -71,9 +81,17 @@ function isChannel(address: Address, channel: string): boolean {
   return address.kind === "channel" && isSame(address.name, channel);
 }
 
-function isMatch(address: Address, target: Agent): boolean {
+/** Whether the agent means the target when it says that name. */
+function isCalled({ stored: { spec } }: Agent, name: string, target: Agent): boolean {
+  const { workflow } = spec;
+  if (workflow === undefined) return isSame(name, target.name);
+  const other = target.stored.spec.workflow;
+  return other?.run === workflow.run && isSame(name, other.agent);
+}
+
+function isMatch(sender: Agent, address: Address, target: Agent): boolean {
   if (address.kind === "everybody") return true;
-  if (address.kind === "agent") return isSame(address.name, target.name);
+  if (address.kind === "agent") return isCalled(sender, address.name, target);
   if (address.kind === "channel") return isMember(target, address.name);
   return address.kind === "team" && isSame(address.name, target.stored.spec.team ?? "");
 }

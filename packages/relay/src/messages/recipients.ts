@@ -3,7 +3,7 @@ import { AgentOsError, type RelayMessage } from "@agentos/protocol";
 import type { Agent } from "../agents/agent.ts";
 import type { Roster } from "../agents/roster.ts";
 import type { UserParts } from "../relay-parts.ts";
-import { parseAddress, personOf } from "./address.ts";
+import { parseAddress, personOf, unknownAgent } from "./address.ts";
 import type { NoRoom } from "./mailbox.ts";
 import { isMember, isSame, type Reach } from "./reach.ts";
 
@@ -42,17 +42,15 @@ export class Recipients {
       const name = personOf(address.name);
       return [{ name, agent: undefined, noRoom: undefined }];
     }
-    if (address.kind === "agent") {
-      const agent = this.#options.roster.get(address.name);
-      this.#assertMayWrite(sender, agent);
-      const noRoom = agent.mailbox.noRoom(bytes);
-      if (noRoom !== undefined) throw full(agent.name, noRoom);
-      return [{ name: agent.name, agent, noRoom }];
-    }
-    const agents = this.#members(address, sender);
-    return agents.map((agent) => {
+    const agents =
+      address.kind === "agent" ? this.#named(address.name, sender) : this.#members(address, sender);
+    const found = agents.map((agent) => {
       return { name: agent.name, agent, noRoom: agent.mailbox.noRoom(bytes) };
     });
+    const [first] = found;
+    const isOne = address.kind === "agent" && found.length === 1;
+    if (isOne && first?.noRoom !== undefined) throw full(first.name, first.noRoom);
+    return found;
   }
 
   /** Tells a denial, and gives the error to throw. */
@@ -78,7 +76,11 @@ export class Recipients {
     if (kind === "channel") {
       if (sender.kind === "agent" && !reach.mayWriteInto(sender.agent, name))
         throw this.denied(sender.agent, `#${name}`, []);
-      return named.filter((agent) => isMember(agent, name));
+      const members = named.filter((agent) => isMember(agent, name));
+      // In a workflow its pattern's edges hold, whatever the channel.
+      if (sender.kind === "outside" || sender.agent.stored.spec.workflow === undefined)
+        return members;
+      return members.filter((agent) => reach.mayWrite(sender.agent, agent));
     }
     const wanted = named.filter(
       (agent) => kind === "everybody" || isSame(agent.stored.spec.team ?? "", name),
@@ -89,10 +91,17 @@ export class Recipients {
       : wanted.filter((agent) => reach.mayWrite(sender.agent, agent));
   }
 
-  #assertMayWrite(sender: Sender, target: Agent): void {
-    const { reach } = this.#options;
-    if (sender.kind === "outside" || reach.mayWrite(sender.agent, target)) return;
-    throw this.denied(sender.agent, target.name, reach.ownerChain(target));
+  /** Several where agents of a workflow have one name: one for each step that runs. */
+  #named(name: string, sender: Sender): Agent[] {
+    const { reach, roster } = this.#options;
+    if (sender.kind === "outside") return [roster.get(name)];
+    const found = reach.named(sender.agent, name);
+    if (found.length === 0) throw unknownAgent(name);
+    for (const target of found) {
+      if (reach.mayWrite(sender.agent, target)) continue;
+      throw this.denied(sender.agent, target.name, reach.ownerChain(target));
+    }
+    return found;
   }
 }
 

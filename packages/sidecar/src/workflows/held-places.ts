@@ -1,13 +1,15 @@
 import type { Clock, SessionVms, WorkflowPlace, WorkflowPlaces } from "@agentos/core";
 import { AgentOsError } from "@agentos/protocol";
+import type { Relay } from "@agentos/relay";
 import type { SessionHost } from "@agentos/sessions";
 
-import { SessionAgents } from "./session-agents.ts";
+import { RelayAgents } from "./relay-agents.ts";
 import { VmCommands } from "./vm-commands.ts";
 
 export interface HeldPlacesOptions {
   readonly vms: SessionVms;
   readonly sessions: SessionHost;
+  readonly relay: () => Relay;
   readonly clock: Clock;
 }
 
@@ -21,13 +23,14 @@ export class HeldPlaces implements WorkflowPlaces {
 
   hold(user: string, vmId: string, fence: number): WorkflowPlace {
     const { vms, sessions, clock } = this.#options;
+    const relay = this.#options.relay();
     const vm = vms.hold(user, vmId, fence);
     const ended = vm.ended.then((reason) => {
       const message = `VM ${vmId} has ended: ${reason}`;
       return new AgentOsError("VM_ENDED", message, { vmId, reason });
     });
     return {
-      agents: new SessionAgents(sessions, { user, vmId, fence }),
+      agents: new RelayAgents({ sessions, relay, clock }, { user, vmId, fence }),
       commands: new VmCommands(vm, clock),
       lost: Promise.race([ended, vm.fenced]),
       release: () => vm.release(),

@@ -38,6 +38,11 @@ const semantics = rows("issue 8", {
   "workflow.hostile-yaml": "bombs, deep nesting, prototype keys and tags are refused in no time",
   "workflow.schema": "the published JSON Schema is what the code checks",
   "workflow.templates": "each of the 8 templates can run; a path as name is refused",
+  "workflow.relay-edges":
+    "agents write to one another as the pattern's edges allow; all else is refused, and reaches nobody",
+  "workflow.relay-agents": "agents are the relay's while they work: seen, and written to",
+  "workflow.relay-ends":
+    "an agent's death is a crash of the relay; those of an interrupted run are gone",
   "workflow.users": "another user's runs are unknown",
   "workflow.nudge": "a reminder reaches the running turn where the agent can be steered",
   "workflow.notify": "the members of notifyChannel are told that a run failed",

@@ -1,6 +1,11 @@
 import { posix } from "node:path";
 
-import { DEFAULTS, type WorkflowAgent, type WorkflowDefinition } from "@agentos/protocol";
+import {
+  AgentName,
+  DEFAULTS,
+  type WorkflowAgent,
+  type WorkflowDefinition,
+} from "@agentos/protocol";
 
 import type { PlannedAgent } from "./workflow-plan.ts";
 
@@ -29,6 +34,7 @@ export function planAgents(
   for (const { name, cli, runtime } of agents) {
     if (names.has(name.toLowerCase())) errors.push(`agent ${name} is there twice`);
     names.add(name.toLowerCase());
+    if (!AgentName.safeParse(name).success) errors.push(`agent ${name}: a name of the relay's own`);
     if ((cli === undefined) === (runtime === undefined))
       errors.push(`agent ${name}: expected either cli or runtime`);
   }

@@ -1,14 +1,20 @@
 import type {
+  Clock,
   WorkflowAgentHandle,
   WorkflowAgentRequest,
   WorkflowAgents,
   WorkflowAnswer,
 } from "@agentos/core";
-import { AgentOsError, decodeError, type SessionSpec } from "@agentos/protocol";
+import { type AgentSpec, AgentOsError, decodeError, isAgentOsError } from "@agentos/protocol";
+import type { Relay, UserRelay } from "@agentos/relay";
 import type { SessionHost } from "@agentos/sessions";
 
 /** Between two looks at a session's transcript that has nothing new. */
 const LOOK_MS = 30_000;
+/** For what was written to an agent before it was done. */
+const MAIL_MS = 120_000;
+/** Of a run's id, in its agents' names. */
+const RUN_CHARACTERS = 8;
 
 interface Holder {
   readonly user: string;
@@ -16,13 +22,19 @@ interface Holder {
   readonly fence: number;
 }
 
-/** A workflow's agents as sessions, one for each try of a step. */
-export class SessionAgents implements WorkflowAgents {
-  readonly #sessions: SessionHost;
+export interface RelayAgentsOptions {
+  readonly sessions: SessionHost;
+  readonly relay: Relay;
+  readonly clock: Clock;
+}
+
+/** A workflow's agents as agents of the relay, one for each try of a step. */
+export class RelayAgents implements WorkflowAgents {
+  readonly #options: RelayAgentsOptions;
   readonly #holder: Holder;
 
-  constructor(sessions: SessionHost, holder: Holder) {
-    this.#sessions = sessions;
+  constructor(options: RelayAgentsOptions, holder: Holder) {
+    this.#options = options;
     this.#holder = holder;
   }
 
@@ -31,8 +43,9 @@ export class SessionAgents implements WorkflowAgents {
     { signal }: { signal: AbortSignal },
   ): Promise<WorkflowAgentHandle> {
     signal.throwIfAborted();
-    const { sessionId } = await this.#sessions.create(this.#holder, specOf(request));
-    const agent = new SessionAgent(this.#sessions, this.#holder, sessionId);
+    const relay = this.#options.relay.of(this.#holder.user);
+    await relay.spawn(this.#holder, request.id, specOf(request, freeName(relay, request)));
+    const agent = new RelayAgent(this.#options, relay, this.#holder, request.id);
     if (!signal.aborted) return agent;
     await agent[Symbol.asyncDispose]();
     throw cancelled();
@@ -40,13 +53,22 @@ export class SessionAgents implements WorkflowAgents {
 }
 
 /** One of them. */
-class SessionAgent implements WorkflowAgentHandle {
+class RelayAgent implements WorkflowAgentHandle {
   readonly sessionId: string;
   readonly #sessions: SessionHost;
+  readonly #clock: Clock;
+  readonly #relay: UserRelay;
   readonly #holder: Holder;
 
-  constructor(sessions: SessionHost, holder: Holder, sessionId: string) {
+  constructor(
+    { sessions, clock }: RelayAgentsOptions,
+    relay: UserRelay,
+    holder: Holder,
+    sessionId: string,
+  ) {
     this.#sessions = sessions;
+    this.#clock = clock;
+    this.#relay = relay;
     this.#holder = holder;
     this.sessionId = sessionId;
   }
@@ -68,6 +90,7 @@ class SessionAgent implements WorkflowAgentHandle {
       if (stopReason === "cancelled") throw cancelled();
       // A budget, a refusal or an interruption: the task is not done.
       if (stopReason !== "end_turn") throw new Error(`the agent stopped: ${stopReason}`);
+      await this.#readMail(signal);
       return { output: text, echoesTask: this.#isTerminal, exitCode: null };
     } finally {
       over.abort();
@@ -84,7 +107,27 @@ class SessionAgent implements WorkflowAgentHandle {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const agent = this.#relay.roster.byId(this.sessionId);
+    try {
+      if (agent !== undefined) await this.#relay.release(agent.name, "its step is over");
+    } catch (error) {
+      // It died meanwhile, and its session was closed with it.
+      if (!isAgentOsError(error, "NOT_FOUND")) throw error;
+    }
     await this.#sessions.find(this.#holder.user, this.sessionId)?.close();
+  }
+
+  /** What others wrote to it before it was done: each is a turn of its own, before its task is over. */
+  async #readMail(signal: AbortSignal): Promise<void> {
+    const agent = this.#relay.roster.byId(this.sessionId);
+    if (signal.aborted || agent === undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const stop = (): void => resolve();
+    const cancel = this.#clock.after(MAIL_MS, stop);
+    signal.addEventListener("abort", stop, { once: true });
+    await Promise.race([agent.mailbox.emptied(), late]);
+    signal.removeEventListener("abort", stop);
+    cancel();
   }
 
   get #isTerminal(): boolean {
@@ -109,10 +152,33 @@ class SessionAgent implements WorkflowAgentHandle {
   }
 }
 
-function specOf(request: WorkflowAgentRequest): SessionSpec {
-  const { id, runtime, model, provider, cwd, workspaces, instructions, maxTokens } = request;
+/** The workflow's name for it and its run's end: the same agent in two steps at a time is two. */
+function freeName(relay: UserRelay, { agent, runId }: WorkflowAgentRequest): string {
+  const run = runId.slice(-RUN_CHARACTERS);
+  for (let count = 1; ; count += 1) {
+    const name = count === 1 ? `${agent}@${run}` : `${agent}@${run}.${count}`;
+    if (!relay.roster.has(name)) return name;
+  }
+}
+
+function specOf(request: WorkflowAgentRequest, name: string): AgentSpec {
+  const { runId, agent, channels, mayWriteTo } = request;
   return {
-    sessionId: id,
+    name,
+    session: sessionOf(request),
+    workflow: { run: runId, agent },
+    channels: [...channels],
+    sendTo: [...mayWriteTo],
+    // Whoever writes to one that works wants to be heard before its step is over.
+    delivery: "steer",
+    // The run itself watches for idleness.
+    idleMs: 0,
+  };
+}
+
+function sessionOf(request: WorkflowAgentRequest): AgentSpec["session"] {
+  const { runtime, model, provider, cwd, workspaces, instructions, maxTokens } = request;
+  return {
     runtime,
     cwd,
     systemPrompt: { append: instructions },
