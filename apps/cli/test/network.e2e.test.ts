@@ -61,6 +61,13 @@ test("[network.command] agentos run --allow-host and agentos network set and sho
   });
   expect((await agentos.run(["network", "out", "--none"])).stdout).toBe("nothing but itself\n");
   expect((await agentos.run(["network", "out", "--none", "--allow-host", "a"])).exitCode).toBe(64);
+  const joined = await agentos.run(["network", "out", "--private", "team", "--offer", "8080"]);
+  expect(joined.stdout).toBe("nothing but itself\nprivate network team, offers 8080\n");
+  expect((await agentos.run(["network", "out", "--allow-host", "a.test"])).stdout).toBe(
+    "a.test\nprivate network team, offers 8080\n",
+  );
+  expect((await agentos.run(["network", "out", "--leave"])).stdout).toBe("a.test\n");
+  expect((await agentos.run(["network", "out", "--offer", "8080"])).exitCode).toBe(64);
   const wrong = await agentos.run(["network", "out", "--allow-host", "http://a"]);
   expect(wrong).toMatchObject({
     exitCode: 125,

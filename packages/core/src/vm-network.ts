@@ -1,7 +1,9 @@
 import type { FrameSink, FrameSource } from "./frame-sink.ts";
 
-/** Where a program of the VM can be met. A port is one of the VM's own loopback. */
-export type VmPort = { readonly port: number } | { readonly path: string };
+/** Where a program of the VM can be met. A port is one of the VM's own loopback: 127.0.0.1, or for a door another address of it. */
+export type VmPort =
+  | { readonly port: number; readonly address?: string }
+  | { readonly path: string };
 
 /** A connection that a program in the VM made to a door. */
 export interface VmIncoming {
@@ -22,8 +24,10 @@ export interface VmDoor extends AsyncDisposable {
  * out. They end with the link: one that is adopted has its doors, but no connection of before.
  */
 export interface VmNetwork {
+  /** The ports of 127.0.0.1 that are doors. */
+  readonly doors: ReadonlySet<number>;
   /** To a program that listens in the VM: 127.0.0.1, then ::1. Rejects with `PORT_CLOSED` where none does. */
   connect(to: VmPort, sink: FrameSink, options: { signal: AbortSignal }): Promise<FrameSource>;
-  /** Rejects with `PORT_IN_USE`. One that was there before an adoption is taken over. */
+  /** Rejects with `PORT_IN_USE`. One that was there before an adoption is taken over, but for those at another address, which go with the link. */
   open(at: VmPort, onConnection: (connection: VmIncoming) => void): Promise<VmDoor>;
 }

@@ -2,10 +2,14 @@ import { BlockList } from "node:net";
 
 import * as z from "zod";
 
+import { VmName } from "./ids.ts";
 import { type NetworkHost, parseNetworkHost } from "./network-host.ts";
 
 const MAX_HOSTS = 1_024;
 const MAX_PORT = 65_535;
+/** Below it no program of a VM can listen. */
+const FIRST_OFFERED_PORT = 1_024;
+const MAX_OFFERED_PORTS = 16;
 /** Of a pattern that names none. */
 const WEB_PORTS: readonly number[] = [80, 443];
 
@@ -72,18 +76,30 @@ const Host = z
     "expected a host such as example.com, *.example.com:8443 or 10.0.0.0/8:5432",
   );
 
+/** The VMs of one user that name the same network reach one another by name, at the ports that each offers. */
+const PrivateNetwork = z.strictObject({
+  network: VmName,
+  /** What the others may reach of this VM: programs that listen at its 127.0.0.1. Default: nothing. */
+  ports: z.array(z.int().min(FIRST_OFFERED_PORT).max(MAX_PORT)).max(MAX_OFFERED_PORTS).optional(),
+});
+
 /** What a VM's programs may reach. Unknown fields are refused: ignoring one would fail open. */
 export const NetworkPolicy = z.discriminatedUnion("egress", [
-  z.strictObject({ egress: z.literal("none") }),
-  z.strictObject({ egress: z.literal("allow"), hosts: z.array(Host).max(MAX_HOSTS) }),
+  z.strictObject({ egress: z.literal("none"), private: PrivateNetwork.optional() }),
+  z.strictObject({
+    egress: z.literal("allow"),
+    hosts: z.array(Host).max(MAX_HOSTS),
+    private: PrivateNetwork.optional(),
+  }),
 ]);
 export type NetworkPolicy = z.infer<typeof NetworkPolicy>;
 
 /** A decision on a connection that a program of a VM asked for. */
 export const NetworkDecision = z.object({
   decision: z.enum(["allowed", "refused"]),
-  /** By which protocol it was asked for; `tool`: a session's own tool asked. */
-  via: z.enum(["http", "connect", "socks", "tool"]),
+  /** By which protocol it was asked for; `tool`: a session's own tool asked; `private`: of a VM on the same private network. */
+  via: z.enum(["http", "connect", "socks", "tool", "private"]),
+  /** Of a private network: the VM's name, or its id. */
   host: z.string(),
   port: z.int(),
   /** The address that was dialled. */

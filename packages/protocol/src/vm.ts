@@ -138,7 +138,11 @@ export const VmInfo = z.object({
   /** Where something is mounted in it. */
   mounts: z.array(VmPath).optional(),
   limits: perLimit(LimitState),
-  network: z.object({ egress: z.string(), hosts: z.array(z.string()).optional() }),
+  network: z.object({
+    egress: z.string(),
+    hosts: z.array(z.string()).optional(),
+    private: z.object({ network: z.string(), ports: z.array(z.int()).optional() }).optional(),
+  }),
   /** Absent: of a sidecar that knows `standard` only. */
   security: z.object({ profile: z.string() }).optional(),
   sidecarId: z.string(),

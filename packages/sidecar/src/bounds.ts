@@ -29,6 +29,10 @@ export const BOUNDS = {
   /** Frames that arrive before the VM has answered that the stream exists. */
   earlyFrames: 1_024,
   apiKeys: 1_024,
+  /** VMs on one private network: each has a door for every port of every other. */
+  privateMembers: 16,
+  /** Until a program of a peer has taken a connection. */
+  privateConnectMs: 10_000,
   snapshotsPerUser: 1_024,
   imagesPerUser: 256,
   leasesPerVm: 256,

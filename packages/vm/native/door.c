@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DOORS_MAX 64u
+#define DOORS_MAX 256u
 #define BACKLOG 128
 /* Accepted, and not taken by the sidecar; the others wait in the backlog. */
 #define WAITING_MAX 64u
@@ -20,6 +20,7 @@ struct door {
   bool open, paused;
   uint32_t stream; /* 0: not claimed on this link */
   uint16_t port; /* 0: at a path */
+  uint32_t address; /* 0: loopback's first, and ::1 */
   char name[ID_MAX_BYTES + 1];
   int fds[2]; /* 127.0.0.1 and ::1, or the path's; -1: none */
   uint32_t waiting;
@@ -71,13 +72,6 @@ void doors_timers(int64_t now) {
   resume_all();
 }
 
-void doors_detach(void) {
-  for (uint32_t i = 0; i < DOORS_MAX; i++) {
-    if (!doors[i].open) continue;
-    doors[i].stream = 0;
-    watch(&doors[i], false);
-  }
-}
 
 void door_left(struct connection *connection) {
   struct door *door = connection->door;
@@ -93,6 +87,16 @@ static void door_close(struct door *door) {
   for (int i = 0; i < 2; i++)
     if (door->fds[i] >= 0) close(door->fds[i]);
   if (door->name[0] != 0 && sandbox_doors() >= 0) unlinkat(sandbox_doors(), door->name, 0);
+}
+
+/* One at an address of its own leads to another VM, and nobody may come for it. */
+void doors_detach(void) {
+  for (uint32_t i = 0; i < DOORS_MAX; i++) {
+    if (!doors[i].open) continue;
+    doors[i].stream = 0;
+    if (doors[i].address != 0) door_close(&doors[i]);
+    else watch(&doors[i], false);
+  }
 }
 
 void door_release(uint32_t stream) {
@@ -122,17 +126,17 @@ static bool lacks_version_6(int error) { return error == EAFNOSUPPORT || error =
 /* Both addresses, so that no program of the VM can stand at the other one. 0 or an errno. */
 static int listen_port(struct door *door, uint16_t port) {
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+                             .sin_addr.s_addr = htonl(door->address ? door->address : INADDR_LOOPBACK)};
   socklen_t length = sizeof four;
   door->fds[0] = listen_at((struct sockaddr *)&four, sizeof four);
   if (door->fds[0] < 0) return errno;
   if (getsockname(door->fds[0], (struct sockaddr *)&four, &length) < 0) return errno;
+  door->port = ntohs(four.sin_port);
+  if (door->address != 0) return 0;
   struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = four.sin_port,
                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
   door->fds[1] = listen_at((struct sockaddr *)&six, sizeof six);
-  if (door->fds[1] < 0 && !lacks_version_6(errno)) return errno;
-  door->port = ntohs(four.sin_port);
-  return 0;
+  return door->fds[1] < 0 && !lacks_version_6(errno) ? errno : 0;
 }
 
 /* As a name in a directory that only PID 1 can write. */
@@ -162,17 +166,19 @@ static int listen_anywhere(struct door *door, uint16_t port) {
   }
 }
 
-static struct door *door_at(uint16_t port, const char *name) {
+static struct door *door_at(uint32_t address, uint16_t port, const char *name) {
   for (uint32_t i = 0; i < DOORS_MAX; i++)
-    if (doors[i].open && doors[i].port == port && strcmp(doors[i].name, name) == 0) return &doors[i];
+    if (doors[i].open && doors[i].address == address && doors[i].port == port &&
+        strcmp(doors[i].name, name) == 0)
+      return &doors[i];
   return NULL;
 }
 
-static int door_make(uint16_t port, const char *name, struct door **made) {
+static int door_make(uint32_t address, uint16_t port, const char *name, struct door **made) {
   struct door *door = doors;
   while (door < doors + DOORS_MAX && door->open) door++;
   if (door == doors + DOORS_MAX) return EAGAIN;
-  *door = (struct door){.fds = {-1, -1}};
+  *door = (struct door){.address = address, .fds = {-1, -1}};
   memcpy(door->name, name, strlen(name));
   int error = name[0] == 0 ? listen_anywhere(door, port) : listen_name(door);
   for (uint32_t i = 0; error == 0 && i < 2; i++)
@@ -189,22 +195,34 @@ static bool name_is_good(const char *name) {
   return length > 0 && name[0] != '.' && strspn(name, letters) == length;
 }
 
-bool door_open(uint32_t stream, const uint8_t *payload, size_t length) {
+/* A name in DOORS_PATH. */
+static bool take_path(const uint8_t *path, size_t length, char name[ID_MAX_BYTES + 1]) {
   static const char prefix[] = DOORS_PATH "/";
+  size_t skip = sizeof prefix - 1, rest = length > skip ? length - skip : 0;
+  if (rest == 0 || rest > ID_MAX_BYTES || memcmp(path, prefix, skip) != 0) return false;
+  memcpy(name, path + skip, rest);
+  return strlen(name) == rest && name_is_good(name);
+}
+
+/* Another of loopback's addresses, in the order of the network. */
+static bool take_address(const uint8_t *bytes, size_t length, uint32_t *address) {
+  if (length != 4 || bytes[0] != IN_LOOPBACKNET) return false;
+  *address = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+  return *address != INADDR_LOOPBACK;
+}
+
+bool door_open(uint32_t stream, const uint8_t *payload, size_t length) {
   char name[ID_MAX_BYTES + 1] = "";
+  uint32_t address = 0;
   if (length < 2) return false;
   uint16_t port = get_u16(payload);
-  if (length > 2) {
-    size_t skip = sizeof prefix - 1, rest = length - 2 > skip ? length - 2 - skip : 0;
-    bool good = port == 0 && rest > 0 && rest <= ID_MAX_BYTES && memcmp(payload + 2, prefix, skip) == 0;
-    if (good) memcpy(name, payload + 2 + skip, rest);
-    if (!good || strlen(name) != rest || !name_is_good(name)) {
-      link_fail(stream, EINVAL, "listen");
-      return true;
-    }
+  const uint8_t *rest = payload + 2;
+  if (length > 2 && !(port == 0 ? take_path(rest, length - 2, name) : take_address(rest, length - 2, &address))) {
+    link_fail(stream, EINVAL, "listen");
+    return true;
   }
-  struct door *door = port == 0 && name[0] == 0 ? NULL : door_at(port, name);
-  int error = door == NULL ? door_make(port, name, &door) : door->stream != 0 ? EADDRINUSE : 0;
+  struct door *door = port == 0 && name[0] == 0 ? NULL : door_at(address, port, name);
+  int error = door == NULL ? door_make(address, port, name, &door) : door->stream != 0 ? EADDRINUSE : 0;
   if (error != 0) {
     link_fail(stream, error, "listen");
     return true;

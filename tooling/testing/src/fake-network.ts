@@ -29,8 +29,12 @@ export class FakeNetwork implements VmNetwork {
   }
 
   /** Where doors are: ports, and paths. */
-  get doors(): readonly string[] {
+  get places(): readonly string[] {
     return [...this.#doors.keys()];
+  }
+
+  get doors(): ReadonlySet<number> {
+    return new Set([...this.#doors.keys()].map(Number).filter(Number.isInteger));
   }
 
   /** A program of the VM listens there. The result closes it. */
@@ -80,7 +84,7 @@ export class FakeNetwork implements VmNetwork {
   async open(at: VmPort, onConnection: (connection: VmIncoming) => void): Promise<VmDoor> {
     this.#options.check();
     const port = "path" in at ? undefined : at.port === 0 ? this.#nextPort++ : at.port;
-    const key = port === undefined ? keyOf(at) : String(port);
+    const key = "path" in at || at.address !== undefined ? keyOf(at) : String(port);
     if (this.#listeners.has(key) || this.#doors.has(key)) throw inUse(key);
     this.#doors.set(key, onConnection);
     return {
@@ -124,7 +128,8 @@ class LateSink implements FrameSink {
 }
 
 function keyOf(port: VmPort): string {
-  return "path" in port ? port.path : String(port.port);
+  if ("path" in port) return port.path;
+  return port.address === undefined ? String(port.port) : `${port.address}:${port.port}`;
 }
 
 function inUse(port: string): AgentOsError<"PORT_IN_USE"> {

@@ -1,4 +1,4 @@
-import { AgentOs, type NetworkPolicy } from "@agentos/client";
+import { AgentOs, type NetworkPolicy, type VmInfo } from "@agentos/client";
 
 import type { GlobalOptions } from "../command-context.ts";
 import { EXIT_CODE } from "../exit-code.ts";
@@ -10,6 +10,9 @@ import { write } from "../output/write.ts";
 export interface NetworkOptions {
   readonly allowHost?: readonly string[];
   readonly none?: boolean;
+  readonly private?: string;
+  readonly offer?: readonly number[];
+  readonly leave?: boolean;
 }
 
 /** `agentos network VM`: what its programs may reach, changed where an option says so. */
@@ -22,21 +25,39 @@ export async function network(
   using interrupts = new Interrupts(io.signals);
   const { signal } = interrupts;
   await using os = await AgentOs.attach(vm, { pool: globals.pool, signal });
-  const policy = policyOf(options);
-  const info = policy === undefined ? await os.info() : await os.setNetwork(policy);
-  const { egress, hosts = [] } = info.network;
+  const before = await os.info();
+  const policy = policyOf(options, before.network);
+  const { network: now } = policy === undefined ? before : await os.setNetwork(policy);
   if (globals.json === true) {
-    await write(io.stdout, `${JSON.stringify({ vmId: os.id, network: info.network })}\n`);
+    await write(io.stdout, `${JSON.stringify({ vmId: os.id, network: now })}\n`);
   } else {
-    const lines = egress === "none" ? ["nothing but itself"] : hosts.map((host) => printable(host));
-    const text = lines.length === 0 ? "nothing: its list is empty" : lines.join("\n");
-    await write(io.stdout, `${text}\n`);
+    await write(io.stdout, textOf(now));
   }
   return EXIT_CODE.ok;
 }
 
-/** Undefined where no option says anything. */
-export function policyOf({ allowHost, none }: NetworkOptions): NetworkPolicy | undefined {
-  if (none === true) return { egress: "none" };
-  return allowHost === undefined ? undefined : { egress: "allow", hosts: [...allowHost] };
+/** Undefined where no option says anything. What none speaks of stays as it was before. */
+export function policyOf(
+  { allowHost, none, private: name, offer, leave }: NetworkOptions,
+  before: VmInfo["network"] = { egress: "none" },
+): NetworkPolicy | undefined {
+  const saysEgress = none === true || allowHost !== undefined;
+  const saysPrivate = name !== undefined || leave === true;
+  if (!saysEgress && !saysPrivate) return undefined;
+  const hosts = none === true ? undefined : (allowHost ?? before.hosts);
+  const joined = name === undefined ? before.private : { network: name, ports: [...(offer ?? [])] };
+  return {
+    ...(hosts === undefined ? { egress: "none" } : { egress: "allow", hosts: [...hosts] }),
+    ...(joined === undefined || leave === true ? {} : { private: joined }),
+  };
+}
+
+function textOf({ egress, hosts = [], private: joined }: VmInfo["network"]): string {
+  const reached = egress === "none" ? ["nothing but itself"] : hosts.map((host) => printable(host));
+  const lines = reached.length === 0 ? ["nothing: its list is empty"] : reached;
+  if (joined !== undefined) {
+    const offered = (joined.ports ?? []).map((port) => ` ${port}`).join("");
+    lines.push(`private network ${joined.network}, offers${offered === "" ? " nothing" : offered}`);
+  }
+  return `${lines.join("\n")}\n`;
 }

@@ -6,11 +6,11 @@ import { Interrupts } from "../guest/interrupts.ts";
 import { type ProcessOptions, runGuest } from "../guest/run-guest.ts";
 import { type LimitOptions, limitsOf, warnOfSoftLimits } from "../guest/vm-limits.ts";
 import type { Io } from "../io.ts";
-import { policyOf } from "./network.ts";
+import { type NetworkOptions, policyOf } from "./network.ts";
 import { printable } from "../output/printable.ts";
 import { write } from "../output/write.ts";
 
-export interface RunOptions extends ProcessOptions, LimitOptions {
+export interface RunOptions extends ProcessOptions, LimitOptions, NetworkOptions {
   readonly name?: string;
   readonly driver?: string;
   readonly image?: string;
@@ -19,7 +19,6 @@ export interface RunOptions extends ProcessOptions, LimitOptions {
   readonly readOnly?: boolean;
   readonly mapOwner?: boolean;
   readonly copy: boolean;
-  readonly allowHost?: readonly string[];
 }
 
 const WORKSPACE = "/workspace";

@@ -6,7 +6,9 @@ import type { LogsOptions } from "../commands/logs.ts";
 import type { RunOptions } from "../commands/run.ts";
 import { environmentParser } from "../options/parse-environment.ts";
 import { parseGuestPath } from "../options/parse-guest-path.ts";
+import { collectPort } from "../options/parse-forward.ts";
 import { collectHost } from "../options/parse-host.ts";
+import { checkNetworkOptions } from "./network.ts";
 import { parseName } from "../options/parse-name.ts";
 import { parseCount, parsePositive, parseSeconds } from "../options/parse-number.ts";
 import { sizeParser } from "../options/parse-size.ts";
@@ -48,12 +50,15 @@ function defineRun(program: Command, context: CommandContext): void {
       "let it reach this, such as example.com; repeatable",
       collectHost,
     )
+    .option("--private <network>", "put it on this private network of VMs", parseName)
+    .option("--offer <port>", "let VMs there reach this port of it; repeatable", collectPort)
     .option("--require-limits", "fail where this machine can't hold a limit named here");
   addProcessOptions(command, context)
     .addHelpText("after", RUN_HELP)
     .passThroughOptions()
     .action((argv: string[], options: RunOptions, self: Command) => {
       checkMountOptions(options, self);
+      checkNetworkOptions(options, self);
       return context.run(self, async (globals) =>
         (await import("../commands/run.ts")).run(context.io, globals, argv, options),
       );

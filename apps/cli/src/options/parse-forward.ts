@@ -15,6 +15,11 @@ export function parseForward(text: string): PortPair {
   return { port: portOf(port), local: local === undefined ? undefined : portOf(local) };
 }
 
+/** One more `--offer`. */
+export function collectPort(text: string, ports: readonly number[] | undefined): readonly number[] {
+  return [...(ports ?? []), portOf(text)];
+}
+
 function portOf(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= LAST_PORT) return port;

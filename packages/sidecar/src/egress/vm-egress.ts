@@ -20,11 +20,9 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   HTTP_PROXY: HTTP,
   HTTPS_PROXY: HTTP,
   ALL_PROXY: HTTP,
-  NO_PROXY: OWN,
   http_proxy: HTTP,
   https_proxy: HTTP,
   all_proxy: HTTP,
-  no_proxy: OWN,
   NODE_USE_ENV_PROXY: "1",
 };
 
@@ -33,6 +31,8 @@ export class VmEgress {
   readonly gate: EgressGate;
   readonly #http: Server;
   readonly #sockets = new Set<VmSocket>();
+  /** Names that programs reach without the proxy. */
+  peers: readonly string[] = [];
   #doors: VmDoor[] = [];
   #policy: NetworkPolicy = { egress: "none" };
   /** One change after the other. */
@@ -49,7 +49,9 @@ export class VmEgress {
 
   /** For processes that start now. */
   get environment(): Readonly<Record<string, string>> {
-    return this.#doors.length === 0 ? {} : ENVIRONMENT;
+    if (this.#doors.length === 0) return {};
+    const direct = [OWN, ...this.peers].join(",");
+    return { ...ENVIRONMENT, NO_PROXY: direct, no_proxy: direct };
   }
 
   /** Holds once it resolves; what it forbids is cut. Rejects with `UNSUPPORTED` or `PORT_IN_USE`, and nothing has changed. */

@@ -3,6 +3,7 @@ import { AgentOsError, VmSpec } from "@agentos/protocol";
 
 import type { Capacity } from "../options.ts";
 import type { ImageHost } from "../images/image-host.ts";
+import type { PrivateNetworks } from "../private/private-networks.ts";
 import type { SnapshotHost } from "../snapshots/snapshot-host.ts";
 import type { Store } from "../store/store.ts";
 import type { StoredVm } from "../store/stored-vm.ts";
@@ -23,6 +24,7 @@ export interface VmCreationParts {
   admission: Admission;
   snapshots: SnapshotHost;
   images: ImageHost;
+  networks: PrivateNetworks;
   /** It runs, since then. */
   started: (vm: Vm, startedMs: number) => void;
   end: (vm: Vm, end: VmEnd) => Promise<void>;
@@ -145,7 +147,9 @@ export class VmCreation {
           store.addVm({ key, user, spec, driver, record, fence, createdAt, startedMs });
           this.#parts.snapshots.keepDisk(vm, driver, handle);
         };
-        const started = await startVm(vm, choose, keep, disk, capacity.createMs);
+        const { networks } = this.#parts;
+        const { createMs: deadlineMs } = capacity;
+        const started = await startVm(vm, { choose, keep, disk, networks, deadlineMs });
         this.#parts.started(vm, startedMs);
         // Everyone who waited has cancelled meanwhile.
         if (!vm.isWanted) void this.#parts.end(vm, { reason: "released" });

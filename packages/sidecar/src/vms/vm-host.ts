@@ -14,6 +14,7 @@ import {
 
 import { changeNetwork } from "../egress/change-network.ts";
 import type { ImageHost } from "../images/image-host.ts";
+import { PrivateNetworks } from "../private/private-networks.ts";
 import type { SnapshotHost } from "../snapshots/snapshot-host.ts";
 import type { Restored } from "../store/store.ts";
 import { makeFileHosts } from "./file-hosts.ts";
@@ -26,7 +27,7 @@ import { VmRegistry } from "./vm-registry.ts";
 import { definedOf } from "./vm-request.ts";
 
 /** What the host itself brings to its parts. */
-type OwnParts = "registry" | "leases" | "parking" | "files";
+type OwnParts = "registry" | "leases" | "parking" | "files" | "networks";
 
 export interface VmHostOptions
   extends Omit<VmLivesOptions, OwnParts>, Pick<VmLeasesOptions, "onHeld"> {}
@@ -37,6 +38,7 @@ export class VmHost {
   readonly #registry: VmRegistry;
   readonly #leases: VmLeases;
   readonly #lives: VmLives;
+  readonly #networks: PrivateNetworks;
   readonly snapshots: SnapshotHost;
   readonly images: ImageHost;
   #state: "open" | "closing" = "open";
@@ -59,7 +61,9 @@ export class VmHost {
     this.#leases = leases;
     this.snapshots = files.snapshots;
     this.images = files.images;
-    this.#lives = new VmLives({ ...options, registry, leases, parking, files });
+    const networks = new PrivateNetworks(log);
+    this.#networks = networks;
+    this.#lives = new VmLives({ ...options, registry, leases, parking, files, networks });
   }
 
   /** Starting and ending ones included. */
@@ -160,7 +164,8 @@ export class VmHost {
   /** What the VM's programs may reach, from now on and in later lives of the sidecar. */
   async setNetwork(holder: Holder, params: ParsedParams<"vm.setNetwork">): Promise<VmInfo> {
     const { vm, handle } = this.access(holder, params);
-    await changeNetwork(vm, handle, params.network, this.#options.store);
+    const { store } = this.#options;
+    await changeNetwork(vm, handle, params.network, { store, networks: this.#networks });
     return this.#leases.info(vm);
   }
 

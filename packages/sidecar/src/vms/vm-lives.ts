@@ -2,6 +2,7 @@ import type { Clock } from "@agentos/core";
 
 import { errorFacts, type Log } from "../log.ts";
 import type { Capacity } from "../options.ts";
+import type { PrivateNetworks } from "../private/private-networks.ts";
 import type { Restored, Store } from "../store/store.ts";
 import { Admission } from "./admission.ts";
 import type { DriverSet } from "./driver-set.ts";
@@ -28,6 +29,7 @@ export interface VmLivesOptions {
   leases: VmLeases;
   parking: Parking;
   files: FileHosts;
+  networks: PrivateNetworks;
   /** VMs came or went. */
   onChange: () => void;
   /** One of an earlier life was taken over, whoever holds it. */
@@ -115,9 +117,10 @@ export class VmLives {
   }
 
   #makeRecovery(): VmRecovery {
-    const { drivers, log, registry, leases, parking, onAdopted } = this.#options;
+    const { drivers, log, registry, leases, parking, networks, onAdopted } = this.#options;
     return new VmRecovery({
       drivers,
+      networks,
       log,
       registry,
       leases: leases.table,
@@ -155,13 +158,14 @@ export class VmLives {
   }
 
   #gone(vm: Vm, end: VmEnd): void {
-    const { store, log, registry, leases, parking, files, onChange } = this.#options;
+    const { store, log, registry, leases, parking, files, networks, onChange } = this.#options;
     const { key, user } = vm.facts;
     const { reason, detail } = end;
     const ended = { key, user, vmId: vm.id, name: vm.name, reason, detail };
     for (const stop of this.#stops.get(vm) ?? []) stop();
     this.#stops.delete(vm);
     parking.forget(vm);
+    networks.leave(vm);
     try {
       store.buryVm(ended);
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { LeaseTable } from "../leases/lease-table.ts";
 import { BOUNDS } from "../bounds.ts";
 import { errorFacts, type Log } from "../log.ts";
+import type { PrivateNetworks } from "../private/private-networks.ts";
 import type { Restored } from "../store/store.ts";
 import type { StoredVm } from "../store/stored-vm.ts";
 import type { DriverSet } from "./driver-set.ts";
@@ -12,6 +13,7 @@ import { adoptVm } from "./vm-start.ts";
 
 export interface RecoveryParts {
   drivers: DriverSet;
+  networks: PrivateNetworks;
   log: Log;
   registry: VmRegistry;
   leases: LeaseTable;
@@ -78,9 +80,9 @@ export class VmRecovery {
   }
 
   async #adopt({ vm, stored, wasHeld }: Found): Promise<void> {
-    const { drivers, log, started, gone, unclaimed, endUnheld } = this.#parts;
+    const { drivers, networks, log, started, gone, unclaimed, endUnheld } = this.#parts;
     try {
-      await adoptVm(vm, stored, drivers, BOUNDS.adoptMs);
+      await adoptVm(vm, stored, { drivers, networks, deadlineMs: BOUNDS.adoptMs });
     } catch (error) {
       log.warn({ vmId: vm.id, ...errorFacts(error) }, "a VM of an earlier life is lost");
       vm.failed(error);

@@ -1,9 +1,25 @@
 import type { VmDriver, VmHandle, VmRecord } from "@agentos/core";
 import { AgentOsError, isAgentOsError, type NetworkPolicy } from "@agentos/protocol";
 
+import { applyNetwork } from "../egress/change-network.ts";
+import type { PrivateNetworks } from "../private/private-networks.ts";
 import { type Vm, vmEnded } from "./vm.ts";
 import type { DriverSet } from "./driver-set.ts";
 import { vmRequestOf } from "./vm-request.ts";
+
+export interface StartParts {
+  readonly choose: () => Promise<VmDriver>;
+  readonly keep: (driver: string, handle: VmHandle) => void;
+  readonly disk: VmRecord | "begin" | undefined;
+  readonly networks: PrivateNetworks;
+  readonly deadlineMs: number;
+}
+
+export interface AdoptParts {
+  readonly drivers: DriverSet;
+  readonly networks: PrivateNetworks;
+  readonly deadlineMs: number;
+}
 
 /**
  * Has the driver make the VM, within the deadline. What comes too late, or what `keep` throws for because it can't be
@@ -11,10 +27,7 @@ import { vmRequestOf } from "./vm-request.ts";
  */
 export async function startVm(
   vm: Vm,
-  choose: () => Promise<VmDriver>,
-  keep: (driver: string, handle: VmHandle) => void,
-  disk: VmRecord | "begin" | undefined,
-  deadlineMs: number,
+  { choose, keep, disk, networks, deadlineMs }: StartParts,
 ): Promise<{ value: void; ended: Promise<unknown> }> {
   const timer = setTimeout(() => vm.abortStart(late(deadlineMs)), deadlineMs);
   try {
@@ -25,7 +38,7 @@ export async function startVm(
     const handle = await driver.create(request, { signal: vm.startSignal });
     if (vm.state !== "starting") await discard(handle, vm.startSignal.reason);
     try {
-      await vm.egress.apply(handle, vm.facts.spec.network ?? { egress: "none" });
+      await applyNetwork(vm, handle, vm.facts.spec.network ?? { egress: "none" }, networks);
     } catch (error) {
       await discard(handle, error);
     }
@@ -37,6 +50,9 @@ export async function startVm(
     }
     vm.run(handle, driver.name);
     return { value: undefined, ended: handle.ended };
+  } catch (error) {
+    networks.leave(vm);
+    throw error;
   } finally {
     clearTimeout(timer);
   }
@@ -46,8 +62,7 @@ export async function startVm(
 export async function adoptVm(
   vm: Vm,
   found: { driver: string; record: VmRecord | undefined; network: NetworkPolicy },
-  drivers: DriverSet,
-  deadlineMs: number,
+  { drivers, networks, deadlineMs }: AdoptParts,
 ): Promise<void> {
   const { spec, key, image, imageRecord } = vm.facts;
   const timer = setTimeout(() => vm.abortStart(notAdopted(vm)), deadlineMs);
@@ -62,7 +77,7 @@ export async function adoptVm(
     );
     if (vm.state !== "starting") await discard(adopted.handle, signal.reason);
     try {
-      await vm.egress.apply(adopted.handle, found.network);
+      await applyNetwork(vm, adopted.handle, found.network, networks);
     } catch (error) {
       // Without its policy's doors it is not the VM that it was.
       await discard(adopted.handle, error);
@@ -73,6 +88,7 @@ export async function adoptVm(
     vm.run(adopted.handle, driver.name);
     if (adopted.processes.length > 0) void nameProcesses(vm, adopted.handle);
   } catch (error) {
+    networks.leave(vm);
     throw notAdopted(vm, error);
   } finally {
     clearTimeout(timer);

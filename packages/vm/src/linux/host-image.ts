@@ -5,7 +5,7 @@ import { AGENTS_DIRECTORY } from "@agentos/protocol";
 
 import { type FieldWriter, u32 } from "../link/fields.ts";
 import { FIELD } from "../link/link-kinds.ts";
-import { syntheticEtc } from "./synthetic-etc.ts";
+import { HOSTS_PATH, syntheticEtc } from "./synthetic-etc.ts";
 
 const AGENTOS = "/opt/agentos";
 const HOME = "/home/agent";
@@ -76,7 +76,8 @@ export async function readHostImage(options: HostImageOptions): Promise<HostImag
     ...agents,
     ...time.system,
   ];
-  const links = [...directories.links, ...node.links, ...time.links];
+  const hosts = { source: HOSTS_PATH, target: "/etc/hosts" };
+  const links = [...directories.links, ...node.links, ...time.links, hosts];
   const files = syntheticEtc({ home: HOME, shell, path: PATH, osRelease: release });
   return {
     environment: {

@@ -10,9 +10,15 @@ import { Stream } from "../link/stream.ts";
 import { StreamCredit } from "../link/stream-credit.ts";
 import { encodePort, portText } from "./vm-port.ts";
 
-const MAX_DOORS = 64;
+const MAX_DOORS = 256;
 /** Where doors at a path are: nothing but PID 1 can make a file there. */
 const DOORS_PATH = "/run/agentos";
+
+export interface DoorListeners {
+  readonly onConnection: (connection: VmIncoming) => void;
+  /** It was given up, or never opened. */
+  readonly onClosed: (door: LinuxDoor) => void;
+}
 
 /** opening -> open -> closed */
 type DoorState = "opening" | "open" | "closed";
@@ -21,7 +27,7 @@ type DoorState = "opening" | "open" | "closed";
 export class LinuxDoor implements VmDoor, LinkStream {
   readonly #link: Link;
   readonly #at: VmPort;
-  readonly #onConnection: (connection: VmIncoming) => void;
+  readonly #on: DoorListeners;
   readonly #opened = Promise.withResolvers<void>();
   readonly #number: number;
   /** Of connections that came in here, until they are over. */
@@ -29,20 +35,16 @@ export class LinuxDoor implements VmDoor, LinkStream {
   #port: number | undefined;
   #state: DoorState = "opening";
 
-  private constructor(link: Link, at: VmPort, onConnection: (connection: VmIncoming) => void) {
+  private constructor(link: Link, at: VmPort, on: DoorListeners) {
     this.#link = link;
     this.#at = at;
-    this.#onConnection = onConnection;
+    this.#on = on;
     this.#number = link.open(this);
   }
 
   /** Rejects with `PORT_IN_USE`, `INVALID_ARGUMENT`, `POOL_EXHAUSTED`, `VM_ENDED` or `DEADLINE_EXCEEDED`. */
-  static async open(
-    link: Link,
-    at: VmPort,
-    onConnection: (connection: VmIncoming) => void,
-  ): Promise<LinuxDoor> {
-    const door = new LinuxDoor(link, at, onConnection);
+  static async open(link: Link, at: VmPort, on: DoorListeners): Promise<LinuxDoor> {
+    const door = new LinuxDoor(link, at, on);
     const timer = setTimeout(() => {
       door.#opened.reject(deadlineExceeded("network.open", DEFAULTS.requestMs));
     }, DEFAULTS.requestMs);
@@ -78,6 +80,7 @@ export class LinuxDoor implements VmDoor, LinkStream {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#on.onClosed(this);
     this.#link.send(LINK_KIND.release, this.#number);
     this.#link.forget(this.#number);
     for (const stream of this.#streams) {
@@ -100,7 +103,7 @@ export class LinuxDoor implements VmDoor, LinkStream {
       if (decided) throw new Error("the connection was accepted or refused before");
       decided = true;
     };
-    this.#onConnection({
+    this.#on.onConnection({
       accept: (sink) => {
         decide();
         return this.#take(token, sink);

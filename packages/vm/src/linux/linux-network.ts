@@ -15,9 +15,14 @@ const MAX_CONNECTIONS = 1024;
 /** Connections with programs of one VM, made by its PID 1 in the VM's own network. */
 export class LinuxNetwork implements VmNetwork {
   readonly #link: Link;
+  readonly #doors = new Set<number>();
 
   constructor(link: Link) {
     this.#link = link;
+  }
+
+  get doors(): ReadonlySet<number> {
+    return this.#doors;
   }
 
   async connect(
@@ -46,7 +51,13 @@ export class LinuxNetwork implements VmNetwork {
   }
 
   async open(at: VmPort, onConnection: (connection: VmIncoming) => void): Promise<VmDoor> {
-    return LinuxDoor.open(this.#link, checkedPort(at, 0), onConnection);
+    const door = await LinuxDoor.open(this.#link, checkedPort(at, 0), {
+      onConnection,
+      onClosed: ({ port }) => void (port !== undefined && this.#doors.delete(port)),
+    });
+    const isElsewhere = "path" in at || at.address !== undefined;
+    if (door.port !== undefined && !isElsewhere) this.#doors.add(door.port);
+    return door;
   }
 }
 

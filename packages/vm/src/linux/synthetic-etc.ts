@@ -1,6 +1,14 @@
 /** The name of every VM inside itself. */
 export const VM_HOSTNAME = "agentos";
 
+/** Where /etc/hosts leads: /etc can't be written, and the names of a private network come and go. */
+export const HOSTS_PATH = "/run/hosts";
+/** What every VM's list of hosts begins with. */
+const HOSTS = lines(
+  `127.0.0.1 localhost ${VM_HOSTNAME}`,
+  "::1 localhost ip6-localhost ip6-loopback",
+);
+
 export interface EtcOptions {
   home: string;
   shell: string;
@@ -19,7 +27,6 @@ export function syntheticEtc(options: EtcOptions): Array<{ path: string; content
       "nobody:x:65534:65534:nobody:/nonexistent:/bin/false",
     ),
     group: lines("root:x:0:", "agent:x:1000:", "nogroup:x:65534:"),
-    hosts: lines(`127.0.0.1 localhost ${VM_HOSTNAME}`, "::1 localhost ip6-localhost ip6-loopback"),
     hostname: lines(VM_HOSTNAME),
     "resolv.conf": lines("# This VM has no network, and so no name server."),
     "nsswitch.conf": lines(
@@ -38,7 +45,10 @@ export function syntheticEtc(options: EtcOptions): Array<{ path: string; content
     ),
     ...(osRelease === undefined ? {} : { "os-release": osRelease }),
   };
-  return Object.entries(files).map(([name, content]) => ({ path: `/etc/${name}`, content }));
+  return [
+    ...Object.entries(files).map(([name, content]) => ({ path: `/etc/${name}`, content })),
+    { path: HOSTS_PATH, content: HOSTS },
+  ];
 }
 
 function lines(...texts: readonly string[]): string {

@@ -7,7 +7,8 @@ const MAX_PATH_BYTES = 107;
 
 /** A port for people. */
 export function portText(port: VmPort): string {
-  return "path" in port ? port.path : String(port.port);
+  if ("path" in port) return port.path;
+  return port.address === undefined ? String(port.port) : `${port.address}:${port.port}`;
 }
 
 /** The port, or throws `INVALID_ARGUMENT` for one that is none. `lowest` is 0 or 1. */
@@ -27,8 +28,13 @@ export function checkedPort(port: VmPort, lowest: 0 | 1): VmPort {
   );
 }
 
-/** `u16 port, path`, where a path has port 0. */
+/** `u16 port, path`, where a path has port 0; or `u16 port` and the four bytes of an address. */
 export function encodePort(port: VmPort): Uint8Array {
+  if ("port" in port && port.address !== undefined) {
+    const address = Buffer.from([0, 0, ...port.address.split(".").map(Number)]);
+    address.writeUInt16LE(port.port);
+    return address;
+  }
   const path = Buffer.from("path" in port ? port.path : "");
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16LE("port" in port ? port.port : 0);

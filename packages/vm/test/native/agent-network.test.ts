@@ -224,6 +224,39 @@ describe.runIf(canRunAgent)("connections", () => {
     });
   });
 
+  it("has doors at other addresses of loopback, each its own, and at no others", async () => {
+    const { link } = agent;
+    const addressed = (port: number, address: readonly number[]): number => {
+      const stream = link.stream();
+      link.send(Kind.listen, stream, 0, Buffer.concat([u16(port), Buffer.from(address)]));
+      return stream;
+    };
+    const [door, port] = await listen(link, 0);
+    link.release(door);
+    const doors = [addressed(port, [127, 70, 0, 1]), addressed(port, [127, 70, 0, 2])];
+    for (const [at, each] of doors.entries()) {
+      // oxlint-disable-next-line no-await-in-loop
+      await link.expect(Kind.listening, each);
+      const socket = connect(port, `127.70.0.${at + 1}`).on("error", () => {});
+      const stream = await take(link, each); // oxlint-disable-line no-await-in-loop
+      socket.end();
+      await link.expect(Kind.end, stream); // oxlint-disable-line no-await-in-loop
+      link.release(stream);
+    }
+    await expect(once(connect(port, "127.0.0.1"), "connect")).rejects.toMatchObject({
+      code: "ECONNREFUSED",
+    });
+    for (const wrong of [
+      addressed(port, [127, 0, 0, 1]),
+      addressed(port, [10, 0, 0, 1]),
+      addressed(port, [127, 70, 0]),
+      addressed(0, [127, 70, 0, 3]),
+    ])
+      // oxlint-disable-next-line no-await-in-loop
+      expect(readFail(await link.next(wrong))).toEqual({ errno: 22, step: "listen" });
+    for (const each of doors) link.release(each);
+  });
+
   it("has doors at names of one directory only", async () => {
     const { link, folder } = agent;
     const [door] = await listen(link, 0, "/run/agentos/tools");
@@ -266,6 +299,22 @@ describe.runIf(canRunAgent)("connections", () => {
 });
 
 describe.runIf(canRunAgent)("doors and the next sidecar", () => {
+  it("closes doors at other addresses, which lead to what is no longer there", async () => {
+    await using agent = await startAgent();
+    const [door, port] = await listen(agent.link, 0);
+    agent.link.release(door);
+    const other = agent.link.stream();
+    const place = Buffer.concat([u16(port), Buffer.from([127, 70, 0, 9])]);
+    agent.link.send(Kind.listen, other, 0, place);
+    await agent.link.expect(Kind.listening, other);
+    agent.link.close();
+    const { link } = await hello(agent);
+    await expect(once(connect(port, "127.70.0.9"), "connect")).rejects.toMatchObject({
+      code: "ECONNREFUSED",
+    });
+    link.close();
+  });
+
   it("keeps doors, and lets who comes meanwhile wait; connections end", async () => {
     await using agent = await startAgent();
     const [door, port] = await listen(agent.link, 0);

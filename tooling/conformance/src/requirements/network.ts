@@ -31,6 +31,13 @@ export const network = [
       "network.programs": "programs in a VM find the proxy by their environment",
       "network.walls": "S35: around the proxy there is no way out: no UDP, no DNS, no other route",
       "network.adopted": "the policy holds on in the next life of a sidecar",
+      "private.names":
+        "VMs on one private network reach what each offers under its name, and each decision is an event",
+      "private.deny":
+        "S35: a VM on no private network or on another reaches none of it, nor what is not offered, nor the sidecar's own doors",
+      "private.live": "joining, offering and leaving hold at once, and cut what is open",
+      "private.adopted": "a private network is there in the next life of the sidecar",
+      "bad.private": "a private network that is malformed is refused",
       "network.fetch": "fetch streams both ways, bytes as they are",
       "network.websocket": "a WebSocket of a program in the VM is reached over os.connect",
       "network.closed-port": "a port where nothing listens is PORT_CLOSED",

@@ -1,0 +1,65 @@
+import { posix } from "node:path";
+
+import type { VmFiles } from "@agentos/core";
+import { AgentOsError, ByteReader, ByteWriter, DEFAULTS } from "@agentos/protocol";
+
+const HOSTS = "/etc/hosts";
+const BEGIN = "# private network\n";
+const END = "# end of the private network\n";
+/** What a guest makes of it is read no further. */
+const MAX_BYTES = 64 * 1024;
+const FILE_MODE = 0o644;
+
+/** Puts a private network's names into a VM's list of hosts, in the place of those before; the other lines stay. */
+export async function writeHosts(files: VmFiles, names: string): Promise<void> {
+  const path = await files.realpath(HOSTS);
+  const text = (await read(files, path)).toString("utf8");
+  const at = text.indexOf(BEGIN);
+  const end = text.indexOf(END, at);
+  const others = at === -1 || end === -1 ? text : text.slice(0, at) + text.slice(end + END.length);
+  const next = names === "" ? others : `${others}${BEGIN}${names}${END}`;
+  // Whoever reads meanwhile has the one or the other.
+  const written = `${posix.dirname(path)}/.hosts.new`;
+  await write(files, written, Buffer.from(next));
+  await files.rename(written, path);
+}
+
+async function read(files: VmFiles, path: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  const reader = new ByteReader((bytes) => chunks.push(Uint8Array.from(bytes)), "file");
+  const windowBytes = DEFAULTS.transferWindowBytes;
+  const request = { path, start: 0, length: MAX_BYTES, windowBytes };
+  const { stat, stream } = await files.read(request, reader);
+  try {
+    if (stat.size > MAX_BYTES) throw tooLong(path, stat.size);
+    reader.attach(stream);
+    await reader.ended;
+    return Buffer.concat(chunks);
+  } finally {
+    stream.close();
+  }
+}
+
+async function write(files: VmFiles, path: string, bytes: Buffer): Promise<void> {
+  const writer = new ByteWriter({ maxWaiting: bytes.byteLength });
+  const windowBytes = DEFAULTS.streamWindowBytes;
+  const stream = files.write(
+    { path, how: "truncate", mode: FILE_MODE, start: 0, windowBytes },
+    { frame: (frame) => void writer.frame(frame), closed: () => writer.close() },
+  );
+  writer.write(bytes);
+  writer.end();
+  writer.attach(stream);
+  try {
+    await stream.written;
+  } finally {
+    stream.close();
+  }
+}
+
+function tooLong(path: string, actual: number): AgentOsError<"INVALID_ARGUMENT"> {
+  const expected = `at most ${MAX_BYTES} bytes`;
+  const details = { argument: path, expected, actual: `${actual} bytes` };
+  const message = `${path}: expected ${expected}, got ${actual}`;
+  return new AgentOsError("INVALID_ARGUMENT", message, details);
+}
