@@ -176,7 +176,7 @@ int disk_overlay(int raw, const struct disk *disk, uint32_t layers);
 /* Mounts each part in its place: of the overlay, or of the upper directory itself. */
 int disk_bind(int root, int raw, const struct disk *disk, bool merged, const char **failed);
 
-/* keeper.c */
+/* keeper.c, keeper-fetch.c */
 struct copied {
   int32_t error;
   uint64_t bytes, files;
