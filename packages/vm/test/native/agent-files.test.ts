@@ -20,48 +20,24 @@ import {
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { AgentFiles, Flag, Op } from "./agent-files.ts";
 import { canRunAgent, startAgent, type Agent } from "./agent-harness.ts";
 import { readFail, type Failure } from "./agent-link.ts";
 import { runCommand } from "./agent-run.ts";
-import { field, fieldOf, Kind, u32, u64, type Frame } from "./frame-codec.ts";
+import { fieldOf, Kind } from "./frame-codec.ts";
 
 const { errno, signals } = constants;
-const Op = {
-  stat: 1,
-  lstat: 2,
-  readdir: 3,
-  mkdir: 4,
-  rm: 5,
-  rename: 6,
-  copy: 7,
-  symlink: 8,
-  readlink: 9,
-  chmod: 10,
-  truncate: 11,
-  read: 12,
-  write: 13,
-  utimes: 14,
-  realpath: 15,
-};
-const Flag = { recursive: 1, force: 2, noOverwrite: 4, append: 8, exclusive: 16, keep: 32 };
 const sha = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 const fails = (number: number, step: string): Failure => ({ errno: number, step });
 
-interface Options {
-  readonly path2?: string;
-  readonly mode?: number;
-  readonly length?: bigint | number;
-  readonly start?: bigint | number;
-  readonly flags?: number;
-  readonly window?: number;
-}
-
 describe.runIf(canRunAgent)("files of the agent", () => {
   let agent: Agent;
+  let files: AgentFiles;
   let folder: string;
   beforeAll(async () => {
     agent = await startAgent();
+    files = new AgentFiles(agent);
     folder = await realpath(await mkdtemp(join(tmpdir(), "vmd-files-")));
   }, 180_000);
   afterAll(async () => {
@@ -71,82 +47,13 @@ describe.runIf(canRunAgent)("files of the agent", () => {
 
   const at = (name: string) => join(folder, name);
 
-  function request(op: number, path: string, options: Options = {}): number {
-    const { path2, mode, length, start, flags, window } = options;
-    const fields = [field(60, Buffer.of(op)), field(61, path)];
-    if (path2 !== undefined) fields.push(field(62, path2));
-    if (mode !== undefined) fields.push(field(63, u32(mode)));
-    if (length !== undefined) fields.push(field(64, u64(length)));
-    if (start !== undefined) fields.push(field(65, u64(start)));
-    if (flags !== undefined) fields.push(field(66, u32(flags)));
-    if (window !== undefined) fields.push(field(45, u32(window)));
-    const stream = agent.link.stream();
-    agent.link.send(Kind.file, stream, 0, Buffer.concat(fields));
-    return stream;
-  }
-
-  async function ask(op: number, path: string, options: Options = {}): Promise<Buffer | Failure> {
-    const frame = await agent.link.next(request(op, path, options));
-    return frame.kind === Kind.fileResult ? frame.payload : readFail(frame);
-  }
-
   const done = Buffer.alloc(0);
-
-  /** Everything that READ or READDIR sends, acknowledged as it comes. */
-  async function readAll(
-    op: number,
-    path: string,
-    options: Options = {},
-  ): Promise<{ first: Frame; bytes: Buffer }> {
-    const stream = request(op, path, options);
-    const first = await agent.link.expect(Kind.fileResult, stream);
-    const pieces: Buffer[] = [];
-    for (let received = 0; ;) {
-      const frame = await agent.link.next(stream);
-      expect(frame.offset).toBe(received);
-      if (frame.kind === Kind.end) return { first, bytes: Buffer.concat(pieces) };
-      expect(frame.kind).toBe(Kind.out);
-      pieces.push(frame.payload);
-      received += frame.payload.length;
-      agent.link.ack(stream, 1, received);
-    }
-  }
-
-  const readText = async (path: string, options?: Options): Promise<string> =>
-    (await readAll(Op.read, path, options)).bytes.toString();
-
-  async function write(
-    path: string,
-    content: Buffer,
-    options: Options = {},
-  ): Promise<Buffer | Failure> {
-    const { link } = agent;
-    const window = options.window ?? 262_144;
-    const stream = request(Op.write, path, { window, ...options });
-    let taken = 0;
-    for (let sent = 0; sent < content.length;) {
-      while (sent < content.length && sent - taken < window) {
-        const end = Math.min(sent + 65_536, taken + window, content.length);
-        link.send(Kind.dataIn, stream, sent, content.subarray(sent, end));
-        sent = end;
-      }
-      const frame = await link.next(stream);
-      if (frame.kind === Kind.fail) return readFail(frame);
-      taken = frame.offset;
-    }
-    link.send(Kind.eofIn, stream, content.length);
-    for (;;) {
-      const frame = await link.next(stream);
-      if (frame.kind === Kind.fail) return readFail(frame);
-      if (frame.kind === Kind.fileResult) return frame.payload;
-    }
-  }
 
   it("tells what a file is, followed and not", async () => {
     await writeFile(at("plain"), "12345", { mode: 0o640 });
     await utimes(at("plain"), 1_000_000_000.25, 1_100_000_000.5);
     await symlink("plain", at("link"));
-    const result = await ask(Op.stat, at("link"));
+    const result = await files.ask(Op.stat, at("link"));
     if (!Buffer.isBuffer(result)) throw new Error("no stat");
     const bytes = fieldOf(result, 80);
     const real = await stat(at("plain"), { bigint: true });
@@ -160,49 +67,51 @@ describe.runIf(canRunAgent)("files of the agent", () => {
     expect(bytes.readBigUInt64LE(48)).toBe(real.atimeNs);
     expect(bytes.readBigUInt64LE(56)).toBe(real.ctimeNs);
     expect(bytes.readBigUInt64LE(64)).toBe(real.dev);
-    const link = await ask(Op.lstat, at("link"));
+    const link = await files.ask(Op.lstat, at("link"));
     expect(Buffer.isBuffer(link) && fieldOf(link, 80).toString("latin1", 0, 1)).toBe("l");
-    expect(await ask(Op.stat, at("none"))).toEqual(fails(errno.ENOENT, "stat"));
-    expect(await ask(Op.stat, "relative")).toMatchObject({ errno: errno.EINVAL });
-    expect(await ask(Op.stat, `/${"x".repeat(5000)}`)).toMatchObject({ errno: errno.ENAMETOOLONG });
-    expect(await ask(99, at("plain"))).toMatchObject({ errno: errno.EINVAL });
+    expect(await files.ask(Op.stat, at("none"))).toEqual(fails(errno.ENOENT, "stat"));
+    expect(await files.ask(Op.stat, "relative")).toMatchObject({ errno: errno.EINVAL });
+    expect(await files.ask(Op.stat, `/${"x".repeat(5000)}`)).toMatchObject({
+      errno: errno.ENAMETOOLONG,
+    });
+    expect(await files.ask(99, at("plain"))).toMatchObject({ errno: errno.EINVAL });
   });
 
   it("makes directories, also nested ones", async () => {
-    expect(await ask(Op.mkdir, at("made"), { mode: 0o700 })).toEqual(done);
+    expect(await files.ask(Op.mkdir, at("made"), { mode: 0o700 })).toEqual(done);
     expect((await stat(at("made"))).mode & 0o777).toBe(0o700);
-    expect(await ask(Op.mkdir, at("made"))).toEqual(fails(errno.EEXIST, "mkdir"));
-    expect(await ask(Op.mkdir, at("a/b/c"))).toEqual(fails(errno.ENOENT, "mkdir"));
-    expect(await ask(Op.mkdir, at("a/b/c"), { flags: Flag.recursive })).toEqual(done);
-    expect(await ask(Op.mkdir, at("a/b/c"), { flags: Flag.recursive })).toEqual(done);
+    expect(await files.ask(Op.mkdir, at("made"))).toEqual(fails(errno.EEXIST, "mkdir"));
+    expect(await files.ask(Op.mkdir, at("a/b/c"))).toEqual(fails(errno.ENOENT, "mkdir"));
+    expect(await files.ask(Op.mkdir, at("a/b/c"), { flags: Flag.recursive })).toEqual(done);
+    expect(await files.ask(Op.mkdir, at("a/b/c"), { flags: Flag.recursive })).toEqual(done);
     await writeFile(at("a/file"), "");
-    expect(await ask(Op.mkdir, at("a/file"), { flags: Flag.recursive })).toEqual(
+    expect(await files.ask(Op.mkdir, at("a/file"), { flags: Flag.recursive })).toEqual(
       fails(errno.EEXIST, "mkdir"),
     );
-    expect(await ask(Op.mkdir, at("a/file/x/y"), { flags: Flag.recursive })).toEqual(
+    expect(await files.ask(Op.mkdir, at("a/file/x/y"), { flags: Flag.recursive })).toEqual(
       fails(errno.ENOTDIR, "mkdir"),
     );
   });
 
   it("renames, links, changes modes, lengths and times", async () => {
     await writeFile(at("one"), "content");
-    expect(await ask(Op.rename, at("one"), { path2: at("two") })).toEqual(done);
-    expect(await ask(Op.rename, at("one"), { path2: at("two") })).toEqual(
+    expect(await files.ask(Op.rename, at("one"), { path2: at("two") })).toEqual(done);
+    expect(await files.ask(Op.rename, at("one"), { path2: at("two") })).toEqual(
       fails(errno.ENOENT, "rename"),
     );
-    expect(await ask(Op.symlink, at("to-two"), { path2: "two" })).toEqual(done);
+    expect(await files.ask(Op.symlink, at("to-two"), { path2: "two" })).toEqual(done);
     expect(await readlink(at("to-two"))).toBe("two");
-    const content = await ask(Op.readlink, at("to-two"));
+    const content = await files.ask(Op.readlink, at("to-two"));
     expect(Buffer.isBuffer(content) && fieldOf(content, 61).toString()).toBe("two");
-    expect(await ask(Op.readlink, at("two"))).toEqual(fails(errno.EINVAL, "readlink"));
-    const real = await ask(Op.realpath, at("a/../to-two"));
+    expect(await files.ask(Op.readlink, at("two"))).toEqual(fails(errno.EINVAL, "readlink"));
+    const real = await files.ask(Op.realpath, at("a/../to-two"));
     expect(Buffer.isBuffer(real) && fieldOf(real, 61).toString()).toBe(at("two"));
-    expect(await ask(Op.chmod, at("two"), { mode: 0o604 })).toEqual(done);
+    expect(await files.ask(Op.chmod, at("two"), { mode: 0o604 })).toEqual(done);
     expect((await stat(at("two"))).mode & 0o777).toBe(0o604);
-    expect(await ask(Op.truncate, at("two"), { length: 3 })).toEqual(done);
+    expect(await files.ask(Op.truncate, at("two"), { length: 3 })).toEqual(done);
     expect(await readFile(at("two"), "utf8")).toBe("con");
     expect(
-      await ask(Op.utimes, at("two"), {
+      await files.ask(Op.utimes, at("two"), {
         start: 1_500_000_000_123_456_789n,
         length: 1_600_000_000_987_654_321n,
       }),
@@ -221,16 +130,16 @@ describe.runIf(canRunAgent)("files of the agent", () => {
     await symlink(at("kept"), at("tree/x/link"));
     await symlink(at("kept"), at("kept-link"));
     for (let i = 0; i < 3000; i++) await writeFile(at(`tree/x/file-${i}`), "");
-    expect(await ask(Op.rm, at("tree"))).toEqual(fails(errno.EISDIR, "rm"));
-    expect(await ask(Op.rm, at("nothing"))).toEqual(fails(errno.ENOENT, "rm"));
-    expect(await ask(Op.rm, at("nothing"), { flags: Flag.force })).toEqual(done);
-    expect(await ask(Op.rm, at("tree"), { flags: Flag.recursive })).toEqual(done);
+    expect(await files.ask(Op.rm, at("tree"))).toEqual(fails(errno.EISDIR, "rm"));
+    expect(await files.ask(Op.rm, at("nothing"))).toEqual(fails(errno.ENOENT, "rm"));
+    expect(await files.ask(Op.rm, at("nothing"), { flags: Flag.force })).toEqual(done);
+    expect(await files.ask(Op.rm, at("tree"), { flags: Flag.recursive })).toEqual(done);
     expect(existsSync(at("tree"))).toBe(false);
-    expect(await ask(Op.rm, at("kept-link/"), { flags: Flag.recursive })).toEqual(done);
+    expect(await files.ask(Op.rm, at("kept-link/"), { flags: Flag.recursive })).toEqual(done);
     expect(existsSync(at("kept-link"))).toBe(false);
     expect(await readdir(at("kept"))).toEqual(["file"]);
-    expect(await ask(Op.rm, at("kept/file"))).toEqual(done);
-    expect(await ask(Op.rm, "/", { flags: Flag.recursive | Flag.force })).toEqual(
+    expect(await files.ask(Op.rm, at("kept/file"))).toEqual(done);
+    expect(await files.ask(Op.rm, "/", { flags: Flag.recursive | Flag.force })).toEqual(
       fails(errno.EBUSY, "rm"),
     );
   });
@@ -238,29 +147,33 @@ describe.runIf(canRunAgent)("files of the agent", () => {
   it("removes a tree that is deeper than any path", async () => {
     const script = `cd '${folder}' && perl -e 'mkdir "deep"; chdir "deep"; for (1..3000) { mkdir "d" x 20; chdir "d" x 20 } open F, ">f"'`;
     expect((await runCommand(agent.link, ["sh", "-c", script])).code).toBe(0);
-    expect(await ask(Op.rm, at("deep"), { flags: Flag.recursive })).toEqual(done);
+    expect(await files.ask(Op.rm, at("deep"), { flags: Flag.recursive })).toEqual(done);
     expect(existsSync(at("deep"))).toBe(false);
   });
 
   it("copies files", async () => {
     await writeFile(at("source"), randomBytes(300_000), { mode: 0o751 });
     await symlink("source", at("source-link"));
-    expect(await ask(Op.copy, at("source"), { path2: at("copy") })).toEqual(done);
+    expect(await files.ask(Op.copy, at("source"), { path2: at("copy") })).toEqual(done);
     expect(sha(await readFile(at("copy")))).toBe(sha(await readFile(at("source"))));
     expect((await stat(at("copy"))).mode & 0o777).toBe(0o751);
     await writeFile(at("longer"), randomBytes(400_000));
-    expect(await ask(Op.copy, at("source-link"), { path2: at("longer") })).toEqual(done);
+    expect(await files.ask(Op.copy, at("source-link"), { path2: at("longer") })).toEqual(done);
     expect(sha(await readFile(at("longer")))).toBe(sha(await readFile(at("source"))));
     expect(
-      await ask(Op.copy, at("source"), { path2: at("copy"), flags: Flag.noOverwrite }),
+      await files.ask(Op.copy, at("source"), { path2: at("copy"), flags: Flag.noOverwrite }),
     ).toEqual(fails(errno.EEXIST, "copy"));
-    expect(await ask(Op.copy, at("source"), { path2: at("source") })).toEqual(
+    expect(await files.ask(Op.copy, at("source"), { path2: at("source") })).toEqual(
       fails(errno.EINVAL, "copy"),
     );
     expect((await stat(at("source"))).size).toBe(300_000);
-    expect(await ask(Op.copy, folder, { path2: at("x") })).toEqual(fails(errno.EISDIR, "copy"));
-    expect(await ask(Op.copy, at("none"), { path2: at("x") })).toEqual(fails(errno.ENOENT, "copy"));
-    expect(await ask(Op.copy, "/proc/self/status", { path2: at("status") })).toEqual(done);
+    expect(await files.ask(Op.copy, folder, { path2: at("x") })).toEqual(
+      fails(errno.EISDIR, "copy"),
+    );
+    expect(await files.ask(Op.copy, at("none"), { path2: at("x") })).toEqual(
+      fails(errno.ENOENT, "copy"),
+    );
+    expect(await files.ask(Op.copy, "/proc/self/status", { path2: at("status") })).toEqual(done);
     expect(await readFile(at("status"), "utf8")).toContain("Pid:");
   });
 
@@ -271,9 +184,9 @@ describe.runIf(canRunAgent)("files of the agent", () => {
     await symlink("/nowhere", at("from/dangling"));
     await symlink(at("outside"), at("from/to-outside"));
     await chmod(at("from/sub"), 0o550);
-    expect(await ask(Op.copy, at("from"), { path2: at("to"), flags: Flag.recursive })).toEqual(
-      done,
-    );
+    expect(
+      await files.ask(Op.copy, at("from"), { path2: at("to"), flags: Flag.recursive }),
+    ).toEqual(done);
     expect(await readFile(at("to/sub/file"), "utf8")).toBe("text");
     expect(await readlink(at("to/dangling"))).toBe("/nowhere");
     expect((await stat(at("to/sub"))).mode & 0o777).toBe(0o550);
@@ -281,30 +194,30 @@ describe.runIf(canRunAgent)("files of the agent", () => {
     // A link planted in the target is replaced or refused, not followed.
     await mkdir(at("trap"));
     await symlink(at("outside"), at("trap/sub"));
-    expect(await ask(Op.copy, at("from"), { path2: at("trap"), flags: Flag.recursive })).toEqual(
-      fails(errno.ENOTDIR, "copy"),
-    );
+    expect(
+      await files.ask(Op.copy, at("from"), { path2: at("trap"), flags: Flag.recursive }),
+    ).toEqual(fails(errno.ENOTDIR, "copy"));
     expect(await readdir(at("outside"))).toEqual([]);
     expect(
-      await ask(Op.copy, at("from"), { path2: at("from/sub/inner"), flags: Flag.recursive }),
+      await files.ask(Op.copy, at("from"), { path2: at("from/sub/inner"), flags: Flag.recursive }),
     ).toEqual(fails(errno.EINVAL, "copy"));
-    expect(await ask(Op.copy, at("from"), { path2: at("from"), flags: Flag.recursive })).toEqual(
-      fails(errno.EINVAL, "copy"),
-    );
+    expect(
+      await files.ask(Op.copy, at("from"), { path2: at("from"), flags: Flag.recursive }),
+    ).toEqual(fails(errno.EINVAL, "copy"));
   });
 
   it("cancels a job", async () => {
     await writeFile(at("huge"), "");
     await truncate(at("huge"), 1e12);
-    const stream = request(Op.copy, at("huge"), { path2: "/dev/shm/vmd-agent-never/x" });
+    const stream = files.request(Op.copy, at("huge"), { path2: "/dev/shm/vmd-agent-never/x" });
     expect(readFail(await agent.link.next(stream)).errno).toBe(errno.ENOENT);
-    const busy = request(Op.copy, at("huge"), { path2: at("huge-copy") });
+    const busy = files.request(Op.copy, at("huge"), { path2: at("huge-copy") });
     // Before that there is nothing to remove; on a busy machine that takes a while.
     await expect.poll(() => existsSync(at("huge-copy")), { timeout: 15_000 }).toBe(true);
     agent.link.signal(busy, signals.SIGTERM);
     const frame = await agent.link.next(busy);
     expect(readFail(frame)).toEqual({ errno: errno.ECANCELED, step: "copy" });
-    expect(await ask(Op.rm, at("huge-copy"))).toEqual(done);
+    expect(await files.ask(Op.rm, at("huge-copy"))).toEqual(done);
   });
 
   it("reads 5,000 entries in small windows", async () => {
@@ -313,7 +226,7 @@ describe.runIf(canRunAgent)("files of the agent", () => {
     for (const name of names) await writeFile(at(`many/${name}`), "");
     await mkdir(at("many/dir"));
     await symlink("x", at("many/link"));
-    const { bytes, first } = await readAll(Op.readdir, at("many"), { window: 4096 });
+    const { bytes, first } = await files.readAll(Op.readdir, at("many"), { window: 4096 });
     expect(fieldOf(first.payload, 80).toString("latin1", 0, 1)).toBe("d");
     const found: string[] = [];
     for (let i = 0; i < bytes.length; i += 3 + bytes.readUInt16LE(i + 1)) {
@@ -323,32 +236,32 @@ describe.runIf(canRunAgent)("files of the agent", () => {
     expect(found.toSorted()).toEqual(
       [...names.map((name) => `f ${name}`), "d dir", "l link"].toSorted(),
     );
-    expect(await ask(Op.readdir, at("source"))).toEqual(fails(errno.ENOTDIR, "readdir"));
+    expect(await files.ask(Op.readdir, at("source"))).toEqual(fails(errno.ENOTDIR, "readdir"));
   }, 60_000);
 
   it("writes and reads 100 MiB", async () => {
     const content = randomBytes(104_857_600);
-    const result = await write(at("big"), content, { window: 1_048_576 });
+    const result = await files.write(at("big"), content, { window: 1_048_576 });
     expect(Buffer.isBuffer(result) && fieldOf(result, 64).readBigUInt64LE()).toBe(104_857_600n);
-    const { bytes } = await readAll(Op.read, at("big"), { window: 1_048_576 });
+    const { bytes } = await files.readAll(Op.read, at("big"), { window: 1_048_576 });
     expect(sha(bytes)).toBe(sha(content));
-    expect(await ask(Op.rm, at("big"))).toEqual(done);
+    expect(await files.ask(Op.rm, at("big"))).toEqual(done);
   }, 60_000);
 
   it("reads ranges, empty files, and files of /proc", async () => {
     await writeFile(at("digits"), "0123456789");
     await writeFile(at("empty"), "");
-    expect(await readText(at("digits"))).toBe("0123456789");
-    expect(await readText(at("digits"), { start: 3, length: 4 })).toBe("3456");
-    expect(await readText(at("digits"), { start: 8, length: 100 })).toBe("89");
-    expect(await readText(at("digits"), { start: 100 })).toBe("");
-    expect(await readText(at("empty"))).toBe("");
-    expect(await readText("/proc/self/status")).toContain("Pid:");
+    expect(await files.readText(at("digits"))).toBe("0123456789");
+    expect(await files.readText(at("digits"), { start: 3, length: 4 })).toBe("3456");
+    expect(await files.readText(at("digits"), { start: 8, length: 100 })).toBe("89");
+    expect(await files.readText(at("digits"), { start: 100 })).toBe("");
+    expect(await files.readText(at("empty"))).toBe("");
+    expect(await files.readText("/proc/self/status")).toContain("Pid:");
   });
 
   it("stops at the window of a reader, and at its cancellation", async () => {
     const { link } = agent;
-    const stream = request(Op.read, "/dev/zero", { window: 8192 });
+    const stream = files.request(Op.read, "/dev/zero", { window: 8192 });
     await link.expect(Kind.fileResult, stream);
     let received = 0;
     link.listen(
@@ -365,41 +278,43 @@ describe.runIf(canRunAgent)("files of the agent", () => {
 
   it("writes as asked: mode, start, append, exclusive, keep", async () => {
     const content = async (name: string) => readFile(at(name), "utf8");
-    expect(Buffer.isBuffer(await write(at("w"), Buffer.from("abcdef"), { mode: 0o600 }))).toBe(
-      true,
-    );
+    expect(
+      Buffer.isBuffer(await files.write(at("w"), Buffer.from("abcdef"), { mode: 0o600 })),
+    ).toBe(true);
     expect((await stat(at("w"))).mode & 0o777).toBe(0o600);
-    await write(at("w"), Buffer.from("XY"), { start: 2, flags: Flag.keep });
+    await files.write(at("w"), Buffer.from("XY"), { start: 2, flags: Flag.keep });
     expect(await content("w")).toBe("abXYef");
-    const appended = await write(at("w"), Buffer.from("++"), { flags: Flag.append });
+    const appended = await files.write(at("w"), Buffer.from("++"), { flags: Flag.append });
     expect(await content("w")).toBe("abXYef++");
     expect(Buffer.isBuffer(appended) && fieldOf(appended, 64).readBigUInt64LE()).toBe(8n);
-    await write(at("w"), Buffer.from("new"));
+    await files.write(at("w"), Buffer.from("new"));
     expect(await content("w")).toBe("new");
-    expect(await write(at("w"), Buffer.from("x"), { flags: Flag.exclusive })).toEqual(
+    expect(await files.write(at("w"), Buffer.from("x"), { flags: Flag.exclusive })).toEqual(
       fails(errno.EEXIST, "write"),
     );
-    expect(await write(at("none/x"), Buffer.from("x"))).toEqual(fails(errno.ENOENT, "write"));
-    expect(await write(folder, Buffer.from("x"))).toEqual(fails(errno.EISDIR, "write"));
-    expect(await write("/dev/full", Buffer.from("x"))).toEqual(fails(errno.ENOSPC, "write"));
-    expect(Buffer.isBuffer(await write("/dev/null", randomBytes(100_000)))).toBe(true);
+    expect(await files.write(at("none/x"), Buffer.from("x"))).toEqual(fails(errno.ENOENT, "write"));
+    expect(await files.write(folder, Buffer.from("x"))).toEqual(fails(errno.EISDIR, "write"));
+    expect(await files.write("/dev/full", Buffer.from("x"))).toEqual(fails(errno.ENOSPC, "write"));
+    expect(Buffer.isBuffer(await files.write("/dev/null", randomBytes(100_000)))).toBe(true);
   });
 
   it("refuses what could block", async () => {
     const script = `mkfifo '${at("fifo")}'; perl -e 'use IO::Socket; IO::Socket::UNIX->new(Local => "${at("sock")}", Listen => 1)'`;
     await runCommand(agent.link, ["sh", "-c", script]);
     for (const name of ["fifo", "sock"]) {
-      expect(await ask(Op.read, at(name))).toEqual(fails(errno.EINVAL, "read"));
-      expect(await ask(Op.write, at(name))).toEqual(fails(errno.EINVAL, "write"));
-      expect(await ask(Op.copy, at(name), { path2: at("x") })).toEqual(fails(errno.EINVAL, "copy"));
+      expect(await files.ask(Op.read, at(name))).toEqual(fails(errno.EINVAL, "read"));
+      expect(await files.ask(Op.write, at(name))).toEqual(fails(errno.EINVAL, "write"));
+      expect(await files.ask(Op.copy, at(name), { path2: at("x") })).toEqual(
+        fails(errno.EINVAL, "copy"),
+      );
     }
   });
 
   it("bounds the number of streams", async () => {
     const { link } = agent;
-    const streams = Array.from({ length: 256 }, () => request(Op.write, at("shared")));
-    expect(await ask(Op.write, at("shared"))).toEqual(fails(errno.EAGAIN, "table"));
+    const streams = Array.from({ length: 256 }, () => files.request(Op.write, at("shared")));
+    expect(await files.ask(Op.write, at("shared"))).toEqual(fails(errno.EAGAIN, "table"));
     for (const stream of streams) link.release(stream);
-    expect(Buffer.isBuffer(await write(at("shared"), Buffer.from("x")))).toBe(true);
+    expect(Buffer.isBuffer(await files.write(at("shared"), Buffer.from("x")))).toBe(true);
   });
 });
