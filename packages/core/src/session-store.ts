@@ -2,6 +2,7 @@ import type {
   Content,
   Json,
   PendingRequest,
+  RequestAnswer,
   RequestOutcome,
   SessionEvent,
   SessionSpec,
@@ -74,7 +75,10 @@ export interface SessionWrite {
   /** The turn with that id stays known. */
   readonly endTurn?: string;
   readonly openRequest?: PendingRequest;
-  readonly settleRequest?: { requestId: string; outcome: RequestOutcome };
+  /** `answer`: nobody waits for it, and it is kept. */
+  readonly settleRequest?: { requestId: string; outcome: RequestOutcome; answer?: RequestAnswer };
+  /** The kept answer of that request is used, or never will be. */
+  readonly dropAnswer?: string;
 }
 
 /** A batch ends before it has more than `limit` entries or `maxBytes`, but has one where there is one. */
@@ -108,6 +112,8 @@ export interface SessionStore {
   steps(key: string, batch: SessionBatch): readonly Step[];
   /** Those that are open. */
   requests(key: string): readonly PendingRequest[];
+  /** Answers that wait for their agent to ask again. */
+  keptAnswers(key: string): readonly { request: PendingRequest; answer: RequestAnswer }[];
   /** How a settled request ended. */
   outcome(key: string, requestId: string): RequestOutcome | undefined;
   /** The runtime's own state, in order. */

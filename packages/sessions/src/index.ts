@@ -1,6 +1,6 @@
 export type { HookAnswer, HookData, HookRunner, HooksRequest, OpenHooks } from "./hook-runner.ts";
 export { openHooks } from "./hooks/client-hooks.ts";
-export { callDigest } from "./policies/call-digest.ts";
+export { requestDigest } from "./policies/request-digest.ts";
 export { isContained, realPathOf } from "./policies/contained-path.ts";
 export type { RequestBook } from "./request-book.ts";
 export type { Session } from "./session/session.ts";

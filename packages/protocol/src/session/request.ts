@@ -29,6 +29,8 @@ export const PendingRequest = z.discriminatedUnion("kind", [
     turnId: Id,
     askedAt: z.number(),
     questions: z.array(Question).min(1).max(16),
+    /** The same of the questions. */
+    digest: z.string(),
   }),
 ]);
 export type PendingRequest = z.infer<typeof PendingRequest>;

@@ -15,9 +15,9 @@ import {
 
 import type { ToolDeskRequest, ToolTurn } from "../tool-desk.ts";
 import type { TouchedPath } from "../tools/tool.ts";
-import { callDigest } from "./call-digest.ts";
 import { isContained } from "./contained-path.ts";
 import { judge, type Judgement, otherwise } from "./policy-judge.ts";
+import { requestDigest } from "./request-digest.ts";
 
 /** Whether a call may be made, and with which input. */
 export type GateVerdict =
@@ -176,7 +176,7 @@ export class ToolGate {
       turnId: turn.turnId,
       askedAt: Date.now(),
       call,
-      digest: callDigest(this.#context.sessionId, turn.fence, call),
+      digest: requestDigest(this.#context.sessionId, turn.fence, call),
       reason,
     };
   }

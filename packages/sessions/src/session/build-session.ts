@@ -4,6 +4,7 @@ import type { PendingRequest, RequestOutcome } from "@agentos/protocol";
 import type { RequestBook } from "../request-book.ts";
 import type { Subagents } from "../subagents.ts";
 import { errorFacts, nothing } from "./deadline.ts";
+import { EarlierRequests } from "./earlier-requests.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { Session } from "./session.ts";
 import type { LeftTurns } from "./settle-interrupted.ts";
@@ -30,7 +31,13 @@ export function buildSession(request: BuildRequest): Session {
   const access = new VmAccess({ vms: host.vms, user, vmId, fence });
   const callbacks = host.callbacks(user);
   const notice = (message: string): void => tellNotice(host, session, message);
-  const requests = openRequests(host, record, () => session);
+  const earlier = new EarlierRequests({
+    record,
+    store: host.store,
+    log: host.log,
+    fence: () => access.fence,
+  });
+  const requests = openRequests({ host, record, earlier, session: () => session });
   const parts = {
     host,
     runtime,
@@ -68,23 +75,29 @@ function tellNotice(host: SessionHostOptions, session: Session, message: string)
 }
 
 /** The session's own book: while something is open in it, the session waits. */
-function openRequests(
-  host: SessionHostOptions,
-  record: SessionRecord,
-  session: () => Session,
-): OpenRequests {
+function openRequests({
+  host,
+  record,
+  earlier,
+  session,
+}: {
+  host: SessionHostOptions;
+  record: SessionRecord;
+  earlier: EarlierRequests;
+  session: () => Session;
+}): OpenRequests {
   let goOn = nothing;
   return new OpenRequests({
     sessionId: record.sessionId,
+    earlier,
     outcome: (requestId) => host.store.outcome(record.key, requestId),
-    opened: (request: PendingRequest, isFirst: boolean) => {
+    opened: (request: PendingRequest, is: { new: boolean; first: boolean }) => {
       const entry = { turnId: request.turnId, happening: { type: "request" as const, request } };
       record.write({
-        openRequest: request,
-        entries: [entry],
-        ...(isFirst ? { state: "waiting" as const } : {}),
+        ...(is.new ? { openRequest: request, entries: [entry] } : {}),
+        ...(is.first ? { state: "waiting" as const } : {}),
       });
-      if (isFirst) goOn = session().runningTurn?.pauseForPeople() ?? goOn;
+      if (is.first) goOn = session().runningTurn?.pauseForPeople() ?? goOn;
     },
     settled: ({ requestId, turnId }, outcome: RequestOutcome, wasLast: boolean) => {
       const happening = { type: "request_resolved" as const, requestId, outcome };

@@ -1,14 +1,16 @@
 import {
   AgentOsError,
   type PendingRequest,
-  type Question,
   type RequestAnswer,
   type RequestOutcome,
 } from "@agentos/protocol";
 
 import type { RequestBook } from "../request-book.ts";
+import type { EarlierRequests } from "./earlier-requests.ts";
 import { sizeOf } from "./event-bounds.ts";
+import { answerOutcome, assertAnswers } from "./request-answer.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
+import { invalidArgument } from "./session-errors.ts";
 
 interface Open {
   readonly request: PendingRequest;
@@ -17,8 +19,10 @@ interface Open {
 
 export interface OpenRequestsOptions {
   readonly sessionId: string;
-  /** Writes it and tells it; it is open when this returns. */
-  readonly opened: (request: PendingRequest, isFirst: boolean) => void;
+  /** What was asked in an earlier life. */
+  readonly earlier: EarlierRequests;
+  /** Writes it and tells it, where it is new; it is open when this returns. */
+  readonly opened: (request: PendingRequest, is: { new: boolean; first: boolean }) => void;
   readonly settled: (request: PendingRequest, outcome: RequestOutcome, wasLast: boolean) => void;
   readonly outcome: (requestId: string) => RequestOutcome | undefined;
 }
@@ -33,15 +37,27 @@ export class OpenRequests implements RequestBook {
   }
 
   get pending(): PendingRequest[] {
-    return [...this.#open.values()].map(({ request }) => request);
+    const open = [...this.#open.values()].map(({ request }) => request);
+    return [...this.#options.earlier.pending, ...open];
   }
 
   async open(request: PendingRequest, signal: AbortSignal): Promise<RequestAnswer> {
     if (signal.aborted) throw cancelled(request);
     if (this.#open.size >= SESSION_BOUNDS.openRequests) throw tooMany(this.#open.size);
     assertFits(request);
+    const earlier = this.#options.earlier.take(request.digest);
+    if (earlier?.answer !== undefined) return earlier.answer;
+    const isNew = earlier === undefined;
+    return await this.#wait(earlier?.request ?? request, isNew, signal);
+  }
+
+  async #wait(
+    request: PendingRequest,
+    isNew: boolean,
+    signal: AbortSignal,
+  ): Promise<RequestAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<RequestAnswer>();
-    this.#options.opened(request, this.#open.size === 0);
+    this.#options.opened(request, { new: isNew, first: this.#open.size === 0 });
     this.#open.set(request.requestId, { request, answer: resolve });
     const abort = (): void => {
       reject(cancelled(request));
@@ -58,10 +74,24 @@ export class OpenRequests implements RequestBook {
   /** Throws `NOT_FOUND`, `REQUEST_SETTLED`, or `INVALID_ARGUMENT` for an answer to something else; then it stays open. */
   respond(requestId: string, answer: RequestAnswer): void {
     const open = this.#open.get(requestId);
-    if (open === undefined) throw this.#notOpen(requestId);
+    if (open === undefined) return this.#respondLate(requestId, answer);
     assertAnswers(open.request, answer);
-    this.#settle(open.request, outcomeOf(answer));
+    this.#settle(open.request, answerOutcome(answer));
     open.answer(answer);
+  }
+
+  /** What an earlier life had asked has not been asked again: it is settled as cancelled. */
+  endEarlier(): void {
+    this.#options.earlier.end();
+  }
+
+  /** Nobody waits for it yet: the agent has to ask again. */
+  #respondLate(requestId: string, answer: RequestAnswer): void {
+    const { earlier } = this.#options;
+    const request = earlier.find(requestId);
+    if (request === undefined) throw this.#notOpen(requestId);
+    assertAnswers(request, answer);
+    earlier.answer(request, answer);
   }
 
   #settle(request: PendingRequest, outcome: RequestOutcome): void {
@@ -82,42 +112,11 @@ export class OpenRequests implements RequestBook {
   }
 }
 
-function outcomeOf(answer: RequestAnswer): RequestOutcome {
-  if (answer.kind === "permission") return answer.decision === "allow" ? "allowed" : "denied";
-  return answer.responses.every(({ skipped }) => skipped === true) ? "unanswered" : "answered";
-}
-
-function assertAnswers(request: PendingRequest, answer: RequestAnswer): void {
-  if (answer.kind !== request.kind)
-    throw invalid("answer.kind", `an answer to a ${request.kind}`, answer.kind);
-  if (request.kind !== "question" || answer.kind !== "question") return;
-  const { questions } = request;
-  const { responses } = answer;
-  if (responses.length !== questions.length)
-    throw invalid("answer.responses", `${questions.length}`, `${responses.length}`);
-  questions.forEach((question, index) => {
-    assertSelected(question, responses[index]?.selectedOptionIds ?? []);
-  });
-}
-
-function assertSelected({ options, multiSelect }: Question, selected: readonly string[]): void {
-  const argument = "answer.responses.selectedOptionIds";
-  if (!multiSelect && selected.length > 1) throw invalid(argument, "one option", selected.join());
-  const known = options.map(({ id }) => id);
-  const unknown = selected.find((id) => !known.includes(id));
-  if (unknown !== undefined) throw invalid(argument, `options of ${known.join(", ")}`, unknown);
-}
-
 /** What nobody could be shown whole, nobody may be asked. */
 function assertFits(request: PendingRequest): void {
   const bytes = sizeOf(request);
   const expected = `at most ${SESSION_BOUNDS.requestBytes} bytes to ask about`;
-  if (bytes > SESSION_BOUNDS.requestBytes) throw invalid("request", expected, `${bytes}`);
-}
-
-function invalid(argument: string, expected: string, actual: string): AgentOsError {
-  const message = `${argument}: expected ${expected}, got ${actual}`;
-  return new AgentOsError("INVALID_ARGUMENT", message, { argument, expected, actual });
+  if (bytes > SESSION_BOUNDS.requestBytes) throw invalidArgument("request", expected, `${bytes}`);
 }
 
 function cancelled({ kind, requestId }: PendingRequest): AgentOsError {

@@ -13,6 +13,7 @@ import { checkSpec } from "./check-spec.ts";
 import { childSpec, depthOf, withDefaultTools } from "./child-spec.ts";
 import { asAgentOsError, errorFacts } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
+import { EarlierRequests } from "./earlier-requests.ts";
 import type { Session } from "./session.ts";
 import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
 import { SessionRecord } from "./session-record.ts";
@@ -230,8 +231,15 @@ export class OpenSessions {
       if (running !== undefined)
         endTurn(record, running.turn.turnId, "interrupted", record.now.usage.turn);
       for (const { turnId } of queued) endTurn(record, turnId, "cancelled");
+      this.#earlier(record).end();
       record.write({ state: "closed", reason: asAgentOsError(error).message });
     }
+  }
+
+  /** What nobody can ask or answer any more. */
+  #earlier(record: SessionRecord): EarlierRequests {
+    const { store, log } = this.#options;
+    return new EarlierRequests({ record, store, log, fence: () => 0 });
   }
 
   /** Throws where what it was for is gone. */

@@ -36,6 +36,8 @@ export interface SessionTurnsOptions {
   readonly isClosing: () => boolean;
   /** A prompt is stored. */
   readonly onPrompt: () => void;
+  /** A turn has run to its end. */
+  readonly onEnd: () => void;
   readonly onChange: () => void;
 }
 
@@ -208,6 +210,7 @@ export class SessionTurns {
     const { result, release } = await run.run(() => this.#letGo());
     this.#release = release;
     this.#run = undefined;
+    this.#options.onEnd();
     this.#queue.ended(result);
     this.#told(result);
     if (result.stopReason !== "cancelled") {

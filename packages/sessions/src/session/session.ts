@@ -64,6 +64,7 @@ export class Session {
       assertOpen: () => this.#assertOpen(),
       isClosing: () => this.#closing !== undefined,
       onPrompt: () => this.#wakeup.tell(),
+      onEnd: () => options.requests.endEarlier(),
       onChange,
     });
     this.controls = new AgentControls({
@@ -254,6 +255,7 @@ export class Session {
       this.#turns.endAll(),
       ...[...this.#children].map((child) => child.close(reason)),
     ]);
+    this.#options.requests.endEarlier();
     const failure = await this.#endAgent();
     const state = failure === undefined ? "closed" : "failed";
     record.write({ state, reason: failure?.message ?? reason });

@@ -17,8 +17,8 @@ export interface LeftTurns {
 }
 
 /**
- * Settles what the life before had asked as cancelled, and ends what ran as interrupted: but for a turn that its
- * agent goes on with.
+ * Ends what ran when the life before was lost as interrupted: but for a turn that its agent goes on with. What was
+ * asked of people stays open.
  */
 export function settleInterrupted(
   record: SessionRecord,
@@ -26,12 +26,6 @@ export function settleInterrupted(
   runtime: AgentRuntime | undefined,
 ): LeftTurns {
   const turns = store.turns(record.key);
-  for (const request of store.requests(record.key)) {
-    const { requestId, turnId } = request;
-    const happening = { type: "request_resolved", requestId, outcome: "cancelled" } as const;
-    const settleRequest = { requestId, outcome: "cancelled" } as const;
-    record.write({ settleRequest, entries: [{ turnId, happening }] });
-  }
   const running = adoptable(record, turns, runtime);
   for (const { turnId, state } of turns)
     if (state === "running" && turnId !== running?.turn.turnId)

@@ -12,6 +12,7 @@ import {
 import type { ToolVerdict } from "@agentos/core";
 import { randomUUID } from "node:crypto";
 
+import { requestDigest } from "../policies/request-digest.ts";
 import { type GatedTool, ToolGate } from "../policies/tool-gate.ts";
 import type { ToolDesk, ToolDeskRequest, ToolTurn } from "../tool-desk.ts";
 import { cutContent } from "./cut-content.ts";
@@ -84,6 +85,7 @@ export class SessionTools implements ToolDesk {
       turnId: turn.turnId,
       askedAt: Date.now(),
       questions: [...questions],
+      digest: requestDigest(this.#context.sessionId, turn.fence, questions),
     };
     return await requests.open(request, turn.signal);
   }

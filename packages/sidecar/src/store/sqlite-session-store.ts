@@ -12,6 +12,7 @@ import {
   AgentOsError,
   Json,
   PendingRequest,
+  RequestAnswer,
   RequestOutcome,
   SessionEvent,
   Step,
@@ -25,6 +26,7 @@ import { readStoredSession, readStoredTurn, turnText } from "./stored-session.ts
 
 const Id = z.object({ id: z.int() });
 const Text = z.object({ text: z.string() });
+const KeptAnswer = z.object({ request: z.string(), answer: z.string() });
 
 /** Sessions in the pool's state file. */
 export class SqliteSessionStore implements SessionStore {
@@ -121,12 +123,25 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   requests(key: string): PendingRequest[] {
-    const where = "WHERE session = ? AND request IS NOT NULL ORDER BY id";
+    const where = "WHERE session = ? AND request IS NOT NULL AND answer IS NULL ORDER BY id";
     const rows = this.#file.all(
       `SELECT request AS text FROM session_requests ${where}`,
       this.#id(key),
     );
     return rows.map((row) => PendingRequest.parse(JSON.parse(Text.parse(row).text)));
+  }
+
+  keptAnswers(key: string): { request: PendingRequest; answer: RequestAnswer }[] {
+    const where = "WHERE session = ? AND answer IS NOT NULL ORDER BY id";
+    return this.#file
+      .all(`SELECT request, answer FROM session_requests ${where}`, this.#id(key))
+      .map((row) => {
+        const { request, answer } = KeptAnswer.parse(row);
+        return {
+          request: PendingRequest.parse(JSON.parse(request)),
+          answer: RequestAnswer.parse(JSON.parse(answer)),
+        };
+      });
   }
 
   outcome(key: string, requestId: string): RequestOutcome | undefined {
@@ -188,15 +203,26 @@ export class SqliteSessionStore implements SessionStore {
     this.#file.change(forget, id, id, BOUNDS.knownTurnsPerSession);
   }
 
-  #changeRequests(id: number, { openRequest, settleRequest }: SessionWrite): void {
+  #changeRequests(id: number, write: SessionWrite): void {
+    const { openRequest, settleRequest, dropAnswer } = write;
+    const where = "WHERE session = ? AND request_id = ?";
     if (openRequest !== undefined) {
       const into = "INSERT INTO session_requests (session, request_id, request) VALUES (?, ?, ?)";
       this.#file.change(into, id, openRequest.requestId, JSON.stringify(openRequest));
     }
+    if (dropAnswer !== undefined) {
+      const set = "UPDATE session_requests SET request = NULL, answer = NULL";
+      this.#file.change(`${set} ${where}`, id, dropAnswer);
+    }
     if (settleRequest === undefined) return;
-    const { requestId, outcome } = settleRequest;
-    const set = "UPDATE session_requests SET request = NULL, outcome = ?";
-    this.#file.change(`${set} WHERE session = ? AND request_id = ?`, outcome, id, requestId);
+    const { requestId, outcome, answer } = settleRequest;
+    if (answer === undefined) {
+      const set = "UPDATE session_requests SET request = NULL, outcome = ?";
+      this.#file.change(`${set} ${where}`, outcome, id, requestId);
+    } else {
+      const set = "UPDATE session_requests SET outcome = ?, answer = ?";
+      this.#file.change(`${set} ${where}`, outcome, JSON.stringify(answer), id, requestId);
+    }
   }
 
   #addState(id: number, entries: readonly Json[]): void {

@@ -4,10 +4,9 @@ import { describe, expect, test } from "vitest";
 import { Lives } from "../adoption/lives.ts";
 import { SessionClient } from "./session-client.ts";
 
-async function script({ prompt, forever, say, call, host }: ScriptedTurn): Promise<string> {
+async function script({ prompt, forever, say, host }: ScriptedTurn): Promise<string> {
   host.state.append([prompt]);
   say(`begun ${prompt}`);
-  if (prompt === "ask") return (await call("deploy")).outcome;
   return prompt === "stay" ? await forever() : JSON.stringify(host.state.load());
 }
 
@@ -16,9 +15,7 @@ async function start() {
   const lives = await Lives.start({ runtimes: [runtime] });
   const client = await lives.connect();
   const { lease } = await client.create({ vmId: "vm-a", leaseId: "l1" });
-  const tools = [{ name: "deploy", description: "d", inputSchema: { type: "object" } }];
-  const spec = { sessionId: "s", tools, asks: "wait" } as const;
-  const session = await SessionClient.createIn(client, lease, spec);
+  const session = await SessionClient.createIn(client, lease, { sessionId: "s" });
   return { runtime, lives, client, lease, session };
 }
 
@@ -49,24 +46,6 @@ describe("a session after its sidecar was killed", () => {
     await expect(session.prompt("next", { turnId: "next" })).resolves.toMatchObject({
       text: '["first","stay","queued","next"]',
     });
-    await at.client[Symbol.asyncDispose]();
-  });
-
-  test("[session.restart-request] what was asked is settled as cancelled, and a late answer is refused with that", async () => {
-    const at = await start();
-    await using lives = at.lives;
-    await at.session.send("ask");
-    const asked = await at.session.find(({ type }) => type === "request");
-    const requestId = asked.type === "request" ? asked.request.requestId : "";
-    await lives.next();
-    await using client = await lives.connect();
-    await client.peer.request("lease.resume", at.lease);
-    const session = new SessionClient(client, at.lease, "s");
-    const answer = { kind: "permission", decision: "allow" } as const;
-    await expect(
-      client.peer.request("session.respond", { ...session.ref, requestId, answer }),
-    ).rejects.toMatchObject({ code: "REQUEST_SETTLED", details: { outcome: "cancelled" } });
-    await expect(session.info()).resolves.toMatchObject({ pending: [] });
     await at.client[Symbol.asyncDispose]();
   });
 

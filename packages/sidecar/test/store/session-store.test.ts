@@ -105,7 +105,7 @@ describe("sessions in the state file", () => {
     expect(store.turns("owner/s")).toEqual([{ ...turn, state: "running" }]);
     const questions = [{ question: "?", options: [], multiSelect: false }];
     const about = { requestId: "r", turnId: "t", askedAt: 1 };
-    const openRequest = { kind: "question", ...about, questions } as const;
+    const openRequest = { kind: "question", ...about, questions, digest: "d" } as const;
     store.write("owner/s", { openRequest });
     expect(store.requests("owner/s")).toEqual([openRequest]);
     expect(store.outcome("owner/s", "r")).toBeUndefined();
@@ -115,6 +115,23 @@ describe("sessions in the state file", () => {
     expect(store.turnSeq("owner/s", "t")).toBe(7);
     expect(store.turnSeq("owner/s", "u")).toBeUndefined();
     expect(store.requests("owner/s")).toEqual([]);
+    expect(store.outcome("owner/s", "r")).toBe("answered");
+  });
+
+  test("a kept answer is there with its request until it is dropped", () => {
+    const store = sessions();
+    const about = { requestId: "r", turnId: "t", askedAt: 1, digest: "d" };
+    const questions = [{ question: "?", options: [], multiSelect: false }];
+    const openRequest = { kind: "question", ...about, questions } as const;
+    const answer = { kind: "question", responses: [{ freeform: "x" }] } as const;
+    const kept = { ...answer, responses: [...answer.responses] };
+    store.write("owner/s", { openRequest });
+    const settleRequest = { requestId: "r", outcome: "answered", answer: kept } as const;
+    store.write("owner/s", { settleRequest });
+    expect(store.requests("owner/s")).toEqual([]);
+    expect(store.keptAnswers("owner/s")).toEqual([{ request: openRequest, answer }]);
+    store.write("owner/s", { dropAnswer: "r" });
+    expect(store.keptAnswers("owner/s")).toEqual([]);
     expect(store.outcome("owner/s", "r")).toBe("answered");
   });
 

@@ -90,7 +90,11 @@ const semantics = rows("design", {
   "session.fenced": "a takeover ends the running turn as FENCED",
   "session.vm-ended": "a VM that ends ends its sessions' turns and closes them",
   "session.restart": "after kill -9 turns are interrupted, queued ones go on, nothing told is lost",
-  "session.restart-request": "after kill -9 an open request is settled as cancelled, and told so",
+  "session.restart-request":
+    "after kill -9 an open request waits on, and its answer is used once, for exactly the same call",
+  "session.restart-request-other":
+    "other arguments are asked anew, and an answer that nobody used is told and gone",
+  "session.restart-request-fence": "what was asked before a takeover can't be answered after it",
   "session.callback": "the last connection that registered a function is asked",
   "session.callback-lost": "a lost connection's call waits for the next one that has the function",
   "session.spawn": "a subagent has its own id, model, tools, usage and life",

@@ -60,3 +60,6 @@ CREATE INDEX session_runtime_state_by_session ON session_runtime_state (session,
 
 /** Where their agents' programs are. */
 export const AGENT_TRACES = "ALTER TABLE sessions ADD COLUMN agent_trace TEXT";
+
+/** Answers to requests of an earlier life wait for their agent to ask again. */
+export const KEPT_ANSWERS = "ALTER TABLE session_requests ADD COLUMN answer TEXT;";
