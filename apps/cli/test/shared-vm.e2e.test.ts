@@ -83,7 +83,7 @@ describe("ps", () => {
     const { stdout, exitCode } = await agentos.run(["ps", "--use"]);
     expect(exitCode).toBe(0);
     const [title, row] = stdout.split("\n");
-    expect(title?.trim()).toMatch(/ LEASES +MEMORY +PROCS +DISK +CPU$/);
+    expect(title?.trim()).toMatch(/ LEASES +MEMORY +PROCS +DISK +OUTPUT +NET +TTYS +CPU$/);
     // Brackets where this machine does not hold the limit: a named VM's disk is a directory of the host.
     expect(row).toMatch(/ (?:[\d.]+[BKMG]|-)\/\(?4\.0G\)? +\d+\/2048 +-\/\(8\.0G\) +\S.*$/);
     expect(await agentos.json(["ps", "--use"])).toMatchObject({

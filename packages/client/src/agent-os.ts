@@ -16,7 +16,7 @@ import {
 
 import { type DiffOptions, VmDiff } from "./diff/vm-diff.ts";
 import { VmFiles } from "./files/vm-files.ts";
-import type { LimitHit } from "./leases/vm-admin.ts";
+import type { LimitHit, LimitNear } from "./leases/vm-admin.ts";
 import type { VmLease } from "./leases/vm-lease.ts";
 import { forwardPort } from "./network/forward-port.ts";
 import type { FetchInit, ForwardOptions, PortForward } from "./network/network-options.ts";
@@ -265,6 +265,11 @@ export class AgentOs extends UserHoldings implements AsyncDisposable {
   /** Calls back each time the VM hits one of its limits. The result ends it. */
   onLimit(listener: (hit: LimitHit) => void): () => void {
     return this.#lease.admin.onLimit(listener);
+  }
+
+  /** Calls back, once until less is used again, where the VM uses more than four fifths of a limit. The result ends it. */
+  onLimitNear(listener: (near: LimitNear) => void): () => void {
+    return this.#lease.admin.onLimitNear(listener);
   }
 
   /** Every process in the VM. */

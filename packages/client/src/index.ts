@@ -19,7 +19,7 @@ export type { FileChange, FileWatch } from "./files/file-watch.ts";
 export type { TransferResult } from "./files/transfer-result.ts";
 export type { VmFiles } from "./files/vm-files.ts";
 export type { FetchInit, ForwardOptions, PortForward } from "./network/network-options.ts";
-export type { LimitHit } from "./leases/vm-admin.ts";
+export type { LimitHit, LimitNear } from "./leases/vm-admin.ts";
 export type {
   AttachOptions,
   CreateOptions,

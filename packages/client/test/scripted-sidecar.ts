@@ -161,6 +161,11 @@ export class ScriptedSidecar implements AsyncDisposable {
       openFiles: limit,
       watches: limit,
       wallMs: limit,
+      networkConnections: limit,
+      networkBytes: limit,
+      outputBytes: limit,
+      outputRate: limit,
+      terminals: limit,
     };
     return {
       vmId,

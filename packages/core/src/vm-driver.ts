@@ -1,6 +1,7 @@
 import type {
   DriverReport,
   Enforcement,
+  DriverLimitName,
   LimitName,
   Mount,
   NetworkPolicy,
@@ -23,9 +24,9 @@ export interface VmRequest {
   /** Where the image is, unless it is `host`: what `VmDriver.addImage` said. */
   imageRecord?: VmRecord;
   mounts: readonly Mount[];
-  limits: Readonly<Partial<Record<LimitName, number>>>;
+  limits: Readonly<Partial<Record<DriverLimitName, number>>>;
   /** These must be hard, or `create` refuses with `UNSUPPORTED_LIMIT`. */
-  requiredLimits: readonly LimitName[];
+  requiredLimits: readonly DriverLimitName[];
   network: NetworkPolicy;
   security: SecurityProfile;
   /** Its files begin as those of this snapshot: `VmSnapshot.record`. */
@@ -93,7 +94,9 @@ export interface LimitHit {
 export interface VmHandle extends AsyncDisposable {
   readonly vmId: string;
   readonly isolation: string;
-  readonly limits: Readonly<Record<LimitName, { value: number | null; enforcement: Enforcement }>>;
+  readonly limits: Readonly<
+    Record<DriverLimitName, { value: number | null; enforcement: Enforcement }>
+  >;
   /** The environment that every process starts from: PATH, HOME, USER and the like. */
   readonly environment: Readonly<Record<string, string>>;
   readonly files: VmFiles;
@@ -131,7 +134,7 @@ export interface VmHandle extends AsyncDisposable {
   killProcesses(): Promise<void>;
   stats(): Promise<VmUse>;
   /** Changes limits of the live VM: all of these, or none. Rejects with `UNSUPPORTED_LIMIT`, naming the first that can't be changed. */
-  setLimits(limits: Readonly<Partial<Record<LimitName, number>>>): Promise<void>;
+  setLimits(limits: Readonly<Partial<Record<DriverLimitName, number>>>): Promise<void>;
   /** Tells each hit of a limit, from now on. The result ends it. */
   onLimit(listener: (hit: LimitHit) => void): () => void;
 }

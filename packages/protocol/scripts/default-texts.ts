@@ -30,6 +30,7 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   openFiles: "`limits.openFiles` of a process.",
   watches: "`limits.watches` of a VM: what its programs watch with inotify.",
   networkConnections: "Connections of one VM to hosts of its network policy, at once.",
+  terminals: "Terminals of one VM that run at once.",
   agentStartMs: "An agent must be ready within this.",
   stepIdleMs: "An agent's step gives a sign of life within this.",
   sessionControlMs: "Deadline of a session's control command.",

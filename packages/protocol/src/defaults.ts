@@ -48,6 +48,8 @@ export const DEFAULTS = {
   watches: 65_536,
   /** Connections of one VM to hosts of its network policy, at once. */
   networkConnections: 256,
+  /** Of one VM, that run at once. */
+  terminals: 256,
   /** Until an agent is ready. */
   agentStartMs: 120_000,
   /** Between two signs of life of an agent within a step. */

@@ -27,6 +27,10 @@ export const EVENTS = {
     summary: "A VM hit one of its limits.",
     data: z.object({ vmId: VmId, limit: LimitName, value: z.number() }),
   },
+  "vm.limitNear": {
+    summary: "A VM uses more than four fifths of one of its limits.",
+    data: z.object({ vmId: VmId, limit: LimitName, value: z.number(), used: z.number() }),
+  },
   "vm.network": {
     summary:
       "Whether a connection that a program of a VM asked for was let through. `untold`: of those before it, as many were not told.",

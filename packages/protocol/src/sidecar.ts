@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-import { Enforcement, perLimit } from "./vm.ts";
+import { Enforcement, perDriverLimit } from "./vm.ts";
 
 /** What a driver can do on this machine, found by trying. */
 export const DriverReport = z.object({
@@ -10,7 +10,7 @@ export const DriverReport = z.object({
   /** Why not, and what to do about it. */
   reason: z.string().optional(),
   remedy: z.string().optional(),
-  limits: perLimit(Enforcement),
+  limits: perDriverLimit(Enforcement),
 });
 export type DriverReport = z.infer<typeof DriverReport>;
 

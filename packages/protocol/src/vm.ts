@@ -10,7 +10,8 @@ const DriverChoice = z.string().min(1).max(64);
 export const Enforcement = z.enum(["hard", "soft", "none"]);
 export type Enforcement = z.infer<typeof Enforcement>;
 
-export const LIMIT_NAMES = [
+/** What a driver holds, and the time, which the sidecar holds for all of them. */
+export const DRIVER_LIMIT_NAMES = [
   "memoryBytes",
   "cpus",
   "pids",
@@ -19,11 +20,29 @@ export const LIMIT_NAMES = [
   "watches",
   "wallMs",
 ] as const;
-export const LimitName = z.enum(LIMIT_NAMES);
+export type DriverLimitName = (typeof DRIVER_LIMIT_NAMES)[number];
+
+/** What the sidecar holds, whatever the driver: it all passes through it. */
+export const SIDECAR_LIMIT_NAMES = [
+  "networkConnections",
+  "networkBytes",
+  "outputBytes",
+  "outputRate",
+  "terminals",
+] as const;
+export type SidecarLimitName = (typeof SIDECAR_LIMIT_NAMES)[number];
+
+export const LimitName = z.enum([...DRIVER_LIMIT_NAMES, ...SIDECAR_LIMIT_NAMES]);
 export type LimitName = z.infer<typeof LimitName>;
 
-/** An object with a field per limit. A newer peer's further limits are ignored. */
-export function perLimit<T extends z.ZodType>(field: T): z.ZodObject<Record<LimitName, T>> {
+export function isSidecarLimit(name: LimitName): name is SidecarLimitName {
+  return SIDECAR_LIMIT_NAMES.some((each) => each === name);
+}
+
+/** An object with a field per limit of a driver. A newer peer's further limits are ignored. */
+export function perDriverLimit<T extends z.ZodType>(
+  field: T,
+): z.ZodObject<Record<DriverLimitName, T>> {
   return z.object({
     memoryBytes: field,
     cpus: field,
@@ -51,6 +70,16 @@ export const Limits = z.strictObject({
   /** Files and directories that all its programs watch with inotify. */
   watches: z.int().min(1).max(0x7fff_ffff).optional(),
   wallMs: z.int().min(1).optional(),
+  /** Connections out of it, at once; and as many with VMs of its private network. */
+  networkConnections: z.int().min(0).max(4_096).optional(),
+  /** Sent to and received from hosts of its network policy, in all. */
+  networkBytes: z.int().min(1).optional(),
+  /** What is read of its processes, terminals and logs, in all. */
+  outputBytes: z.int().min(1).optional(),
+  /** The same, in bytes per second. */
+  outputRate: z.int().min(4_096).optional(),
+  /** That run at once. */
+  terminals: z.int().min(0).max(256).optional(),
   /** These limits must be hard, or the VM is refused with `UNSUPPORTED_LIMIT`. */
   require: z.array(LimitName).optional(),
 });
@@ -137,7 +166,13 @@ export const VmInfo = z.object({
   from: Id.optional(),
   /** Where something is mounted in it. */
   mounts: z.array(VmPath).optional(),
-  limits: perLimit(LimitState),
+  limits: perDriverLimit(LimitState).extend({
+    networkConnections: LimitState,
+    networkBytes: LimitState,
+    outputBytes: LimitState,
+    outputRate: LimitState,
+    terminals: LimitState,
+  }),
   network: z.object({
     egress: z.string(),
     hosts: z.array(z.string()).optional(),
@@ -160,6 +195,10 @@ export const VmStats = z.object({
   processes: z.int(),
   cpuMs: z.number().nullable(),
   diskBytes: z.int().nullable(),
+  /** What was read of its processes, terminals and logs, since the sidecar has the VM. */
+  outputBytes: z.int().optional(),
+  /** Terminals that run. */
+  terminals: z.int().optional(),
   /** Of connections to hosts of its network policy, since the sidecar has the VM. */
   network: z
     .object({

@@ -58,6 +58,8 @@ export const BOUNDS = {
   readProcessesPerVm: 256,
   /** How long it keeps them at least: their answers have left by then. */
   readProcessMs: 500,
+  /** Between two looks at what a VM uses, to warn of its limits. */
+  sampleMs: 5_000,
   /** How long a VM whose time is over waits for the readers of its last output. */
   lastOutputMs: 2_000,
   /** How long a VM that nobody leases runs on after something was typed to an agent in it. */

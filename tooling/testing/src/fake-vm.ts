@@ -14,8 +14,8 @@ import type {
 import {
   AgentOsError,
   type Enforcement,
-  LIMIT_NAMES,
-  type LimitName,
+  DRIVER_LIMIT_NAMES,
+  type DriverLimitName,
   type ProcessInfo,
 } from "@agentos/protocol";
 
@@ -43,7 +43,7 @@ export class FakeVm implements VmHandle {
   readonly vmId: string;
   readonly isolation = "none (fake)";
   readonly request: VmRequest;
-  limits: Readonly<Record<LimitName, { value: number | null; enforcement: Enforcement }>>;
+  limits: Readonly<Record<DriverLimitName, { value: number | null; enforcement: Enforcement }>>;
   readonly environment = { PATH: "/bin", HOME: "/home/agent", USER: "agent" };
   readonly files: FakeFiles;
   readonly network: FakeNetwork;
@@ -173,8 +173,8 @@ export class FakeVm implements VmHandle {
     return { memoryBytes: 0, processes: 1 + this.running.length, cpuMs: 0, diskBytes: 0 };
   }
 
-  async setLimits(changes: Readonly<Partial<Record<LimitName, number>>>): Promise<void> {
-    const changed = LIMIT_NAMES.flatMap((name) => {
+  async setLimits(changes: Readonly<Partial<Record<DriverLimitName, number>>>): Promise<void> {
+    const changed = DRIVER_LIMIT_NAMES.flatMap((name) => {
       const value = changes[name];
       return value === undefined ? [] : [[name, { ...this.limits[name], value }] as const];
     });
@@ -254,11 +254,11 @@ export class FakeVm implements VmHandle {
 }
 
 function limitsOf({ request, enforcement }: FakeVmOptions): FakeVm["limits"] {
-  const of = (name: LimitName): { value: number | null; enforcement: Enforcement } => ({
+  const of = (name: DriverLimitName): { value: number | null; enforcement: Enforcement } => ({
     value: request.limits[name] ?? null,
     enforcement,
   });
-  const [memoryBytes, cpus, pids, diskBytes, openFiles, watches, wallMs] = LIMIT_NAMES;
+  const [memoryBytes, cpus, pids, diskBytes, openFiles, watches, wallMs] = DRIVER_LIMIT_NAMES;
   return {
     memoryBytes: of(memoryBytes),
     cpus: of(cpus),

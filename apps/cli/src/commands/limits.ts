@@ -3,7 +3,7 @@ import { AgentOs, type VmInfo, type VmStats } from "@agentos/client";
 import type { GlobalOptions } from "../command-context.ts";
 import { EXIT_CODE } from "../exit-code.ts";
 import { Interrupts } from "../guest/interrupts.ts";
-import { limitsOf } from "../guest/vm-limits.ts";
+import { type LimitOptions, limitsOf } from "../guest/vm-limits.ts";
 import type { Io } from "../io.ts";
 import { formatDuration } from "../output/quantity.ts";
 import { type Column, formatTable } from "../output/table.ts";
@@ -11,11 +11,7 @@ import { formatSize } from "../output/vm-use.ts";
 import { write, writeJson } from "../output/write.ts";
 
 /** What is to be changed. Sizes in bytes. */
-export interface LimitsOptions {
-  readonly memory?: number;
-  readonly cpus?: number;
-  readonly pids?: number;
-}
+export type LimitsOptions = Omit<LimitOptions, "requireLimits">;
 
 interface Row {
   readonly limit: string;
@@ -54,6 +50,7 @@ function rowsOf({ limits: states }: VmInfo, use: VmStats): Row[] {
     memoryBytes: use.memoryBytes === null ? undefined : formatSize(use.memoryBytes),
     pids: String(use.processes),
     diskBytes: use.diskBytes === null ? undefined : formatSize(use.diskBytes),
+    ...heldUse(use),
   };
   return Object.entries(states).map(([limit, { value, enforcement }]) => ({
     limit,
@@ -63,7 +60,19 @@ function rowsOf({ limits: states }: VmInfo, use: VmStats): Row[] {
   }));
 }
 
+/** Of what the sidecar itself counts. */
+function heldUse({ outputBytes = 0, terminals = 0, network }: VmStats): Record<string, string> {
+  const passed = (network?.sentBytes ?? 0) + (network?.receivedBytes ?? 0);
+  return {
+    outputBytes: formatSize(outputBytes),
+    terminals: String(terminals),
+    networkBytes: formatSize(passed),
+    networkConnections: String(network?.connections ?? 0),
+  };
+}
+
 function formatLimit(limit: string, value: number): string {
+  if (limit === "outputRate") return `${formatSize(value)}/s`;
   if (limit.endsWith("Bytes")) return formatSize(value);
   return limit.endsWith("Ms") ? formatDuration(value) : String(value);
 }

@@ -50,11 +50,30 @@ const USE_COLUMNS: readonly Column<VmWithUse>[] = [
     align: "right",
   },
   {
+    title: "OUTPUT",
+    value: ({ use, limits }) => formatUse(use?.outputBytes, limits.outputBytes, formatSize),
+    align: "right",
+  },
+  {
+    title: "NET",
+    value: ({ use, limits }) => formatUse(passedBytes(use), limits.networkBytes, formatSize),
+    align: "right",
+  },
+  {
+    title: "TTYS",
+    value: ({ use, limits }) => formatUse(use?.terminals, limits.terminals, String),
+    align: "right",
+  },
+  {
     title: "CPU",
     value: ({ use }) => (typeof use?.cpuMs === "number" ? formatDuration(use.cpuMs) : "-"),
     align: "right",
   },
 ];
+
+function passedBytes(use: VmStats | null): number | undefined {
+  return use?.network && use.network.sentBytes + use.network.receivedBytes;
+}
 
 const PROCESS_COLUMNS: readonly Column<ProcessInfo>[] = [
   { title: "PID", value: (process) => String(process.pid), align: "right" },

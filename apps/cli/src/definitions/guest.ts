@@ -8,6 +8,7 @@ import { environmentParser } from "../options/parse-environment.ts";
 import { parseGuestPath } from "../options/parse-guest-path.ts";
 import { collectPort } from "../options/parse-forward.ts";
 import { collectHost } from "../options/parse-host.ts";
+import { addHeldLimitOptions } from "./limits.ts";
 import { checkNetworkOptions } from "./network.ts";
 import { parseName } from "../options/parse-name.ts";
 import { parseCount, parsePositive, parseSeconds } from "../options/parse-number.ts";
@@ -53,6 +54,7 @@ function defineRun(program: Command, context: CommandContext): void {
     .option("--private <network>", "put it on this private network of VMs", parseName)
     .option("--offer <port>", "let VMs there reach this port of it; repeatable", collectPort)
     .option("--require-limits", "fail where this machine can't hold a limit named here");
+  addHeldLimitOptions(command);
   addProcessOptions(command, context)
     .addHelpText("after", RUN_HELP)
     .passThroughOptions()

@@ -11,11 +11,41 @@ export interface LimitOptions {
   readonly cpus?: number;
   readonly pids?: number;
   readonly disk?: number;
+  readonly output?: number;
+  readonly outputRate?: number;
+  readonly netBytes?: number;
+  readonly connections?: number;
+  readonly terminals?: number;
   readonly requireLimits?: boolean;
 }
 
-const NAMES = { memory: "memoryBytes", cpus: "cpus", pids: "pids", disk: "diskBytes" } as const;
-const OPTIONS = ["memory", "cpus", "pids", "disk"] as const;
+const NAMES = {
+  memory: "memoryBytes",
+  cpus: "cpus",
+  pids: "pids",
+  disk: "diskBytes",
+  output: "outputBytes",
+  outputRate: "outputRate",
+  netBytes: "networkBytes",
+  connections: "networkConnections",
+  terminals: "terminals",
+} as const;
+const OPTIONS = [
+  "memory",
+  "cpus",
+  "pids",
+  "disk",
+  "output",
+  "outputRate",
+  "netBytes",
+  "connections",
+  "terminals",
+] as const;
+const WHAT: Readonly<Partial<Record<ReachedLimit["name"], string>>> = {
+  wallMs: "its VM's time is over",
+  memoryBytes: "its VM is out of memory",
+  outputBytes: "its VM has written all that it may",
+};
 
 /** The limits that were named, as the client takes them. */
 export function limitsOf(options: LimitOptions): CreateOptions["limits"] {
@@ -40,7 +70,7 @@ export async function warnOfSoftLimits(io: Io, options: LimitOptions, info: VmIn
 /** One line on stderr: a limit ended what ran. */
 export async function tellLimit(io: Io, { name, value }: ReachedLimit): Promise<void> {
   const shown = name === "wallMs" ? formatDuration(value) : formatSize(value);
-  const what = name === "wallMs" ? "its VM's time is over" : "its VM is out of memory";
+  const what = WHAT[name] ?? "its VM may use no more";
   await write(io.stderr, `agentos: ended by the limit ${name} of ${shown}: ${what}\n`);
 }
 

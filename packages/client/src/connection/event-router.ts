@@ -6,6 +6,7 @@ export interface VmListener {
   ended(end: EventData<"vm.ended">): void;
   fenced(fence: EventData<"lease.fenced">): void;
   limited(limit: EventData<"vm.limit">): void;
+  nearLimit(near: EventData<"vm.limitNear">): void;
   connected(decision: EventData<"vm.network">): void;
 }
 
@@ -24,6 +25,7 @@ export class EventRouter {
         void setImmediate(() => this.#each(end.vmId, (listener) => listener.ended(end))),
       "lease.fenced": (fence) => this.#each(fence.vmId, (listener) => listener.fenced(fence)),
       "vm.limit": (limit) => this.#each(limit.vmId, (listener) => listener.limited(limit)),
+      "vm.limitNear": (near) => this.#each(near.vmId, (listener) => listener.nearLimit(near)),
       "vm.network": (decision) =>
         this.#each(decision.vmId, (listener) => listener.connected(decision)),
       "sidecar.closing": () => closing(),

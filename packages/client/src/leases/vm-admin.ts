@@ -39,6 +39,11 @@ const END_EVENT_MS = 1_000;
 /** What a sidecar has at least to answer for a lease: it may be taking VMs over. */
 const SHORTEST_RESUME_MS = 5_000;
 
+/** A VM uses more than four fifths of what a limit gives it. */
+export interface LimitNear extends LimitHit {
+  readonly used: number;
+}
+
 /** A limit of a VM was hit. */
 export interface LimitHit {
   readonly limit: LimitName;
@@ -61,6 +66,7 @@ export class VmAdmin {
   readonly #underWay = new Set<Resumable>();
   readonly #exits = new ProcessExits();
   readonly #limitListeners = new Set<(hit: LimitHit) => void>();
+  readonly #nearListeners = new Set<(near: LimitNear) => void>();
   readonly #networkListeners = new Set<(decision: NetworkDecision) => void>();
   readonly #ended = Promise.withResolvers<AgentOsError>();
   #connection: Connection;
@@ -140,6 +146,13 @@ export class VmAdmin {
   /** Calls back when the process ends; the result stops it. */
   onExit(processId: string, listener: (exit: ProcessExit) => void): () => void {
     return this.#exits.listen(processId, listener);
+  }
+
+  /** Calls back where a limit is near; the result stops it. */
+  onLimitNear(listener: (near: LimitNear) => void): () => void {
+    const own = (near: LimitNear): void => listener(near);
+    this.#nearListeners.add(own);
+    return () => void this.#nearListeners.delete(own);
   }
 
   /** Calls back at each hit of a limit; the result stops it. */
@@ -242,6 +255,9 @@ export class VmAdmin {
       },
       limited: ({ limit, value }) => {
         for (const listener of Array.from(this.#limitListeners)) tell(listener, { limit, value });
+      },
+      nearLimit: ({ vmId: _vmId, ...near }) => {
+        for (const listener of Array.from(this.#nearListeners)) tell(listener, near);
       },
       connected: ({ vmId: _vmId, ...decision }) => {
         for (const listener of Array.from(this.#networkListeners)) tell(listener, decision);

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 
-import { DEFAULTS, type NetworkDecision, type NetworkPolicy } from "@agentos/protocol";
+import { type NetworkDecision, type NetworkPolicy } from "@agentos/protocol";
 
+import type { HeldLimits } from "../vms/held-limits.ts";
 import { Decisions } from "./decisions.ts";
 import {
   assertNamed,
@@ -16,6 +17,8 @@ import { type Address, EgressPolicy } from "./egress-policy.ts";
 
 /** Characters of what was asked for that are told. */
 const SHOWN = 255;
+/** Between two looks at how much has passed, while something can. */
+const LOOK_MS = 100;
 
 /** What a program asked for. `target` is undefined where `shown` names no host and port. */
 export interface Asked {
@@ -44,14 +47,17 @@ export interface EgressUse {
 export class EgressGate {
   readonly decisions = new Decisions();
   readonly #resolve: Resolve;
+  readonly #limits: HeldLimits;
   readonly #passages = new Set<Passage>();
   #opening = 0;
+  #looking: NodeJS.Timeout | undefined;
   #policy = new EgressPolicy({ egress: "none" });
   #sentBytes = 0;
   #receivedBytes = 0;
 
-  constructor(resolve: Resolve) {
+  constructor(resolve: Resolve, limits: HeldLimits) {
     this.#resolve = resolve;
+    this.#limits = limits;
   }
 
   get policy(): EgressPolicy {
@@ -107,8 +113,7 @@ export class EgressGate {
 
   async #open(asked: Asked): Promise<{ socket: Socket; address: string }> {
     const target = targetOf(asked);
-    if (this.#passages.size + this.#opening >= DEFAULTS.networkConnections)
-      throw new Refusal("policy", `the VM has ${DEFAULTS.networkConnections} connections already`);
+    this.#checkLimits();
     this.#opening += 1;
     try {
       const addresses = await checkedAddresses(target, this.#policy, this.#resolve);
@@ -132,11 +137,50 @@ export class EgressGate {
     return refusal;
   }
 
+  #checkLimits(): void {
+    const [connections, bytes] = [
+      this.#limits.value("networkConnections"),
+      this.#limits.value("networkBytes"),
+    ];
+    const open = this.#passages.size + this.#opening;
+    if (connections !== undefined && open >= connections) {
+      this.#limits.hit("networkConnections", connections);
+      throw new Refusal("policy", `the VM has ${connections} connections already`);
+    }
+    this.#limits.note("networkConnections", connections, open + 1);
+    if (bytes === undefined || this.#usedBytes() < bytes) return;
+    this.#limits.hit("networkBytes", bytes);
+    throw new Refusal("policy", `the VM has sent and received its ${bytes} bytes`);
+  }
+
+  #usedBytes(): number {
+    const { sentBytes, receivedBytes } = this.use;
+    return sentBytes + receivedBytes;
+  }
+
+  /** Cuts every connection once too much has passed. */
+  #look(): void {
+    const bytes = this.#limits.value("networkBytes");
+    const used = this.#usedBytes();
+    this.#limits.note("networkBytes", bytes, used);
+    if (bytes === undefined || used < bytes) return;
+    this.#limits.hit("networkBytes", bytes);
+    for (const { asked, socket } of this.#passages) {
+      this.#tell(asked, { decision: "refused", reason: `more than ${bytes} bytes have passed` });
+      socket.destroy();
+    }
+  }
+
   #keep(passage: Passage): void {
     const { socket } = passage;
     this.#passages.add(passage);
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS);
     socket.once("close", () => {
       this.#passages.delete(passage);
+      if (this.#passages.size === 0) {
+        clearInterval(this.#looking);
+        this.#looking = undefined;
+      }
       this.#sentBytes += socket.bytesWritten;
       this.#receivedBytes += socket.bytesRead;
     });

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { VmDoor, VmHandle } from "@agentos/core";
 import { AgentOsError, type NetworkPolicy } from "@agentos/protocol";
 
+import { HeldLimits } from "../vms/held-limits.ts";
 import { VmSocket } from "../vms/vm-socket.ts";
 import { resolveHere, type Resolve } from "./dial.ts";
 import { EgressGate } from "./egress-gate.ts";
@@ -26,6 +27,11 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   NODE_USE_ENV_PROXY: "1",
 };
 
+export interface EgressParts {
+  readonly resolve?: Resolve;
+  readonly limits?: HeldLimits;
+}
+
 /** The way out of one VM: its policy, and while that is not "none" two doors, a proxy behind each. */
 export class VmEgress {
   readonly gate: EgressGate;
@@ -38,8 +44,8 @@ export class VmEgress {
   /** One change after the other. */
   #changing: Promise<unknown> = Promise.resolve();
 
-  constructor(resolve: Resolve = resolveHere) {
-    this.gate = new EgressGate(resolve);
+  constructor({ resolve = resolveHere, limits = new HeldLimits() }: EgressParts = {}) {
+    this.gate = new EgressGate(resolve, limits);
     this.#http = createHttpProxy(this.gate);
   }
 

@@ -166,7 +166,8 @@ function ofKnown(process: HostedProcess): Started {
 
 function openLink({ streams }: HandlerContext, { vm }: Access, params: StartParams) {
   const { stream: number, windowBytes = DEFAULTS.streamWindowBytes } = params;
-  return streams.open({ number, vmKey: vm.facts.key, windowBytes, kind: "process" });
+  const meter = params.builtin === undefined ? vm.output : undefined;
+  return streams.open({ number, vmKey: vm.facts.key, windowBytes, kind: "process", meter });
 }
 
 function refuseStream({ streams }: HandlerContext, { vm }: Access, params: StartParams): void {

@@ -81,6 +81,7 @@ async function openLog(
     vmKey: vm.facts.key,
     windowBytes: DEFAULTS.streamWindowBytes,
     kind: "log",
+    meter: vm.output,
   });
   try {
     const from = { stdout: params.stdoutFrom ?? 0, stderr: params.stderrFrom ?? 0 };

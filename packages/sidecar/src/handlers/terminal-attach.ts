@@ -59,5 +59,6 @@ async function attach(
 function openLink({ streams }: HandlerContext, vm: Vm, params: TerminalAttach): StreamLink {
   const { stream: number } = params;
   const windowBytes = DEFAULTS.streamWindowBytes;
-  return streams.open({ number, vmKey: vm.facts.key, windowBytes, kind: "terminal" });
+  const { key: vmKey } = vm.facts;
+  return streams.open({ number, vmKey, windowBytes, kind: "terminal", meter: vm.output });
 }

@@ -10,6 +10,7 @@ import {
   assertTerminal,
   type HostedTerminal,
   isTerminal,
+  runningTerminals,
   terminalInfo,
   terminalOf,
   terminalsOf,
@@ -81,6 +82,7 @@ function start(context: HandlerContext, access: Access, params: TerminalOpen): H
   const { vm, handle, lease } = access;
   assertArguments(params);
   vm.processes.assertRoom();
+  assertTerminals(vm);
   const { terminalId: processId, argv, cwd = WORKING_DIRECTORY, cols, rows, timeoutMs } = params;
   const { scrollbackBytes = DEFAULTS.scrollbackBytes } = params;
   const env = { TERM, ...vm.environment, ...params.env };
@@ -103,4 +105,17 @@ function start(context: HandlerContext, access: Access, params: TerminalOpen): H
   });
   announce(context, access, process);
   return assertTerminal(process, processId);
+}
+
+/** Throws `POOL_EXHAUSTED` where as many run as may. */
+function assertTerminals(vm: Vm): void {
+  const capacity = vm.limits.value("terminals");
+  const running = runningTerminals(vm);
+  if (capacity === undefined) return;
+  vm.limits.note("terminals", capacity, running + 1);
+  if (running < capacity) return;
+  vm.limits.hit("terminals", capacity);
+  const details = { limit: "terminals", capacity, waiting: 0 };
+  const message = `the VM has ${capacity} terminals, the most it may have`;
+  throw new AgentOsError("POOL_EXHAUSTED", message, details);
 }

@@ -1,5 +1,6 @@
 import type { Handlers } from "@agentos/protocol";
 
+import { runningTerminals } from "../vms/hosted-terminal.ts";
 import type { HandlerContext } from "./handler-context.ts";
 
 /** VMs. */
@@ -13,7 +14,10 @@ export function vmHandlers({ host, holder }: HandlerContext): Handlers {
     "vm.setLimits": ({ limits, ...scope }) => host.setLimits(holder, scope, limits),
     "vm.stats": async (scope) => {
       const { vm, handle } = host.access(holder, scope);
-      return { ...(await handle.stats()), network: vm.egress.gate.use };
+      const { bytes: outputBytes } = vm.output;
+      const terminals = runningTerminals(vm);
+      const use = await handle.stats();
+      return { ...use, outputBytes, terminals, network: vm.egress.gate.use };
     },
     "vm.setNetwork": (params) => host.setNetwork(holder, params),
     "vm.processes": (scope) => host.access(holder, scope).handle.processes(),

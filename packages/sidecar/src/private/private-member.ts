@@ -1,5 +1,5 @@
 import type { VmDoor, VmHandle, VmIncoming } from "@agentos/core";
-import { AgentOsError, DEFAULTS, isAgentOsError } from "@agentos/protocol";
+import { AgentOsError, isAgentOsError } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
 import { errorFacts, type Log } from "../log.ts";
@@ -141,10 +141,11 @@ export class PrivateMember {
   #problem(peer: PrivateMember, port: number): string | undefined {
     if (this.#state === "left") return "the VM has left the private network";
     if (!peer.takes(port)) return `${peer.name} does not offer it`;
-    const most = DEFAULTS.networkConnections;
-    if (this.#sockets.size / 2 + this.#opening >= most)
-      return `the VM has ${most} connections already`;
-    return undefined;
+    const { limits } = this.#parts.vm;
+    const most = limits.value("networkConnections");
+    if (most === undefined || this.#sockets.size / 2 + this.#opening < most) return undefined;
+    limits.hit("networkConnections", most);
+    return `the VM has ${most} connections already`;
   }
 
   async #reach(port: number): Promise<VmSocket> {

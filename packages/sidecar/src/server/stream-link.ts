@@ -10,6 +10,7 @@ import {
 } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
+import type { OutputMeter } from "../vms/output-meter.ts";
 
 /** errno and step of the frame that tells a client that its stream broke. */
 const BROKEN = { errno: 5, step: "stream" };
@@ -24,6 +25,8 @@ export interface StreamLinkOptions {
   /** A process's and a terminal's outlive their connection until the lease is over; a file's ends once it is read. `connection`: to a program of the VM. */
   kind: "process" | "terminal" | "file" | "log" | "connection";
   windowBytes: number;
+  /** Counts the output of a VM's programs, and says how long it must wait. */
+  meter?: OutputMeter | undefined;
   sendFrame: (frame: Uint8Array) => void;
   /** The client broke the stream's rules. */
   violate: (reason: string) => void;
@@ -39,6 +42,9 @@ export class StreamLink implements FrameSink {
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
   #endsAt: number | undefined;
+  /** By channel. */
+  readonly #heldAcks = new Map<number, Uint8Array>();
+  #pause: NodeJS.Timeout | undefined;
   #state: "open" | "detached" | "closed" = "open";
   /** Called after each acknowledgement of the client. */
   onAcknowledged: (() => void) | undefined;
@@ -66,6 +72,8 @@ export class StreamLink implements FrameSink {
   frame(bytes: Uint8Array): void {
     if (this.#state !== "open") return;
     const kind = bytes[4];
+    if (kind === FRAME_KIND.out || kind === FRAME_KIND.err)
+      this.#options.meter?.count(bytes.byteLength - FRAME_HEADER_BYTES);
     if (kind === FRAME_KIND.end && this.kind === "file") this.#endsAt = offsetOf(bytes);
     setFrameStream(bytes, this.#options.number);
     for (const frame of this.#fitting(bytes)) this.#options.sendFrame(frame);
@@ -93,7 +101,10 @@ export class StreamLink implements FrameSink {
   /** From the client. */
   receive(frame: StreamFrame, bytes: Uint8Array): void {
     if (frame.kind === FRAME_KIND.release) return this.#release();
-    if (frame.kind === FRAME_KIND.ack) this.#acknowledged(frame);
+    if (frame.kind === FRAME_KIND.ack) {
+      this.#acknowledged(frame);
+      if (this.#holds(bytes)) return;
+    }
     if (this.#source !== undefined) this.#source.send(bytes);
     else this.#keep(bytes, frame.payload.byteLength);
     this.#closeWhereRead();
@@ -115,6 +126,7 @@ export class StreamLink implements FrameSink {
 
   /** Another reader has it now: the client is told, and what the VM holds stays for the other one. */
   surrender(): void {
+    this.#forgetHeld();
     this.#source = undefined;
     this.fail(SURRENDERED.errno, SURRENDERED.step);
   }
@@ -123,6 +135,7 @@ export class StreamLink implements FrameSink {
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#forgetHeld();
     this.#early = [];
     this.#source?.close();
     this.#source = undefined;
@@ -138,6 +151,32 @@ export class StreamLink implements FrameSink {
     const part = (from: number, to: number): Uint8Array =>
       encodeFrame(kind, this.#options.number, offset + from, payload.subarray(from, to));
     return [part(0, half), part(half, payload.byteLength)];
+  }
+
+  /** Whether an acknowledgement waits: its program is not to write so soon. Of each channel the last one says all. */
+  #holds(bytes: Uint8Array): boolean {
+    const pauseMs = this.#options.meter?.pauseMs ?? 0;
+    if (pauseMs === 0 || this.#source === undefined) return false;
+    this.#heldAcks.set(bytes[FRAME_HEADER_BYTES] ?? 0, bytes);
+    this.#pause ??= setTimeout(() => this.#goOn(), pauseMs);
+    return true;
+  }
+
+  #goOn(): void {
+    this.#pause = undefined;
+    const pauseMs = this.#options.meter?.pauseMs ?? 0;
+    if (pauseMs > 0) {
+      this.#pause = setTimeout(() => this.#goOn(), pauseMs);
+      return;
+    }
+    for (const bytes of this.#heldAcks.values()) this.#source?.send(bytes);
+    this.#heldAcks.clear();
+  }
+
+  #forgetHeld(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#heldAcks.clear();
   }
 
   #release(): void {

@@ -3,7 +3,7 @@ import { AgentOsError, CHANNEL, FRAME_KIND, type StreamFrame } from "@agentos/pr
 import { BOUNDS } from "../bounds.ts";
 import { StreamLink, type StreamLinkOptions } from "./stream-link.ts";
 
-type OpenOptions = Pick<StreamLinkOptions, "number" | "vmKey" | "kind" | "windowBytes">;
+type OpenOptions = Pick<StreamLinkOptions, "number" | "vmKey" | "kind" | "windowBytes" | "meter">;
 
 /** The numbered streams of one connection. */
 export class StreamTable {

@@ -45,6 +45,7 @@ export class SnapshotHost {
   #sweep: { cancel: () => void } | undefined;
   #sweeping: Promise<void> = Promise.resolve();
   #state: "closed" | "open" = "closed";
+  #hasSwept = false;
 
   constructor(parts: SnapshotHostParts) {
     this.#parts = parts;
@@ -165,6 +166,13 @@ export class SnapshotHost {
       this.#sweeping = this.#sweeping.then(() => this.#removeUnneeded());
     });
     this.#sweep = { cancel };
+  }
+
+  /** A VM runs, so a driver is there: what a killed life left half-made goes with its first one. */
+  sweepOnce(): void {
+    if (this.#hasSwept) return;
+    this.#hasSwept = this.#state === "open";
+    this.sweepSoon();
   }
 
   /** Nothing is removed any more. */

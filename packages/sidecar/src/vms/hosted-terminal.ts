@@ -45,3 +45,8 @@ export function assertTerminal(process: HostedProcess | undefined, id: string): 
     id,
   });
 }
+
+/** How many of a VM's terminals run. */
+export function runningTerminals({ processes }: Vm): number {
+  return processes.terminals().filter(({ exit }) => exit === undefined).length;
+}

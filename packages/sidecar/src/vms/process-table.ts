@@ -88,6 +88,21 @@ export class ProcessTable {
     await Promise.all(piped.map(({ delivered }) => delivered));
   }
 
+  /** What everything that is started ends at. */
+  get endsAt(): LimitHit["limit"] | undefined {
+    return this.#limit?.limit;
+  }
+
+  /** Whether one runs that was started through AgentOS. */
+  get isBusy(): boolean {
+    return this.#all().some(({ exit }) => exit === undefined);
+  }
+
+  /** What it was over there is more of now. */
+  mayRun(limit: LimitHit["limit"]): void {
+    if (this.#limit?.limit === limit) this.#limit = undefined;
+  }
+
   /** Those that an adopted VM has. */
   restore(adopted: readonly AdoptedProcess[]): void {
     for (const process of adopted) this.#add((hooks) => HostedProcess.restore(process, hooks));

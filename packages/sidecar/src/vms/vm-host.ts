@@ -24,7 +24,7 @@ import type { Vm } from "./vm.ts";
 import { VmLeases, type VmLeasesOptions } from "./vm-leases.ts";
 import { VmLives, type VmLivesOptions } from "./vm-lives.ts";
 import { VmRegistry } from "./vm-registry.ts";
-import { definedOf } from "./vm-request.ts";
+import { driverLimits } from "./vm-request.ts";
 
 /** What the host itself brings to its parts. */
 type OwnParts = "registry" | "leases" | "parking" | "files" | "networks";
@@ -156,7 +156,8 @@ export class VmHost {
   /** Changes limits of a live VM, for its next life of a sidecar too. Rejects with `UNSUPPORTED_LIMIT`, and nothing is changed. */
   async setLimits(holder: Holder, scope: VmScope, limits: LimitChanges): Promise<VmInfo> {
     const { vm, handle } = this.access(holder, scope);
-    await handle.setLimits(definedOf(limits));
+    await handle.setLimits(driverLimits(limits));
+    vm.setLimits(limits);
     this.#options.store.setSpec(vm.facts.key, vm.withLimits(limits));
     return this.#leases.info(vm);
   }

@@ -2,12 +2,15 @@ import type { Clock, LimitHit } from "@agentos/core";
 
 import { BOUNDS } from "../bounds.ts";
 import { errorFacts, type Log } from "../log.ts";
+import { NEAR } from "./held-limits.ts";
 import type { Vm } from "./vm.ts";
 
 export interface VmLimitsParts {
   clock: Clock;
   log: Log;
   hit: (vm: Vm, hit: LimitHit) => void;
+  /** It uses more than four fifths. */
+  near: (vm: Vm, near: LimitHit & { used: number }) => void;
   /** Its time is over, and its processes have ended. */
   timeOver: (vm: Vm, wallMs: number) => void;
 }
@@ -22,13 +25,67 @@ export class VmLimits {
 
   /** Begins for a VM that runs since `startedMs`. The result ends it. */
   watch(vm: Vm, startedMs: number): () => void {
-    const { clock, hit } = this.#parts;
-    const stops: (() => void)[] = [];
+    const { clock, hit, near } = this.#parts;
+    vm.limits.listen({
+      hit: (limit, value) => hit(vm, { limit, value }),
+      near: (limit, value, used) => near(vm, { limit, value, used }),
+    });
+    vm.output.onOver = (value) => void this.#outputOver(vm, value);
+    const stops: (() => void)[] = [this.#sample(vm)];
     if (vm.state === "running") stops.push(vm.current.onLimit((each) => hit(vm, each)));
     const wallMs = vm.facts.spec.limits?.wallMs;
     if (wallMs !== undefined)
-      stops.push(clock.after(startedMs + wallMs - clock.now(), () => void this.#over(vm, wallMs)));
+      stops.push(
+        clock.after(startedMs + wallMs * NEAR - clock.now(), () =>
+          vm.limits.note("wallMs", wallMs, wallMs * NEAR),
+        ),
+        clock.after(startedMs + wallMs - clock.now(), () => void this.#over(vm, wallMs)),
+      );
     return () => stops.forEach((stop) => stop());
+  }
+
+  /** Looks at what is used now and then, while programs run. */
+  #sample(vm: Vm): () => void {
+    const { clock } = this.#parts;
+    let cancel: (() => void) | undefined;
+    const next = (): void => {
+      cancel = clock.after(BOUNDS.sampleMs, () => {
+        void this.#look(vm);
+        next();
+      });
+    };
+    next();
+    return () => cancel?.();
+  }
+
+  async #look(vm: Vm): Promise<void> {
+    const { limits, processes } = vm;
+    if (vm.state !== "running" || !processes.isBusy) return;
+    const { current: handle } = vm;
+    try {
+      const use = await handle.stats();
+      const { memoryBytes, pids, diskBytes } = handle.limits;
+      limits.note("memoryBytes", memoryBytes.value, use.memoryBytes ?? 0);
+      limits.note("pids", pids.value, use.processes);
+      limits.note("diskBytes", diskBytes.value, use.diskBytes ?? 0);
+    } catch {
+      // One that ends meanwhile warns of nothing.
+    }
+  }
+
+  /** What runs ends, and what begins: until there is more of it. */
+  async #outputOver(vm: Vm, value: number): Promise<void> {
+    if (vm.processes.endsAt === "outputBytes") return;
+    const told = vm.processes.endAt({ limit: "outputBytes", value });
+    told.catch(() => undefined);
+    try {
+      if (vm.state === "running") await vm.current.killProcesses();
+    } catch (error) {
+      this.#parts.log.warn(
+        { vmId: vm.id, ...errorFacts(error) },
+        "processes of a VM over its output",
+      );
+    }
   }
 
   /** No program goes on, and those who wait for one hear why it ended before the VM is gone. */

@@ -54,6 +54,7 @@ export class VmLives {
       clock,
       log,
       hit: (vm, hit) => leases.emit(vm, "vm.limit", { vmId: vm.id, ...hit }),
+      near: (vm, near) => leases.emit(vm, "vm.limitNear", { vmId: vm.id, ...near }),
       timeOver: (vm, wallMs) =>
         void this.end(vm, { reason: "expired", detail: `its wallMs of ${wallMs} is over` }),
     });
@@ -154,6 +155,7 @@ export class VmLives {
     vm.egress.gate.decisions.listen((decision) =>
       leases.emit(vm, "vm.network", { vmId: vm.id, ...decision }),
     );
+    this.#options.files.snapshots.sweepOnce();
     void vm.ended.then((end) => this.#gone(vm, end));
   }
 

@@ -1,5 +1,14 @@
 import type { VmRecord, VmRequest } from "@agentos/core";
-import { DEFAULTS, type LimitName, type VmSpec } from "@agentos/protocol";
+import {
+  DEFAULTS,
+  DRIVER_LIMIT_NAMES,
+  type DriverLimitName,
+  isSidecarLimit,
+  type LimitName,
+  type VmSpec,
+} from "@agentos/protocol";
+
+import { checkHeldLimits } from "./held-limits.ts";
 
 /** The complete specification for a driver. `wallMs` is not in it: the sidecar itself ends a VM at its time. */
 export function vmRequestOf(
@@ -13,12 +22,15 @@ export function vmRequestOf(
   } = {},
 ): VmRequest {
   const { require = [], wallMs: _wallMs, ...wanted } = spec.limits ?? {};
+  checkHeldLimits(require);
   return {
     vmId: key,
     image: files.image ?? spec.image ?? "host",
     mounts: spec.mounts ?? [],
-    limits: { ...DEFAULT_LIMITS, ...definedOf(wanted) },
-    requiredLimits: require.filter((name) => name !== "wallMs"),
+    limits: { ...DEFAULT_LIMITS, ...driverLimits(wanted) },
+    requiredLimits: require
+      .filter((name) => !isSidecarLimit(name))
+      .filter((name) => name !== "wallMs"),
     network: spec.network ?? { egress: "none" },
     ...(files.imageRecord === undefined ? {} : { imageRecord: files.imageRecord }),
     ...(files.from === undefined ? {} : { from: files.from }),
@@ -35,9 +47,10 @@ const DEFAULT_LIMITS = {
   watches: DEFAULTS.watches,
 } as const;
 
-/** Without those that were not said. */
-export function definedOf(
+/** Those of a driver that were said. */
+export function driverLimits(
   limits: Partial<Record<LimitName, number | undefined>>,
-): Partial<Record<LimitName, number>> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+): Partial<Record<DriverLimitName, number>> {
+  const said = DRIVER_LIMIT_NAMES.map((name) => [name, limits[name]] as const);
+  return Object.fromEntries(said.filter(([, value]) => value !== undefined));
 }

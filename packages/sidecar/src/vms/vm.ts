@@ -9,6 +9,8 @@ import {
 } from "@agentos/protocol";
 
 import { VmEgress } from "../egress/vm-egress.ts";
+import { HeldLimits } from "./held-limits.ts";
+import { OutputMeter } from "./output-meter.ts";
 import { AttachmentTable } from "./attachment-table.ts";
 import { ProcessTable } from "./process-table.ts";
 
@@ -48,7 +50,9 @@ export class Vm {
   readonly facts: VmFacts;
   readonly processes: ProcessTable;
   readonly attachments = new AttachmentTable();
-  readonly egress = new VmEgress();
+  readonly limits: HeldLimits;
+  readonly output: OutputMeter;
+  readonly egress: VmEgress;
   /** Resolves with why, once nothing of the VM is left. Never rejects. */
   readonly ended: Promise<VmEnd>;
   readonly #ready = Promise.withResolvers<void>();
@@ -66,6 +70,9 @@ export class Vm {
   constructor(facts: VmFacts, clock: Clock) {
     this.facts = facts;
     this.processes = new ProcessTable(clock);
+    this.limits = new HeldLimits(facts.spec.limits);
+    this.output = new OutputMeter(this.limits);
+    this.egress = new VmEgress({ limits: this.limits });
     this.#fence = facts.restored?.fence ?? 1;
     this.ended = this.#end.promise;
     // Without a waiter, a failed start has nobody to go to.
@@ -77,6 +84,12 @@ export class Vm {
     this.#changes = { ...this.#changes, ...changes };
     const { spec } = this.facts;
     return { ...spec, limits: { ...spec.limits, ...this.#changes } };
+  }
+
+  /** Those that the sidecar holds, from now on. A process that was to end at one may run where there is more now. */
+  setLimits(changes: LimitChanges): void {
+    this.limits.change(changes);
+    if (!this.output.isOver) this.processes.mayRun("outputBytes");
   }
 
   get id(): string {
@@ -220,6 +233,7 @@ export class Vm {
       mounts: (spec.mounts ?? []).map(({ target }) => target),
       limits: {
         ...handle.limits,
+        ...this.limits.states,
         wallMs:
           wallMs === undefined
             ? { value: null, enforcement: "none" }

@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Resolve } from "../../src/egress/dial.ts";
 import { VmEgress } from "../../src/egress/vm-egress.ts";
+import { HeldLimits } from "../../src/vms/held-limits.ts";
 
 const here = { address: "127.0.0.1", family: 4 } as const;
 /** What the name server says. */
@@ -23,6 +24,7 @@ let names: Record<string, Awaited<ReturnType<Resolve>>>;
 let lookups: string[];
 let vm: FakeVm;
 let egress: VmEgress;
+let limits: HeldLimits;
 let told: NetworkDecision[];
 let servers: Server[];
 
@@ -37,9 +39,13 @@ beforeEach(async () => {
     { ...base, security: "standard", network: { egress: "none" } },
     { signal },
   );
-  egress = new VmEgress(async (name) => {
-    lookups.push(name);
-    return names[name] ?? [];
+  limits = new HeldLimits();
+  egress = new VmEgress({
+    limits,
+    resolve: async (name) => {
+      lookups.push(name);
+      return names[name] ?? [];
+    },
   });
   egress.gate.decisions.listen((decision) => told.push(decision));
 });
@@ -203,9 +209,11 @@ describe("the HTTP proxy", () => {
     const port = await web();
     await apply(allow(`here.test:${port}`, `127.0.0.1:${port}`));
     let asked = 0;
-    const rebinding = new VmEgress(async () => {
-      asked += 1;
-      return [asked === 1 ? here : { address: "10.0.0.1", family: 4 }];
+    const rebinding = new VmEgress({
+      resolve: async () => {
+        asked += 1;
+        return [asked === 1 ? here : { address: "10.0.0.1", family: 4 }];
+      },
     });
     await apply({ egress: "none" });
     await rebinding.apply(vm, allow(`here.test:${port}`, `127.0.0.1:${port}`));
@@ -339,5 +347,27 @@ describe("a policy", () => {
     await expect(egress.apply(without, allow())).rejects.toMatchObject({ code: "UNSUPPORTED" });
     await egress.apply(without, { egress: "none" });
     expect(egress.policy).toEqual({ egress: "none" });
+  });
+
+  test("[limits.network] holds the limits on connections and bytes, and tells", async () => {
+    const hits: string[] = [];
+    limits.listen({
+      hit: (limit, value) => hits.push(`hit ${limit} ${value}`),
+      near: (limit, value) => hits.push(`near ${limit} ${value}`),
+    });
+    const port = await echo();
+    await apply(allow(`here.test:${port}`, `127.0.0.1:${port}`));
+    limits.change({ networkConnections: 1 });
+    const { socket } = await tunnelTo(`here.test:${port}`);
+    expect((await tunnelTo(`here.test:${port}`)).status).toContain("403");
+    expect(hits).toEqual(["near networkConnections 1", "hit networkConnections 1"]);
+    limits.change({ networkBytes: 1_000 });
+    const cut = new Promise((resolve) => socket.on("error", () => {}).on("close", resolve));
+    socket.write(Buffer.alloc(2_000));
+    await cut;
+    limits.change({ networkConnections: 2 });
+    expect((await tunnelTo(`here.test:${port}`)).status).toContain("403");
+    expect(hits).toContain("hit networkBytes 1000");
+    expect(told.at(-1)?.reason).toContain("1000 bytes");
   });
 });

@@ -119,6 +119,8 @@ describe("leases across lives, and VMs without one", () => {
       processes: 0,
       cpuMs: 2,
       diskBytes: null,
+      outputBytes: 0,
+      terminals: 0,
       network: { connections: 0, allowed: 0, refused: 0, sentBytes: 0, receivedBytes: 0 },
     });
     const { listeners } = lives.machine.vm("vm-a");

@@ -36,7 +36,7 @@ describe("a VM whose time is over", () => {
     await expect(exit).resolves.toMatchObject({ ...LIMITED, stdoutBytes: 6 });
     await expect(run.client.event("vm.ended")).resolves.toMatchObject({ reason: "expired" });
     const events = run.client.events.map(({ event }) => event);
-    expect(events).toEqual(["vm.limit", "vm.ended"]);
+    expect(events).toEqual(["vm.limitNear", "vm.limit", "vm.ended"]);
   });
 
   test("an exec that ended by itself before did so", async () => {

@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 
 import type { VmHandle, VmRequest } from "@agentos/core";
-import type { LimitName } from "@agentos/protocol";
+import type { DriverLimitName } from "@agentos/protocol";
 
 import type { InsideView } from "./vm-config.ts";
 
@@ -11,7 +11,10 @@ export function insideView({ security }: VmRequest, limits: VmHandle["limits"]):
   return { profile: security, cpus: heldValue(cpus), memoryBytes: heldMemory(memoryBytes) };
 }
 
-function heldValue({ value, enforcement }: VmHandle["limits"][LimitName]): number | undefined {
+function heldValue({
+  value,
+  enforcement,
+}: VmHandle["limits"][DriverLimitName]): number | undefined {
   return enforcement === "hard" && value !== null ? value : undefined;
 }
 

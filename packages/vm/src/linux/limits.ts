@@ -1,5 +1,5 @@
 import type { VmHandle, VmRequest } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type Enforcement, type LimitName } from "@agentos/protocol";
+import { AgentOsError, DEFAULTS, type Enforcement, type DriverLimitName } from "@agentos/protocol";
 
 import type { CgroupLimitName, CgroupLimits, CgroupOffer, VmCgroups } from "../cgroup/vm-cgroup.ts";
 
@@ -13,7 +13,9 @@ export interface LimitPlace {
 }
 
 /** By rlimits in the VM's user namespace, the size of its filesystem, and a timer. */
-const HARD_ANYWHERE: Readonly<Record<Exclude<LimitName, "memoryBytes" | "cpus">, Enforcement>> = {
+const HARD_ANYWHERE: Readonly<
+  Record<Exclude<DriverLimitName, "memoryBytes" | "cpus">, Enforcement>
+> = {
   pids: "hard",
   diskBytes: "hard",
   openFiles: "hard",
@@ -26,7 +28,7 @@ const NO_CGROUPS: CgroupOffer = { enforcement: "none", reason: "cgroups are not 
 export function linuxLimits(
   cgroups?: Cgroups,
   isOnDisk = false,
-): Readonly<Record<LimitName, Enforcement>> {
+): Readonly<Record<DriverLimitName, Enforcement>> {
   return {
     memoryBytes: offerOf("memoryBytes", cgroups).enforcement,
     cpus: offerOf("cpus", cgroups).enforcement,
@@ -37,7 +39,7 @@ export function linuxLimits(
 
 /** Refuses with `UNSUPPORTED_LIMIT` what is required and not hard. */
 export function checkRequiredLimits(
-  required: readonly LimitName[],
+  required: readonly DriverLimitName[],
   { cgroups, isOnDisk }: LimitPlace,
 ): void {
   const offers = linuxLimits(cgroups, isOnDisk);
@@ -89,7 +91,7 @@ export function configLimits(limits: VmRequest["limits"], place: LimitPlace): Vm
 export function limitStates(limits: VmRequest["limits"], place: LimitPlace): VmHandle["limits"] {
   const held = heldLimits(limits, place);
   const offers = linuxLimits(place.cgroups, place.isOnDisk);
-  const state = (name: LimitName): VmHandle["limits"][LimitName] => ({
+  const state = (name: DriverLimitName): VmHandle["limits"][DriverLimitName] => ({
     value: held[name] ?? null,
     enforcement: offers[name],
   });
@@ -116,7 +118,7 @@ function offerOf(limit: CgroupLimitName, cgroups: Cgroups | undefined): CgroupOf
   return cgroups?.offers[limit] ?? NO_CGROUPS;
 }
 
-function reasonOf(limit: LimitName, cgroups: Cgroups | undefined): string {
+function reasonOf(limit: DriverLimitName, cgroups: Cgroups | undefined): string {
   if (limit === "diskBytes") return "a disk that outlives its VM is a directory of the host";
   const cgroupLimit = limit === "memoryBytes" || limit === "cpus" ? limit : undefined;
   const reason = cgroupLimit === undefined ? undefined : offerOf(cgroupLimit, cgroups).reason;

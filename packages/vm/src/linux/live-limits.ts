@@ -1,5 +1,5 @@
 import type { VmHandle } from "@agentos/core";
-import { AgentOsError, LIMIT_NAMES, type LimitName } from "@agentos/protocol";
+import { AgentOsError, DRIVER_LIMIT_NAMES, type DriverLimitName } from "@agentos/protocol";
 
 import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import { cgroupLimits } from "./limits.ts";
@@ -8,7 +8,7 @@ type States = VmHandle["limits"];
 type Changes = Parameters<VmHandle["setLimits"]>[0];
 
 /** What the VM was started with and can't be given more than: its programs stand within it. */
-const AT_START: Readonly<Partial<Record<LimitName, string>>> = {
+const AT_START: Readonly<Partial<Record<DriverLimitName, string>>> = {
   diskBytes: "the size of its disk is set at its start",
   openFiles: "each process has had it since its start",
   watches: "nobody in the VM may change it",
@@ -52,14 +52,14 @@ export class LiveLimits {
     this.#now = after;
   }
 
-  #check(limit: LimitName, value: number): void {
+  #check(limit: DriverLimitName, value: number): void {
     const { enforcement } = this.#now[limit];
     const reason = AT_START[limit] ?? this.#heldReason(limit, value);
     if (reason !== undefined) throw refused(limit, enforcement, reason);
   }
 
   /** Why one that a cgroup holds can't have this value. */
-  #heldReason(limit: LimitName, value: number): string | undefined {
+  #heldReason(limit: DriverLimitName, value: number): string | undefined {
     if (this.#cgroup.directories.length === 0 || this.#now[limit].enforcement !== "hard")
       return "it takes a cgroup, and the VM has none that holds it";
     const started = this.#start[limit].value;
@@ -74,16 +74,16 @@ export class LiveLimits {
   }
 }
 
-function entriesOf(changes: Changes): [LimitName, number][] {
-  return LIMIT_NAMES.flatMap((limit): [LimitName, number][] => {
+function entriesOf(changes: Changes): [DriverLimitName, number][] {
+  return DRIVER_LIMIT_NAMES.flatMap((limit): [DriverLimitName, number][] => {
     const value = changes[limit];
     return value === undefined ? [] : [[limit, value]];
   });
 }
 
 function refused(
-  limit: LimitName,
-  offered: States[LimitName]["enforcement"],
+  limit: DriverLimitName,
+  offered: States[DriverLimitName]["enforcement"],
   reason: string,
 ): AgentOsError<"UNSUPPORTED_LIMIT"> {
   const message = `${limit} of a live VM can't be set to that: ${reason}`;

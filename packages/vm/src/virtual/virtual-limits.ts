@@ -1,5 +1,5 @@
 import type { VmHandle, VmRequest } from "@agentos/core";
-import { AgentOsError, DEFAULTS, type Enforcement, type LimitName } from "@agentos/protocol";
+import { AgentOsError, DEFAULTS, type Enforcement, type DriverLimitName } from "@agentos/protocol";
 
 const MIB = 1024 * 1024;
 
@@ -11,7 +11,7 @@ const MOST_DISK_BYTES = 256 * MIB;
 const BYTES_PER_NODE = 4096;
 
 /** How far each limit holds, everywhere. */
-export const VIRTUAL_LIMITS: Readonly<Record<LimitName, Enforcement>> = {
+export const VIRTUAL_LIMITS: Readonly<Record<DriverLimitName, Enforcement>> = {
   memoryBytes: "soft",
   cpus: "none",
   pids: "hard",
@@ -21,14 +21,14 @@ export const VIRTUAL_LIMITS: Readonly<Record<LimitName, Enforcement>> = {
   wallMs: "hard",
 };
 
-const REASONS: Readonly<Partial<Record<LimitName, string>>> = {
+const REASONS: Readonly<Partial<Record<DriverLimitName, string>>> = {
   memoryBytes: "the VMs of a worker thread share its heap",
   cpus: "the VMs of a worker thread share its processor",
   watches: "it has no watches",
 };
 
 /** Refuses with `UNSUPPORTED_LIMIT` what is required and not hard. */
-export function checkVirtualLimits(required: readonly LimitName[]): void {
+export function checkVirtualLimits(required: readonly DriverLimitName[]): void {
   for (const limit of required) {
     const offered = VIRTUAL_LIMITS[limit];
     if (offered === "hard") continue;
@@ -52,7 +52,7 @@ export function virtualLimits(limits: VmRequest["limits"]): VmHandle["limits"] {
   };
 }
 
-function state(name: LimitName, value: number | null): VmHandle["limits"][LimitName] {
+function state(name: DriverLimitName, value: number | null): VmHandle["limits"][DriverLimitName] {
   return { value, enforcement: VIRTUAL_LIMITS[name] };
 }
 

@@ -11,7 +11,7 @@ import type {
   VmSnapshot,
   VmUse,
 } from "@agentos/core";
-import { AgentOsError, LIMIT_NAMES, type ProcessInfo } from "@agentos/protocol";
+import { AgentOsError, DRIVER_LIMIT_NAMES, type ProcessInfo } from "@agentos/protocol";
 import * as z from "zod";
 
 import { treeError } from "./tree/tree-error.ts";
@@ -155,7 +155,7 @@ export class VirtualVm implements VmHandle {
 
   async setLimits(limits: Parameters<VmHandle["setLimits"]>[0]): Promise<void> {
     this.#check();
-    const limit = LIMIT_NAMES.find((name) => limits[name] !== undefined);
+    const limit = DRIVER_LIMIT_NAMES.find((name) => limits[name] !== undefined);
     if (limit === undefined) return;
     const offered = this.limits[limit].enforcement;
     const reason = "the limits of a virtual VM are set at its start";

@@ -20,6 +20,14 @@ export const limits = rows(
     "limits.wall-time": "a VM ends at its time and says so",
     "limits.required":
       "a required limit is hard, or the VM is refused with UNSUPPORTED_LIMIT and the reason",
+    "limits.output":
+      "programs that have written all that they may end as limited, until there is more",
+    "limits.output-rate": "output comes no more quickly than it may, and whole",
+    "limits.network": "connections and bytes out of a VM are held to their limits, and told",
+    "limits.terminals": "no more terminals run than may",
+    "limits.near": "where more than four fifths of a limit are used, that is told once",
+    "bad.held-limits":
+      "nonsense is INVALID_ARGUMENT, and what is held only softly can't be required: UNSUPPORTED_LIMIT",
     "limits.nonsense": "limits that mean nothing are INVALID_ARGUMENT",
     "limits.stats": "stats() tells the use of memory, processors, processes and disk, or null",
     "limits.dispose": "dispose leaves no cgroup",

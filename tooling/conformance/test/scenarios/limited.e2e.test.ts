@@ -99,3 +99,53 @@ describe("an end at a limit", () => {
     expect(hits.every((each) => each.limit === "diskBytes")).toBe(true);
   });
 });
+
+describe("limits that the sidecar itself holds", () => {
+  test("[limits.output] [limits.near] who has written all that it may ends as limited, until there is more", async () => {
+    await using os = await AgentOs.create({ limits: { outputBytes: MIB } });
+    const told: string[] = [];
+    os.onLimitNear(({ limit, value }) => told.push(`near ${limit} ${value}`));
+    os.onLimit(({ limit, value }) => told.push(`hit ${limit} ${value}`));
+    const limit = { name: "outputBytes", value: MIB };
+    const flood = await os.exec("cat /dev/zero");
+    expect(flood).toMatchObject({ outcome: "limited", signal: "SIGKILL", limit });
+    expect(flood.stdout.length).toBeLessThan(3 * MIB);
+    expect(await os.exec("sleep 100")).toMatchObject({ outcome: "limited", limit });
+    expect(told).toEqual([`near outputBytes ${MIB}`, `hit outputBytes ${MIB}`]);
+    expect((await os.stats()).outputBytes).toBeGreaterThan(MIB);
+    const { limits } = await os.setLimits({ outputBytes: 64 * MIB });
+    expect(limits.outputBytes).toEqual({ value: 64 * MIB, enforcement: "hard" });
+    expect(await os.exec("echo again")).toMatchObject({ outcome: "exited", stdout: "again\n" });
+  });
+
+  test("[limits.output-rate] output comes no more quickly than it may, whole", async () => {
+    await using os = await AgentOs.create({ limits: { outputRate: 512 * 1024 } });
+    expect((await os.info()).limits.outputRate.enforcement).toBe("soft");
+    const startedAt = performance.now();
+    const { stdout } = await os.exec("head -c 1572864 /dev/zero | tr '\\0' x");
+    expect(stdout).toBe("x".repeat(1_572_864));
+    // A second's worth may come at once, and a window.
+    expect(performance.now() - startedAt).toBeGreaterThan(1_000);
+  });
+
+  test("[limits.terminals] [bad.held-limits] no more terminals run than may", async () => {
+    await using os = await AgentOs.create({ limits: { terminals: 1 } });
+    await using first = await os.openTerminal({ cols: 80, rows: 24 });
+    await expect(os.openTerminal({ cols: 80, rows: 24 })).rejects.toMatchObject({
+      code: "POOL_EXHAUSTED",
+      details: { limit: "terminals", capacity: 1 },
+    });
+    expect((await os.stats()).terminals).toBe(1);
+    await os.setLimits({ terminals: 2 });
+    await using second = await os.openTerminal({ cols: 80, rows: 24 });
+    expect(second.id).not.toBe(first.id);
+    await expect(os.setLimits({ terminals: -1 })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    const soft = { outputRate: 10_000, require: ["outputRate" as const] };
+    await expect(AgentOs.create({ limits: soft })).rejects.toMatchObject({
+      code: "UNSUPPORTED_LIMIT",
+      details: { limit: "outputRate", offered: "soft" },
+    });
+  });
+});
