@@ -2,6 +2,7 @@ import type { Row } from "./row.ts";
 import { controlRow } from "./rows/control.ts";
 import { createRow } from "./rows/create.ts";
 import { execRow } from "./rows/exec.ts";
+import { forkRow } from "./rows/fork.ts";
 import { killRow } from "./rows/kill.ts";
 import { manyRow } from "./rows/many.ts";
 import { memoryRow } from "./rows/memory.ts";
@@ -21,6 +22,7 @@ import { terminalRow } from "./rows/terminal.ts";
 export const rows: readonly Row[] = [
   execRow,
   createRow,
+  forkRow,
   manyRow,
   memoryRow,
   outputRow,

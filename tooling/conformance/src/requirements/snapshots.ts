@@ -35,6 +35,11 @@ export const snapshots = rows(
     "diff.patch": "a patch is one that git applies, for every name and text",
     "diff.begin": "without a snapshot it is since the VM began, of a fork too, without its mounts",
     "bad.diff": "a diff since what is no snapshot is NOT_FOUND",
+    "killed.import":
+      "a sidecar that is killed while it unpacks an image leaves none of it to the next one, which takes it whole",
+    "killed.snapshot":
+      "a sidecar that is killed in a snapshot leaves the VM as it was; what is listed then is whole, and nothing half-made stays",
+    "killed.fork": "the same in a fork",
     "S36.forks": "environment and secrets of a VM are in none of its forks",
   },
   "linux",
