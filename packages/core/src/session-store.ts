@@ -99,6 +99,8 @@ export interface SessionStore {
   /** Another session with the transcript, history, known turns and runtime state of `from`. */
   copy(from: string, key: string, session: StoredSession): void;
   write(key: string, write: SessionWrite): void;
+  /** Those of several sessions in one transaction. */
+  writeAll(writes: readonly { key: string; write: SessionWrite }[]): void;
   remove(key: string): void;
   find(key: string): StoredSession | undefined;
   list(user: string): readonly { key: string; session: StoredSession }[];

@@ -14,6 +14,7 @@ import { childSpec, depthOf, withDefaultTools } from "./child-spec.ts";
 import { asAgentOsError, errorFacts } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
 import { EarlierRequests } from "./earlier-requests.ts";
+import { FlushGroup } from "./flush-group.ts";
 import type { Session } from "./session.ts";
 import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
 import { SessionRecord } from "./session-record.ts";
@@ -44,11 +45,13 @@ interface Opening {
 export class OpenSessions {
   readonly #options: SessionHostOptions;
   readonly #runtimes: ReadonlyMap<string, AgentRuntime>;
+  readonly #flushes: FlushGroup;
   readonly #open = new Map<string, Opening>();
   #isClosing = false;
 
   constructor(options: SessionHostOptions) {
     this.#options = options;
+    this.#flushes = new FlushGroup(options.store);
     this.#runtimes = new Map(options.runtimes.map((runtime) => [runtime.name, runtime]));
   }
 
@@ -92,7 +95,8 @@ export class OpenSessions {
     const { user, spec } = stored;
     const ref = { user, sessionId: spec.sessionId };
     const onStored = (events: readonly SessionEvent[]): void => onEvents?.(ref, events);
-    return new SessionRecord({ key, store, stored, clock, onStored, onFault });
+    const flushes = this.#flushes;
+    return new SessionRecord({ key, store, stored, clock, flushes, onStored, onFault });
   }
 
   /** A new session. Rejects as the runtime does, and nothing of it is left. */

@@ -14,6 +14,7 @@ import {
   type Step,
 } from "@agentos/protocol";
 
+import type { Flush, Flushable, FlushGroup } from "./flush-group.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import { assertFollows, isOpen } from "./session-states.ts";
 import { type Entry, StepBuilder } from "./step-builder.ts";
@@ -34,14 +35,21 @@ export interface RecordOptions {
   readonly store: SessionStore;
   readonly stored: StoredSession;
   readonly clock: Clock;
+  readonly flushes: FlushGroup;
   /** These are stored. */
   readonly onStored?: ((events: readonly SessionEvent[]) => void) | undefined;
   /** What was gathered could not be written. */
   readonly onFault: (error: unknown) => void;
 }
 
+interface Prepared {
+  readonly write: SessionWrite;
+  readonly events: readonly SessionEvent[];
+  readonly next: SessionChange;
+}
+
 /** What is known and written of one session: its row, its transcript, its history. All that changes goes through `write`. */
-export class SessionRecord {
+export class SessionRecord implements Flushable {
   readonly key: string;
   readonly transcript: Transcript;
   readonly #options: RecordOptions;
@@ -49,9 +57,8 @@ export class SessionRecord {
   #stored: StoredSession;
   #gathered: Entry[] = [];
   #trace: StoredTrace | undefined;
-  /** Told at the tick's end that the trace is kept. */
+  /** Told with the next flush that the trace is kept. */
   #kept: (() => void)[] = [];
-  #flush: NodeJS.Immediate | undefined;
 
   constructor(options: RecordOptions) {
     const { key, store, stored, clock } = options;
@@ -76,6 +83,12 @@ export class SessionRecord {
 
   /** In one transaction, with what was gathered before; then told to every reader. Nothing happens where it throws. */
   write(write: RecordWrite): void {
+    const prepared = this.#prepare(write);
+    this.#options.store.write(this.key, prepared.write);
+    this.#wrote(prepared);
+  }
+
+  #prepare(write: RecordWrite): Prepared {
     const { entries = [], state, reason, clearHistory, change, ...rest } = write;
     if (state !== undefined) assertFollows(this.#stored.state, state);
     const gathered = this.#takeGathered();
@@ -94,8 +107,10 @@ export class SessionRecord {
     const kept =
       clearHistory === true ? this.#steps.next : this.#steps.next - DEFAULTS.historySteps;
     const dropStepsBefore = steps.length > 0 || clearHistory === true ? Math.max(0, kept) : 0;
-    const { store, key } = this.#options;
-    store.write(key, { ...rest, events, steps, dropStepsBefore, change: next });
+    return { write: { ...rest, events, steps, dropStepsBefore, change: next }, events, next };
+  }
+
+  #wrote({ events, next }: Prepared): void {
     const lastSeq = events.at(-1)?.seq ?? this.#stored.lastSeq;
     this.#stored = { ...this.#stored, ...next, lastSeq };
     this.transcript.stored(events);
@@ -107,13 +122,13 @@ export class SessionRecord {
     this.#stored = { ...this.#stored, state };
   }
 
-  /** Text of one tick becomes one event: it is written at the tick's end, or with whatever is written before. */
+  /** Text becomes one event until it is written: soon, or with whatever is written before. */
   gather(turnId: string, agent: string | undefined, delta: Delta): void {
     const last = this.#gathered.at(-1);
     const joined = last === undefined ? undefined : join(last, turnId, agent, delta);
     if (joined === undefined) this.#gathered.push({ turnId, agent, happening: delta });
     else this.#gathered[this.#gathered.length - 1] = joined;
-    this.#flush ??= setImmediate(() => this.#flushNow());
+    this.#options.flushes.add(this);
   }
 
   /** What is written meanwhile is written as a whole. Throws what the work throws, or why it could not be written. */
@@ -130,31 +145,32 @@ export class SessionRecord {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Written with whatever is written next, or at the tick's end; `kept` is called then. */
+  /** Written with whatever is written next, or soon; `kept` is called then. */
   keepTrace(trace: StoredTrace, kept: () => void): void {
     this.#trace = trace;
     this.#kept.push(kept);
-    this.#flush ??= setImmediate(() => this.#flushNow());
+    this.#options.flushes.add(this);
   }
 
-  #flushNow(): void {
-    this.#flush = undefined;
+  takeFlush(): Flush {
     const kept = this.#kept;
     this.#kept = [];
-    try {
-      if (this.#gathered.length > 0 || this.#trace !== undefined) this.write({});
-      for (const tell of kept) tell();
-    } catch (error) {
-      this.#options.onFault(error);
-    }
+    const isWritten = this.#gathered.length === 0 && this.#trace === undefined;
+    const prepared = isWritten ? undefined : this.#prepare({});
+    return {
+      key: this.key,
+      write: prepared?.write,
+      stored: () => {
+        if (prepared !== undefined) this.#wrote(prepared);
+        for (const tell of kept) tell();
+      },
+      failed: this.#options.onFault,
+    };
   }
 
   #takeGathered(): Entry[] {
-    // Whoever waits for the trace is told at the tick's end all the same.
-    if (this.#kept.length === 0) {
-      clearImmediate(this.#flush);
-      this.#flush = undefined;
-    }
+    // Whoever waits for the trace is told with the next flush all the same.
+    if (this.#kept.length === 0) this.#options.flushes.delete(this);
     const gathered = this.#gathered;
     this.#gathered = [];
     return gathered;

@@ -64,17 +64,13 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   write(key: string, write: SessionWrite): void {
+    this.#file.transact(() => this.#write(key, write));
+  }
+
+  writeAll(writes: readonly { key: string; write: SessionWrite }[]): void {
+    if (writes.length === 0) return;
     this.#file.transact(() => {
-      const id = this.#id(key);
-      this.#addEvents(id, write.events ?? []);
-      this.#addSteps(id, write);
-      this.#changeTurns(id, write);
-      this.#changeRequests(id, write);
-      const lastSeq = write.events?.at(-1)?.seq;
-      const { names, values } = this.#columns(write.change ?? {});
-      const sets = [...names.map((name) => `${name} = ?`), "last_seq = coalesce(?, last_seq)"];
-      const set = `UPDATE sessions SET ${sets.join(", ")} WHERE id = ?`;
-      this.#file.change(set, ...values, lastSeq ?? null, id);
+      for (const { key, write } of writes) this.#write(key, write);
     });
   }
 
@@ -167,6 +163,19 @@ export class SqliteSessionStore implements SessionStore {
       this.#file.change("DELETE FROM session_runtime_state WHERE session = ?", id);
       this.#addState(id, entries);
     });
+  }
+
+  #write(key: string, write: SessionWrite): void {
+    const id = this.#id(key);
+    this.#addEvents(id, write.events ?? []);
+    this.#addSteps(id, write);
+    this.#changeTurns(id, write);
+    this.#changeRequests(id, write);
+    const lastSeq = write.events?.at(-1)?.seq;
+    const { names, values } = this.#columns(write.change ?? {});
+    const sets = [...names.map((name) => `${name} = ?`), "last_seq = coalesce(?, last_seq)"];
+    const set = `UPDATE sessions SET ${sets.join(", ")} WHERE id = ?`;
+    this.#file.change(set, ...values, lastSeq ?? null, id);
   }
 
   #addEvents(id: number, events: readonly SessionEvent[]): void {
