@@ -12,10 +12,15 @@ const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const PYTHON_CLIENT = fileURLToPath(new URL("relay-broker/v1_client.py", import.meta.url));
 /** Reads lines for ever; says each, ends with the code that one asks for, and leaves a sign of life. */
 const LOOP = `
+touch started
 while :; do date +%s%N > alive; sleep 0.1; done &
 while printf '> '; IFS= read -r line; do
   echo "got: $line"
-  case $line in *exit-3*) exit 3;; esac
+  echo "$line" >> heard
+  case $line in
+    *exit-3*) exit 3;;
+    *busy*) [ -e once ] || { touch once; while :; do echo busy; sleep 0.1; done; };;
+  esac
 done
 `;
 
@@ -49,8 +54,9 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-function start(wrapper: readonly string[] = []) {
-  const [program, ...words] = [...wrapper, process.execPath, link, "init", "--name", "e2e"];
+function start(wrapper: readonly string[] = [], more: readonly string[] = []) {
+  const own = [process.execPath, link, "init", "--name", "e2e", ...more];
+  const [program = process.execPath, ...words] = [...wrapper, ...own];
   const child = execa(program, words, {
     cwd: join(directory, "work"),
     env,
@@ -116,6 +122,36 @@ describe("agentos relay-broker", () => {
     await expect.poll(isStill, { interval: 300 }).toBe(true);
   });
 
+  test("[broker.case-31] [broker.case-45] with --persist one broker has the directory, and what waited when it was killed arrives once", async () => {
+    const work = join(directory, "work");
+    const heard = async (): Promise<string[]> =>
+      (await readFile(join(work, "heard"), "utf8").catch(() => "")).trimEnd().split("\n");
+    const first = start([], ["--persist"]);
+    await first.client.result("spawn_agent", { agent: { name: "Ann", ...agentIn(work) } });
+    for (const text of ["busy", "second", "third"])
+      await first.client.result("send_message", { to: "Ann", text });
+    await expect.poll(heard, { timeout: 15_000 }).toEqual([expect.stringContaining("busy")]);
+    await expect(readFile(join(work, ".agent-relay/broker.pid"), "utf8")).resolves.toBe(
+      `${first.child.pid}\n`,
+    );
+    await expect(start([], ["--persist"]).child).resolves.toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/another broker works in .*: pid \d+$/),
+    });
+    first.child.kill("SIGKILL");
+    await first.client.ended;
+    const { child, client } = start([], ["--persist"]);
+    await expect(client.result("list_agents")).resolves.toEqual({ agents: [] });
+    await client.result("spawn_agent", { agent: { name: "Ann", ...agentIn(work) } });
+    const last = async (): Promise<string> => (await heard()).at(-1) ?? "";
+    await expect.poll(last, { timeout: 15_000 }).toContain("third");
+    const lines = (await heard()).join("\n");
+    for (const text of ["second", "third"]) expect(lines.split(text)).toHaveLength(2);
+    await client.result("shutdown");
+    await expect(child).resolves.toMatchObject({ exitCode: 0, stderr: "" });
+    await expect(readFile(join(work, ".agent-relay/broker.pid"))).rejects.toThrow("ENOENT");
+  });
+
   test("[broker.case-46] a client in Python drives it with its own defaults", async () => {
     const version = await execa("python3", ["-c", "import asyncio; asyncio.timeout"], {
       reject: false,
@@ -132,12 +168,37 @@ describe("agentos relay-broker", () => {
   });
 
   test("[broker.arguments] an unknown argument ends it with 2 and one line that says so", async () => {
-    const run = await execa(process.execPath, [link, "init", "--magic"], {
-      env,
-      extendEnv: false,
-      reject: false,
-    });
+    const options = { env, extendEnv: false, reject: false };
+    const run = await execa(process.execPath, [link, "init", "--magic"], options);
     expect(run).toMatchObject({ exitCode: 2, stdout: "" });
     expect(run.stderr).toMatch(/^agentos: unknown argument --magic/);
+  });
+
+  test("[broker.case-32] [broker.case-34] one that can't start says why in one line, and nothing on stdout", async () => {
+    await writeFile(join(directory, "work/.agent-relay"), "");
+    const options = { cwd: join(directory, "work"), env, extendEnv: false, reject: false };
+    const run = await execa(process.execPath, [link, "init", "--persist"], options);
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.stderr.split("\n")).toEqual([expect.stringMatching(/^agentos: .*\.agent-relay/)]);
+  });
+
+  test("[broker.case-53] [broker.case-59] without any network it works, and at every level of logs stdout has frames alone", async () => {
+    const { client, child } = start([
+      "unshare",
+      "-n",
+      "env",
+      "AGENTOS_LOG=debug",
+      "AGENTOS_DEBUG=1",
+    ]);
+    const lines: string[] = [];
+    child.stdout.on("data", (chunk: Buffer) => lines.push(chunk.toString()));
+    const agent = { name: "Ann", ...agentIn(join(directory, "work")) };
+    await client.result("spawn_agent", { agent });
+    const { event_id } = await client.result("send_message", { to: "Ann", text: "hello" });
+    await client.event("delivery_ack", { event_id });
+    await client.result("shutdown");
+    await client.ended;
+    for (const line of lines.join("").trimEnd().split("\n"))
+      expect(JSON.parse(line)).toMatchObject({ v: 1, type: expect.any(String) });
   });
 });

@@ -7,6 +7,8 @@ export interface BrokerAgent {
   /** As it was confirmed. */
   model: string | null;
   state: "starting" | "alive" | "gone";
+  /** The relay's log has told its start: what it tells before that is about an earlier one of the name. */
+  isTold: boolean;
   /** Resolves once its start has worked or failed. */
   readonly started: PromiseWithResolvers<void>;
 }
@@ -24,6 +26,7 @@ export class BrokerAgents {
       spec,
       model: spec.model ?? null,
       state: "starting",
+      isTold: false,
       started: Promise.withResolvers(),
     };
     this.#byName.set(fold(spec.name), agent);

@@ -8,7 +8,7 @@ export interface BrokerArguments extends BrokerCommandOptions {
 }
 
 const VALUES = ["--name", "--channels", "--api-port", "--driver"] as const;
-const FLAGS = ["--copy", "--help"] as const;
+const FLAGS = ["--copy", "--persist", "--help"] as const;
 
 /** Throws an `Error` whose message says which argument is not understood. */
 export function parseBrokerArguments(args: readonly string[]): BrokerArguments {
@@ -32,6 +32,7 @@ export function parseBrokerArguments(args: readonly string[]): BrokerArguments {
   return {
     channels: (values.get("--channels") ?? "general").split(",").filter((each) => each !== ""),
     copy: flags.has("--copy"),
+    persist: flags.has("--persist"),
     help: flags.has("--help"),
     ...(name === undefined ? {} : { name }),
     ...(driver === undefined ? {} : { driver }),

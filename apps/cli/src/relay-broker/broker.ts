@@ -8,7 +8,8 @@ import type { BrokerAgent, BrokerAgents } from "./broker-agents.ts";
 import { type EventRelay, nameKey } from "./event-relay.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import type { HeldEvents } from "./held-events.ts";
-import type { RelayGate } from "./relay-gate.ts";
+import type { PendingMessages } from "./pending-messages.ts";
+import type { GateMessage, RelayGate } from "./relay-gate.ts";
 import { invalidPayload, V1Error } from "./v1-error.ts";
 import {
   V1,
@@ -23,6 +24,7 @@ const ORCHESTRATOR = "human:orchestrator";
 
 export interface BrokerOptions {
   readonly gate: RelayGate;
+  readonly pending: PendingMessages | undefined;
   readonly agents: BrokerAgents;
   readonly events: EventRelay;
   readonly writer: FrameWriter;
@@ -88,6 +90,7 @@ export class Broker {
       const { warning = null } = await gate.spawn(name, own, options);
       agent.state = "alive";
       answer({ name, runtime, provider, pre_registered: false, warning });
+      await this.#resend(name);
     } catch (error) {
       agents.forget(agent);
       throw error;
@@ -116,12 +119,12 @@ export class Broker {
     payload: V1Payload<"send_message">,
     answer: (result: V1Result) => void,
   ): Promise<void> {
-    const { gate, held } = this.#options;
+    const { held } = this.#options;
     const { to, text, thread_id, priority, data } = payload;
-    const id = `sdk_${randomBytes(16).toString("hex")}`;
+    const id = newEventId();
     const release = held.hold(id);
     try {
-      const { recipients } = await gate.send({
+      const recipients = await this.#post({
         id,
         to: await this.#address(to),
         text,
@@ -133,6 +136,31 @@ export class Broker {
       answer({ event_id: id, to, targets: recipients, delivered: true, state: "accepted" });
     } finally {
       release();
+    }
+  }
+
+  async #post(message: GateMessage): Promise<readonly string[]> {
+    const { gate, pending } = this.#options;
+    const { recipients } = await gate.send(message);
+    pending?.add(message, recipients);
+    return recipients;
+  }
+
+  /** What waited for one of that name when an earlier broker was killed. */
+  async #resend(name: string): Promise<void> {
+    const { gate, pending, warn } = this.#options;
+    try {
+      for (const message of pending?.of(name) ?? []) {
+        const isItsOwn = nameKey(message.to) === nameKey(name);
+        // What went to several is one message for each of them now.
+        const again = { ...message, to: name, id: isItsOwn ? message.id : newEventId() };
+        if (!isItsOwn) pending?.add(again, [name]);
+        // oxlint-disable-next-line no-await-in-loop -- In the order in which they were accepted.
+        await gate.send(again);
+        if (!isItsOwn) pending?.settle(message.id, name);
+      }
+    } catch (error) {
+      warn(`${name}: ${error instanceof Error ? error.message : "what waited was not sent"}`);
     }
   }
 
@@ -274,6 +302,10 @@ export class Broker {
     if (name.includes(":")) throw new V1Error("sender_not_found", `there is no sender ${name}`);
     return `human:${name}`;
   }
+}
+
+function newEventId(): string {
+  return `sdk_${randomBytes(16).toString("hex")}`;
 }
 
 /** Of a status: the rest is counted. */

@@ -3,6 +3,7 @@ import type { RelayEvent } from "@agentos/client";
 import type { BrokerAgents } from "./broker-agents.ts";
 import { type FrameWriter, piecesOf } from "./frame-writer.ts";
 import type { HeldEvents } from "./held-events.ts";
+import type { PendingMessages } from "./pending-messages.ts";
 import type { RelayGate } from "./relay-gate.ts";
 
 type DeliveryEvent = Extract<RelayEvent, { type: "delivery" }>;
@@ -19,6 +20,7 @@ interface Open {
 
 export interface EventRelayOptions {
   readonly gate: RelayGate;
+  readonly pending: PendingMessages | undefined;
   readonly agents: BrokerAgents;
   readonly writer: FrameWriter;
   readonly held: HeldEvents;
@@ -118,6 +120,7 @@ export class EventRelay {
       open.attempts = attempts;
       await this.#emit("delivery_retry", event, { ...base(event), attempts });
     }
+    if (state !== "accepted" && state !== "queued") this.#options.pending?.settle(messageId, name);
     const confirmation = event.confirmation ?? "none";
     if (state === "accepted") await this.#once(open, "delivery_queued", event, confirmation);
     else if (state === "handed_over") await this.#handedOver(open, event, confirmation);
@@ -187,6 +190,8 @@ export class EventRelay {
 
   async #spawned(event: Extract<RelayEvent, { type: "agent_spawned" }>): Promise<void> {
     const { agent: name, parent } = event;
+    const known = this.#options.agents.find(name);
+    if (known !== undefined) known.isTold = true;
     const { agents } = await this.#options.gate.metrics(name).catch(() => ({ agents: [] }));
     await this.#emit("agent_spawned", event, {
       ...this.#facts(name),
@@ -236,7 +241,7 @@ export class EventRelay {
     this.#readers.get(name)?.abort();
     this.#readers.delete(name);
     const agent = this.#options.agents.find(name);
-    if (agent !== undefined) agent.state = "gone";
+    if (agent?.isTold === true) agent.state = "gone";
   }
 
   /** Whatever the agent puts out from now on. */

@@ -3,6 +3,7 @@ import { AgentOs } from "@agentos/client";
 import { EXIT_CODE } from "../exit-code.ts";
 import type { EndSignal, Io } from "../io.ts";
 import { flush } from "../output/write.ts";
+import { BrokerHome } from "./broker-home.ts";
 import { ClientGate } from "./client-gate.ts";
 import { HostVms } from "./host-vms.ts";
 import { serveBroker } from "./serve-broker.ts";
@@ -16,6 +17,8 @@ const ENDS: readonly EndSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 export interface BrokerCommandOptions {
   readonly copy?: boolean;
   readonly driver?: string;
+  /** Keeps what waits in `.agent-relay`, for the next broker in the directory. */
+  readonly persist?: boolean;
 }
 
 /** `agentos relay-broker`: a v1 line protocol on stdin and stdout, over a sidecar that ends with it. */
@@ -27,12 +30,15 @@ export async function runBroker(io: Io, options: BrokerCommandOptions): Promise<
     const line = text.replaceAll(/\s+/g, " ").slice(0, STDERR_CHARACTERS);
     io.stderr.write(`agentos: ${line}\n`);
   };
+  using home = options.persist === true ? BrokerHome.take(io.directory) : undefined;
   const sidecar = await AgentOs.createSidecar({});
   const vms = new HostVms({ sidecar, copy: options.copy === true, driver: options.driver });
   const gate = new ClientGate(sidecar, vms);
   try {
     const { stdin, stdout, directory } = io;
-    await serveBroker({ gate, stdin, stdout, directory, warn, signal: end.signal });
+    const { signal } = end;
+    const pending = home?.pending;
+    await serveBroker({ gate, pending, stdin, stdout, directory, warn, signal });
     await flush(io.stdout);
     return EXIT_CODE.ok;
   } finally {

@@ -5,6 +5,7 @@ import { BrokerAgents } from "./broker-agents.ts";
 import { EventRelay } from "./event-relay.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { HeldEvents } from "./held-events.ts";
+import type { PendingMessages } from "./pending-messages.ts";
 import { readLines } from "./read-lines.ts";
 import type { RelayGate } from "./relay-gate.ts";
 import { isRequestType, V1, V1Envelope, type V1RequestType } from "./v1-requests.ts";
@@ -15,6 +16,8 @@ const MOST_REQUESTS = 256;
 
 export interface ServeOptions {
   readonly gate: RelayGate;
+  /** What waits outlives a broker with it. */
+  readonly pending?: PendingMessages | undefined;
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly directory: string;
@@ -25,12 +28,12 @@ export interface ServeOptions {
 
 /** Speaks v1 until its input ends, it is told to shut down, or the signal. Disposes nothing. */
 export async function serveBroker(options: ServeOptions): Promise<void> {
-  const { gate, stdin, stdout, directory, warn, signal } = options;
+  const { gate, pending, stdin, stdout, directory, warn, signal } = options;
   const writer = new FrameWriter(stdout);
   const held = new HeldEvents();
   const agents = new BrokerAgents();
-  const events = new EventRelay({ gate, agents, writer, held, warn });
-  const broker = new Broker({ gate, agents, events, writer, held, directory, warn });
+  const events = new EventRelay({ gate, pending, agents, writer, held, warn });
+  const broker = new Broker({ gate, pending, agents, events, writer, held, directory, warn });
   const telling = events.run();
   const over = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => over.resolve(), { once: true });

@@ -56,6 +56,8 @@ const CODES: Readonly<Record<string, V1ErrorCode>> = {
   INVALID_ARGUMENT: "invalid_request",
   UNSUPPORTED: "not_supported",
   POOL_EXHAUSTED: "queue_full",
+  MAILBOX_FULL: "queue_full",
+  ACL_DENIED: "acl_denied",
   FORBIDDEN: "acl_denied",
 };
 
