@@ -57,11 +57,11 @@ export class JoinedCgroup implements VmCgroup {
       const value = limits[limit];
       const seat = this.#seatOf(limit);
       if (value === undefined || seat === undefined) continue;
-      const writes = CONTROLS[seat.branch.version][limit].writes(value);
-      // Raising, the outer one goes first; lowering, the inner one. The other order is refused, and then done.
-      if (!isSet(seat.directory, writes[0]))
-        for (const write of writes.slice(1)) set(limit, seat.directory, write);
-      for (const write of writes) set(limit, seat.directory, write);
+      const [inner, ...outer] = CONTROLS[seat.branch.version][limit].writes(value);
+      // Lowering, the inner one goes first; raising, that is refused, and done once the outer one is.
+      const isDone = isSet(limit, seat.directory, inner);
+      for (const write of outer) set(limit, seat.directory, write);
+      if (!isDone) set(limit, seat.directory, inner);
     }
     this.#hits.begin(this.#watched(limits));
   }
@@ -158,13 +158,14 @@ async function cpuMsIn({ branch, directory }: Seat): Promise<number | undefined>
   return ns === undefined ? undefined : ns / 1_000_000;
 }
 
-function isSet(directory: string, { file, text }: ControlWrite): boolean {
+/** False where the value is not to be had before another one. */
+function isSet(limit: CgroupLimitName, directory: string, write: ControlWrite): boolean {
   try {
-    writeControlNow(join(directory, file), text);
+    set(limit, directory, write);
     return true;
   } catch (error) {
-    // Anything else says itself when it is written again.
-    return errnoOf(error) !== "EINVAL";
+    if (error instanceof Error && errnoOf(error.cause) === "EINVAL") return false;
+    throw error;
   }
 }
 

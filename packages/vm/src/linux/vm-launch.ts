@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 import type { VmRequest } from "@agentos/core";
 import { AgentOsError, encodeFrame, isAgentOsError } from "@agentos/protocol";
 
@@ -82,7 +84,7 @@ export class VmLaunch {
       const link = waiting ?? (await this.#open(signal, frame));
       waiting?.send(LINK_KIND.config, 0, payload);
       link.vmId = request.vmId;
-      await Promise.all([this.#ready(link, request, signal), this.options.cgroup.apply(limits)]);
+      await Promise.all([this.#ready(link, request, signal), this.#hold(limits)]);
       return link;
     } catch (error) {
       await this.discard();
@@ -121,6 +123,12 @@ export class VmLaunch {
       () => this.#spoil(),
     );
     return link;
+  }
+
+  /** CONFIG goes out first: PID 1 seals while this is written. */
+  async #hold(limits: CgroupLimits): Promise<void> {
+    await nextTurn();
+    await this.options.cgroup.apply(limits);
   }
 
   async #ready(link: Link, request: VmRequest, signal: AbortSignal): Promise<void> {
