@@ -30,9 +30,9 @@ export class VmLimits {
       hit: (limit, value) => hit(vm, { limit, value }),
       near: (limit, value, used) => near(vm, { limit, value, used }),
     });
-    vm.output.onOver = (value) => void this.#outputOver(vm, value);
+    vm.output.onOver = (value) => void this.#stop(vm, { limit: "outputBytes", value });
     const stops: (() => void)[] = [this.#sample(vm)];
-    if (vm.state === "running") stops.push(vm.current.onLimit((each) => hit(vm, each)));
+    if (vm.state === "running") stops.push(vm.current.onLimit((each) => this.#hit(vm, each)));
     const wallMs = vm.facts.spec.limits?.wallMs;
     if (wallMs !== undefined)
       stops.push(
@@ -60,7 +60,8 @@ export class VmLimits {
 
   async #look(vm: Vm): Promise<void> {
     const { limits, processes } = vm;
-    if (vm.state !== "running" || !processes.isBusy) return;
+    const isStopped = processes.endsAt === "diskBytes";
+    if (vm.state !== "running" || (!processes.isBusy && !isStopped)) return;
     const { current: handle } = vm;
     try {
       const use = await handle.stats();
@@ -68,23 +69,27 @@ export class VmLimits {
       limits.note("memoryBytes", memoryBytes.value, use.memoryBytes ?? 0);
       limits.note("pids", pids.value, use.processes);
       limits.note("diskBytes", diskBytes.value, use.diskBytes ?? 0);
+      if (isStopped && (use.diskBytes ?? 0) < (diskBytes.value ?? 0)) processes.mayRun("diskBytes");
     } catch {
       // One that ends meanwhile warns of nothing.
     }
   }
 
-  /** What runs ends, and what begins: until there is more of it. */
-  async #outputOver(vm: Vm, value: number): Promise<void> {
-    if (vm.processes.endsAt === "outputBytes") return;
-    const told = vm.processes.endAt({ limit: "outputBytes", value });
-    told.catch(() => undefined);
+  #hit(vm: Vm, hit: LimitHit): void {
+    this.#parts.hit(vm, hit);
+    if (hit.limit !== "diskBytes" || vm.state !== "running") return;
+    // Nothing else holds it.
+    if (vm.current.limits.diskBytes.enforcement === "soft") void this.#stop(vm, hit);
+  }
+
+  /** What runs ends, and what begins: until there is more of it, or less is used. */
+  async #stop(vm: Vm, hit: LimitHit): Promise<void> {
+    if (vm.processes.endsAt === hit.limit) return;
+    vm.processes.endAt(hit).catch(() => undefined);
     try {
       if (vm.state === "running") await vm.current.killProcesses();
     } catch (error) {
-      this.#parts.log.warn(
-        { vmId: vm.id, ...errorFacts(error) },
-        "processes of a VM over its output",
-      );
+      this.#parts.log.warn({ vmId: vm.id, ...errorFacts(error) }, "processes of a VM at its limit");
     }
   }
 

@@ -90,6 +90,8 @@ export class Vm {
   setLimits(changes: LimitChanges): void {
     this.limits.change(changes);
     if (!this.output.isOver) this.processes.mayRun("outputBytes");
+    // The next look says whether that is enough.
+    if (changes.diskBytes !== undefined) this.processes.mayRun("diskBytes");
   }
 
   get id(): string {

@@ -2,6 +2,7 @@ import type { LimitHit, VmProcessExit } from "@agentos/core";
 import { isAgentOsError } from "@agentos/protocol";
 
 import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
+import type { DiskUse } from "./disk/disk-use.ts";
 import type { LinuxFiles } from "./linux-files.ts";
 import type { LiveLimits } from "./live-limits.ts";
 import type { ExplainExit } from "./linux-process.ts";
@@ -19,6 +20,8 @@ export interface LimitHitsParts {
   cgroup: VmCgroup;
   limits: LiveLimits;
   files: LinuxFiles;
+  /** Of a disk that is a directory of the host. */
+  disk: DiskUse | undefined;
 }
 
 /** The hits of one VM's limits: who hears of them, and which ends they explain. */
@@ -52,10 +55,10 @@ export class LimitHits {
     this.#listeners.clear();
   }
 
-  /** What the VM's disk holds; `null` where it is a directory of the host, whose file system says what everybody uses. */
-  async diskBytes(): Promise<number | null> {
-    if (this.#parts.limits.states.diskBytes.enforcement === "none") return null;
-    const used = await this.#parts.files.usedBytes(DISK_PATH);
+  /** What the VM's disk holds. */
+  async diskBytes(): Promise<number> {
+    const { disk, files } = this.#parts;
+    const used = await (disk === undefined ? files.usedBytes(DISK_PATH) : disk.bytes());
     this.#noteDisk(used);
     return used;
   }

@@ -33,7 +33,7 @@ export function linuxLimits(
     memoryBytes: offerOf("memoryBytes", cgroups).enforcement,
     cpus: offerOf("cpus", cgroups).enforcement,
     ...HARD_ANYWHERE,
-    ...(isOnDisk ? { diskBytes: "none" as const } : {}),
+    ...(isOnDisk ? { diskBytes: "soft" as const } : {}),
   };
 }
 
@@ -119,7 +119,8 @@ function offerOf(limit: CgroupLimitName, cgroups: Cgroups | undefined): CgroupOf
 }
 
 function reasonOf(limit: DriverLimitName, cgroups: Cgroups | undefined): string {
-  if (limit === "diskBytes") return "a disk that outlives its VM is a directory of the host";
+  if (limit === "diskBytes")
+    return "a disk that outlives its VM is a directory of the host, whose files are counted now and then";
   const cgroupLimit = limit === "memoryBytes" || limit === "cpus" ? limit : undefined;
   const reason = cgroupLimit === undefined ? undefined : offerOf(cgroupLimit, cgroups).reason;
   return `it takes a cgroup: ${reason ?? "none can be had here"}`;

@@ -20,6 +20,7 @@ import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import type { Link } from "../link/link.ts";
 import { LINK_KIND, NETWORK_VERSION } from "../link/link-kinds.ts";
 import type { TableEntry } from "../link/table-entry.ts";
+import { DiskUse } from "./disk/disk-use.ts";
 import type { Snapshots } from "./disk/snapshots.ts";
 import type { VmDisk } from "./disk/vm-disk.ts";
 import { refusedRequest } from "./driver-errors.ts";
@@ -91,8 +92,12 @@ export class LinuxVm implements VmHandle {
     this.#limits = new LiveLimits(options.cgroup, limits, isMemory);
     this.environment = environment;
     this.files = new LinuxFiles(link);
-    const { cgroup } = options;
-    this.#hits = new LimitHits({ cgroup, limits: this.#limits, files: this.files });
+    const { cgroup, snapshots, hostId } = options;
+    const { name } = options.disk;
+    const counted =
+      name === undefined ? undefined : new DiskUse(() => snapshots.directoryOf(name, hostId));
+    const hitParts = { cgroup, limits: this.#limits, files: this.files, disk: counted };
+    this.#hits = new LimitHits(hitParts);
     const processes = new LinuxProcesses(link, this.#hits);
     this.#processes = processes;
     this.terminals = new LinuxTerminals(link, (id) => processes.streamOf(id));

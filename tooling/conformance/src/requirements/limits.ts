@@ -20,6 +20,8 @@ export const limits = rows(
     "limits.wall-time": "a VM ends at its time and says so",
     "limits.required":
       "a required limit is hard, or the VM is refused with UNSUPPORTED_LIMIT and the reason",
+    "limits.lasting-disk":
+      "the disk of a named VM is counted, and programs that fill it end as limited, until there is room",
     "limits.output":
       "programs that have written all that they may end as limited, until there is more",
     "limits.output-rate": "output comes no more quickly than it may, and whole",

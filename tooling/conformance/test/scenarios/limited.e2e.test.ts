@@ -118,6 +118,26 @@ describe("limits that the sidecar itself holds", () => {
     expect(await os.exec("echo again")).toMatchObject({ outcome: "exited", stdout: "again\n" });
   });
 
+  test("[limits.lasting-disk] the disk of a named VM is counted, and who fills it ends as limited", async () => {
+    await using os = await AgentOs.create({ name: "counted", limits: { diskBytes: 16 * MIB } });
+    const { diskBytes } = (await os.info()).limits;
+    expect(diskBytes).toEqual({ value: 16 * MIB, enforcement: "soft" });
+    const filler = await os.spawn(
+      "head -c 24m /dev/zero > big; mkdir -p a/b; echo full; sleep 1000",
+    );
+    await filler.stdout.getReader().read();
+    // Whoever asks has it counted.
+    await expect
+      .poll(async () => (await os.stats()).diskBytes, { timeout: 20_000 })
+      .toBeGreaterThan(24 * MIB - 1);
+    const limit = { name: "diskBytes", value: 16 * MIB };
+    expect(await filler.exited).toMatchObject({ outcome: "limited", limit });
+    expect(await os.exec("sleep 100")).toMatchObject({ outcome: "limited", limit });
+    await os.setLimits({ diskBytes: 64 * MIB });
+    expect(await os.exec("rm big; echo freed")).toMatchObject({ stdout: "freed\n" });
+    await os.end();
+  });
+
   test("[limits.output-rate] output comes no more quickly than it may, whole", async () => {
     await using os = await AgentOs.create({ limits: { outputRate: 512 * 1024 } });
     expect((await os.info()).limits.outputRate.enforcement).toBe("soft");
