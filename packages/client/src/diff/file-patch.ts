@@ -1,6 +1,9 @@
-import { type LineEdit, lineEdits } from "./line-edits.ts";
+import { structuredPatch, type StructuredPatchHunk } from "diff";
 
+/** Lines around a change. */
 const CONTEXT = 3;
+/** Beyond so many changed lines the shortest way is not looked for. */
+const MAX_EDITS = 1_000;
 /** Of a mode as git writes it, what kind of file it is of. */
 const KIND_LENGTH = 3;
 
@@ -30,7 +33,7 @@ export function filePatch(path: string, before: PatchSide, after: PatchSide): st
   const newName = after.bytes === undefined ? "/dev/null" : quoted(`b/${name}`);
   if (old === undefined || now === undefined)
     return lines([...head, `Binary files ${oldName} and ${newName} differ`]);
-  const hunks = hunksOf(lineEdits(linesOf(old), linesOf(now)));
+  const hunks = hunksOf(old, now);
   if (hunks.length === 0) return lines(head);
   // As git does, so that a name's spaces can be told from what may follow it.
   const tab = name.includes(" ") ? "\t" : "";
@@ -73,60 +76,38 @@ function textOf(bytes: Uint8Array | undefined): string | undefined {
   }
 }
 
-/** Each with its end, so that a missing one at the end of the file is a difference. */
-function linesOf(text: string): string[] {
-  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+/** None where both are the same. */
+function hunksOf(old: string, now: string): string[] {
+  if (old === now) return [];
+  const options = { context: CONTEXT, maxEditLength: MAX_EDITS };
+  const patch = structuredPatch("", "", old, now, undefined, undefined, options);
+  const hunks = patch?.hunks ?? [wholeHunk(old, now)];
+  return hunks.flatMap(({ oldStart, oldLines, newStart, newLines, lines: text }) => [
+    `@@ -${range(oldStart, oldLines)} +${range(newStart, newLines)} @@`,
+    ...text,
+  ]);
 }
 
-function hunksOf(edits: readonly LineEdit[]): string[] {
-  const hunks: string[] = [];
-  let oldLine = 1;
-  let newLine = 1;
-  for (const [at, edit] of edits.entries()) {
-    if (edit.sign !== " " && !isCovered(edits, at)) {
-      const from = Math.max(0, at - CONTEXT);
-      hunks.push(...hunk(edits, from, oldLine - (at - from), newLine - (at - from)));
-    }
-    if (edit.sign !== "+") oldLine += 1;
-    if (edit.sign !== "-") newLine += 1;
-  }
-  return hunks;
+/** All lines out, all lines in. */
+function wholeHunk(old: string, now: string): StructuredPatchHunk {
+  const [removed, added] = [marked("-", old), marked("+", now)];
+  const [oldLines, newLines] = [lineCount(old), lineCount(now)];
+  return { oldStart: 1, oldLines, newStart: 1, newLines, lines: [...removed, ...added] };
 }
 
-/** Whether a change before it is near enough for one hunk. */
-function isCovered(edits: readonly LineEdit[], at: number): boolean {
-  return edits.slice(Math.max(0, at - 2 * CONTEXT), at).some(({ sign }) => sign !== " ");
+function marked(sign: string, text: string): string[] {
+  if (text === "") return [];
+  const all = text.split("\n").map((line) => `${sign}${line}`);
+  return text.endsWith("\n") ? all.slice(0, -1) : [...all, "\\ No newline at end of file"];
 }
 
-function hunk(
-  edits: readonly LineEdit[],
-  from: number,
-  oldLine: number,
-  newLine: number,
-): string[] {
-  const part = edits.slice(from, hunkEnd(edits, from));
-  const old = part.filter(({ sign }) => sign !== "+").length;
-  const now = part.filter(({ sign }) => sign !== "-").length;
-  return [
-    `@@ -${range(oldLine, old)} +${range(newLine, now)} @@`,
-    ...part.flatMap(({ sign, line }) =>
-      line.endsWith("\n")
-        ? [`${sign}${line.slice(0, -1)}`]
-        : [`${sign}${line}`, "\\ No newline at end of file"],
-    ),
-  ];
+function lineCount(text: string): number {
+  return text.split("\n").length - (text === "" || text.endsWith("\n") ? 1 : 0);
 }
 
+/** Where a side has no lines, they would come after the line before. */
 function range(line: number, count: number): string {
   return `${count === 0 ? line - 1 : line},${count}`;
-}
-
-/** Behind the lines that follow the last change that belongs to it. */
-function hunkEnd(edits: readonly LineEdit[], from: number): number {
-  let last = from;
-  for (let at = from; at < edits.length && at - last <= 2 * CONTEXT; at++)
-    if (edits[at]?.sign !== " ") last = at;
-  return Math.min(edits.length, last + CONTEXT + 1);
 }
 
 function lines(all: readonly string[]): string {
