@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { DRIVERS_HERE } from "../drivers/each-driver.ts";
 import { useWorld } from "../scenarios/world.ts";
 import { installStandIn } from "./install-stand-in.ts";
+import { wordsInMemory } from "./vm-memory.ts";
 
 useWorld();
 
@@ -60,6 +61,10 @@ describe.runIf(DRIVERS_HERE.includes("linux"))("an agent's program in a VM", () 
     const environment = await os.exec(["cat", `/proc/${agent?.pid}/environ`]);
     expect(environment.stdout).toContain("ANTHROPIC_BASE_URL=http://127.0.0.1:");
     expect(environment.stdout).not.toContain(KEY);
+    // Root sees their memory: what the agent has in the key's place is there, the key is not.
+    const token = /ANTHROPIC_API_KEY=([^\0]+)/.exec(environment.stdout)?.[1] ?? "";
+    const isRoot = process.getuid?.() === 0;
+    expect(isRoot ? await wordsInMemory(os, [KEY, token]) : [token]).toEqual([token]);
     await session.close();
     expect(await running()).toEqual([]);
   });

@@ -45,6 +45,8 @@ export interface CheckContext {
     options?: Partial<SessionOptions>,
     os?: AgentOs,
   ) => Promise<Session>;
+  /** What the sidecar writes to. */
+  readonly hostDirectories: readonly string[];
   /** A VM of a shared sidecar of its own, which ends with the check. */
   readonly shared: () => Promise<AgentOs>;
 }

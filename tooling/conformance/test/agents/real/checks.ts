@@ -27,7 +27,8 @@ import { expect } from "vitest";
 import * as z from "zod";
 
 import type { AgentCheck, CheckContext } from "./agent-under-test.ts";
-import { CANARY, REST, shellJob } from "./jobs.ts";
+import { NO_KEY } from "./canary.ts";
+import { REST, shellJob } from "./jobs.ts";
 import { KILLED_SIDECAR } from "./killed-sidecar.ts";
 import { OVERHEAD } from "./overhead.ts";
 
@@ -380,25 +381,7 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       expect(left.filter((command) => command.includes("sleep 1234"))).toEqual([]);
     },
   },
-  {
-    id: "canary",
-    title: "no key in the VM",
-    async run({ agent, os, model, open }) {
-      const server = await model(shellJob(agent, "env; true"));
-      await using session = await open(server);
-      const events = await eventsOf(session.prompt("SHELL JOB"));
-      expect(JSON.stringify(events)).not.toContain(CANARY);
-      // The words come on stdin: on a command line the search would find itself.
-      const places = "/home /tmp /workspace /run /etc /proc/[0-9]*/environ /proc/[0-9]*/cmdline";
-      const search = `grep -rlas -f - ${places}; true`;
-      expect((await os.exec(search, { stdin: `${CANARY}\n` })).stdout).toBe("");
-      expect(
-        server.journal.entries.some(({ credentials }) =>
-          JSON.stringify(credentials).includes(CANARY),
-        ),
-      ).toBe(true);
-    },
-  },
+  NO_KEY,
   KILLED_SIDECAR,
   OVERHEAD,
 ];

@@ -70,6 +70,7 @@ function contextOf(agent: AgentUnderTest, os: AgentOs): CheckContext {
       onTestFinished(() => server[Symbol.asyncDispose]());
       return server;
     },
+    hostDirectories: [directory, STATE_DIRECTORY],
     async shared() {
       const runtimeDirectory = join(directory, `run-${randomUUID().slice(0, 8)}`);
       const place = { runtimeDirectory, stateDirectory: STATE_DIRECTORY };
