@@ -40,6 +40,12 @@ struct snapshot_request {
   struct disk disk;
 };
 
+/* ADJUST, parsed; 0: as it is. */
+struct adjust_request {
+  char vm_id[ID_MAX_BYTES + 1];
+  uint64_t disk_bytes, disk_inodes, watches;
+};
+
 /* main.c */
 void report_failure(const char *step, int error, const char *vm_id);
 
@@ -71,6 +77,7 @@ int vms_kill(const char *id);
 void vms_kill_all(void);
 /* Forks the one who does it, and answers on `connection`: 0, or an errno. */
 int vms_snapshot(const struct snapshot_request *request, int connection);
+int vms_adjust(const struct adjust_request *request, int connection);
 void vms_report_ready(uint32_t slot);
 void vms_reap(void);
 /* A VM's memory ran out, or its cgroup is gone. */
@@ -175,6 +182,13 @@ int disk_add_layer(int raw, const struct disk *disk, uint32_t index, int tree);
 int disk_overlay(int raw, const struct disk *disk, uint32_t layers);
 /* Mounts each part in its place: of the overlay, or of the upper directory itself. */
 int disk_bind(int root, int raw, const struct disk *disk, bool merged, const char **failed);
+
+/* adjust.c */
+int adjust_parse(const uint8_t *payload, size_t length, struct adjust_request *request,
+                 const char **step);
+/* As a process of its own: answers on `connection`, and ends. */
+_Noreturn void adjust_run(const struct adjust_request *request, int user_namespace,
+                          int mount_namespace, int connection);
 
 /* keeper.c, keeper-fetch.c */
 struct copied {

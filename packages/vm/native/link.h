@@ -10,6 +10,7 @@ enum frame_kind {
   K_SNAPSHOT = 0x08,
   /* to a keeper */
   K_LAYER = 0x09,
+  K_ADJUST = 0x0a,
   /* to PID 1 */
   K_CONFIG = 0x04,
   K_HELLO = 0x05,
@@ -42,6 +43,7 @@ enum frame_kind {
   K_MEMORY = 0x86,
   K_END = 0x85,
   K_SNAPPED = 0x8a,
+  K_ADJUSTED = 0x8c,
   K_COPIED = 0x8b,
   K_STARTED = 0x90,
   K_IN_ACK = 0x91,

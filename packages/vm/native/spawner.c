@@ -81,6 +81,17 @@ static void snapshot_vm(int fd, const uint8_t *payload, uint32_t length) {
   if (error) frame_send_fail(fd, 0, error, step);
 }
 
+static void adjust_vm(int fd, const uint8_t *payload, uint32_t length) {
+  struct adjust_request request;
+  const char *step = "adjust";
+  int error = adjust_parse(payload, length, &request, &step);
+  if (error == 0) {
+    step = "vmId";
+    error = vms_adjust(&request, fd);
+  }
+  if (error) frame_send_fail(fd, 0, error, step);
+}
+
 /* The whole first frame is there. True: the connection is kept. */
 static bool serve(int fd, const struct frame *frame, const uint8_t *payload) {
   const char *step;
@@ -99,6 +110,9 @@ static bool serve(int fd, const struct frame *frame, const uint8_t *payload) {
       return false;
     case K_SNAPSHOT:
       snapshot_vm(fd, payload, frame->length);
+      return false;
+    case K_ADJUST:
+      adjust_vm(fd, payload, frame->length);
       return false;
     default:
       return false;

@@ -191,6 +191,18 @@ int vms_snapshot(const struct snapshot_request *request, int connection) {
   return 0;
 }
 
+int vms_adjust(const struct adjust_request *request, int connection) {
+  const struct vm *vm = find_id(request->vm_id);
+  if (vm == NULL || vm->state != ALIVE || vm->kill_wanted) return ESRCH;
+  /* The table isn't there in a fork. */
+  int user = vm->namespaces[0], mount = vm->namespaces[1];
+  if (user < 0 || mount < 0) return ENOTSUP;
+  pid_t pid = fork();
+  if (pid < 0) return errno;
+  if (pid == 0) adjust_run(request, user, mount, connection);
+  return 0;
+}
+
 static void end_vm(struct vm *vm) {
   vm->kill_wanted = true;
   /* Not reaped yet, so these numbers can't belong to other processes. */

@@ -8,7 +8,7 @@ import { parseVm } from "../options/parse-vm.ts";
 
 const HELP = `
 Without an option it shows them. What a VM was started with bounds what it can be given while it runs:
-its disk and files can't be changed, and --cpus and --pids can't be raised above their first value.
+--cpus and --pids can't be raised above their first value, and a disk is never below what it holds.
 
   agentos limits dev --memory 8g      agentos limits dev`;
 

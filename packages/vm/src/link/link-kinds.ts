@@ -10,6 +10,7 @@ export const LINK_KIND = {
   prepare: 0x06,
   snapshot: 0x08,
   layer: 0x09,
+  adjust: 0x0a,
   exec: 0x10,
   dataIn: FRAME_KIND.dataIn,
   eofIn: FRAME_KIND.eofIn,
@@ -38,6 +39,7 @@ export const LINK_KIND = {
   memory: 0x86,
   snapped: 0x8a,
   copied: 0x8b,
+  adjusted: 0x8c,
   started: 0x90,
   inAck: FRAME_KIND.inAck,
   out: FRAME_KIND.out,
@@ -167,4 +169,10 @@ export const KEEPER_KINDS: KindRules = new Map([
   [LINK_KIND.fail, whole(4 + STEP_BYTES)],
   [LINK_KIND.snapped, whole(5)],
   [LINK_KIND.copied, whole(16)],
+]);
+
+/** What who changes a live VM is told. */
+export const ADJUSTER_KINDS: KindRules = new Map([
+  [LINK_KIND.fail, whole(4 + STEP_BYTES)],
+  [LINK_KIND.adjusted, whole(0)],
 ]);

@@ -20,6 +20,7 @@ import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import type { Link } from "../link/link.ts";
 import { LINK_KIND, NETWORK_VERSION } from "../link/link-kinds.ts";
 import type { TableEntry } from "../link/table-entry.ts";
+import { adjustVm } from "./adjust-vm.ts";
 import { DiskUse } from "./disk/disk-use.ts";
 import type { Snapshots } from "./disk/snapshots.ts";
 import type { VmDisk } from "./disk/vm-disk.ts";
@@ -89,7 +90,13 @@ export class LinuxVm implements VmHandle {
     const { link, limits, environment, end, startedAt } = options;
     this.vmId = link.vmId;
     const isMemory = options.disk.name === undefined;
-    this.#limits = new LiveLimits(options.cgroup, limits, isMemory);
+    this.#limits = new LiveLimits({
+      cgroup: options.cgroup,
+      start: limits,
+      hasMemoryDisk: isMemory,
+      hasLayers: () => this.#disk.now.layers?.length !== 0,
+      adjust: (adjustment) => adjustVm(options, adjustment),
+    });
     this.environment = environment;
     this.files = new LinuxFiles(link);
     const { cgroup, snapshots, hostId } = options;

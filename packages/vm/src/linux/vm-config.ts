@@ -72,6 +72,12 @@ export interface DiskConfig {
   readonly files: readonly { readonly path: string; readonly content: string }[];
 }
 
+/** How many files a disk in memory may hold. */
+export function diskInodes(diskBytes: number): number {
+  const inodes = Math.floor(diskBytes / BYTES_PER_INODE);
+  return Math.min(MAX_INODES, Math.max(MIN_INODES, inodes));
+}
+
 /** CONFIG's payload, for a VM that has had PREPARE. */
 export function encodeConfig(
   limits: VmRequest["limits"],
@@ -80,10 +86,9 @@ export function encodeConfig(
   disk?: DiskConfig,
 ): Uint8Array {
   const diskBytes = limits.diskBytes ?? DEFAULTS.diskBytes;
-  const inodes = Math.floor(diskBytes / BYTES_PER_INODE);
   const fields = new FieldWriter()
     .u64(FIELD.diskBytes, diskBytes)
-    .u64(FIELD.diskInodes, Math.min(MAX_INODES, Math.max(MIN_INODES, inodes)))
+    .u64(FIELD.diskInodes, diskInodes(diskBytes))
     .u64(FIELD.shmBytes, Math.min(SHM_BYTES, diskBytes));
   for (const mount of mounts) writeMount(fields, mount);
   if (disk?.directory !== undefined) fields.text(FIELD.disk, disk.directory);

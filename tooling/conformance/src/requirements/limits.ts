@@ -15,6 +15,8 @@ export const limits = rows(
     "limits.watches": "programs watch no more files than they may, and can't raise it",
     "limits.live":
       "limits of a live VM are changed, or what can't be is refused by name and nothing is changed",
+    "limits.live-disk":
+      "the size of a disk in memory and the count of watches are changed while the VM runs, not below what is there",
     "inside.processors": "nproc agrees with the limit on processors",
     "inside.memory": "/proc/meminfo agrees with a limit on memory that holds",
     "limits.wall-time": "a VM ends at its time and says so",

@@ -40,6 +40,8 @@ export const snapshots = rows(
     "killed.snapshot":
       "a sidecar that is killed in a snapshot leaves the VM as it was; what is listed then is whole, and nothing half-made stays",
     "killed.fork": "the same in a fork",
+    "killed.in-use": "a snapshot is in use by the VMs that began with it in the next life, too",
+    "bad.fork": "of a VM that is gone there is no fork, snapshot or diff: VM_ENDED",
     "S36.forks": "environment and secrets of a VM are in none of its forks",
   },
   "linux",

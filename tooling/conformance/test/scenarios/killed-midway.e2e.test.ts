@@ -86,3 +86,22 @@ test("[killed.snapshot] [killed.fork] one that is killed in a snapshot or a fork
   await until(() => stored().every((name) => !name.endsWith(".part")));
   expect((await AgentOs.list()).filter(({ vmId }) => vmId === os.id)).toEqual([]);
 });
+
+test("[killed.in-use] [bad.fork] a snapshot stays in use by its VM in the next life, and no VM that is gone is forked", async () => {
+  await using os = await AgentOs.create();
+  const { snapshotId } = await os.snapshot({ name: "kept" });
+  await using user = await AgentOs.create({ from: "kept" });
+  await user.exec("echo new > new");
+  process.kill(await sidecarPid(), "SIGKILL");
+  expect((await user.info()).from).toBe(snapshotId);
+  expect((await user.diff()).map(({ path }) => path)).toEqual(["/workspace/new"]);
+  await expect(AgentOs.removeSnapshot("kept")).rejects.toMatchObject({
+    code: "IN_USE",
+    details: { by: [user.id] },
+  });
+  await user.end();
+  await AgentOs.removeSnapshot("kept");
+  for (const gone of [user.fork(), user.snapshot(), user.diff()])
+    // oxlint-disable-next-line no-await-in-loop -- One after the other.
+    await expect(gone).rejects.toMatchObject({ code: "VM_ENDED" });
+});

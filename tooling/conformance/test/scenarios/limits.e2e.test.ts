@@ -7,6 +7,8 @@ import { describe, expect, test } from "vitest";
 import { processesWith, useWorld } from "./world.ts";
 
 const MIB = 1024 * 1024;
+const WATCH =
+  'for (let at = 1; at < 7; at++) require("fs").watch(String(at)); setImmediate(() => process.exit(0))';
 
 useWorld();
 
@@ -36,7 +38,7 @@ describe("a VM's limits", () => {
     const { limits } = await os.info();
     const said = { ...limits, wallMs: { enforcement: "hard" } };
     const enforcements = Object.entries(said).map(([name, state]) => [name, state.enforcement]);
-    expect(Object.fromEntries(enforcements)).toEqual(report);
+    expect(Object.fromEntries(enforcements)).toMatchObject({ ...report });
     expect(limits.pids).toEqual({ value: 64, enforcement: "hard" });
     expect(limits.memoryBytes.value).toBe(256 * MIB);
     expect(limits.cpus.value).toBe(null);
@@ -72,9 +74,7 @@ describe("a VM's limits", () => {
     const { outcome } = await os.exec(memoryBomb(400));
     expect(outcome).toBe(isHard ? "limited" : "exited");
     for (const refused of [
-      { diskBytes: 128 * MIB },
       { openFiles: 100 },
-      { watches: 5 },
       { wallMs: 5 },
       { cpus: 2 },
       { pids: 101 },
@@ -89,12 +89,37 @@ describe("a VM's limits", () => {
     }
     const before = (await os.info()).limits;
     // The first that can't be had is named.
-    const named = isHard ? /diskBytes/ : /^pids /;
-    await expect(os.setLimits({ pids: 30, diskBytes: MIB })).rejects.toThrow(named);
+    const named = isHard ? /openFiles/ : /^pids /;
+    await expect(os.setLimits({ pids: 30, openFiles: 100 })).rejects.toThrow(named);
     expect((await os.info()).limits).toEqual(before);
     const raised = await os.setLimits({ memoryBytes: 600 * MIB }).catch(() => undefined);
     expect(raised?.limits.memoryBytes.value).toBe(isHard ? 600 * MIB : undefined);
     await expect(os.setLimits({ pids: 0 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  test("[limits.live-disk] the size of a disk and the count of watches are changed while it runs", async () => {
+    await using os = await AgentOs.create({ limits: { diskBytes: 16 * MIB, watches: 4 } });
+    const fill = async (mib: number): Promise<number | null> =>
+      (await os.exec(`head -c ${mib}m /dev/zero > full`)).exitCode;
+    const watch = async (): Promise<number | null> =>
+      (await os.exec("mkdir -p d/1 d/2 d/3 d/4 d/5 d/6; cd d; node -e '" + WATCH + "'")).exitCode;
+    expect(await fill(24)).not.toBe(0);
+    expect(await watch()).not.toBe(0);
+    const { limits } = await os.setLimits({ diskBytes: 64 * MIB, watches: 100 });
+    expect(limits.diskBytes).toEqual({ value: 64 * MIB, enforcement: "hard" });
+    expect(await fill(24)).toBe(0);
+    expect(await watch()).toBe(0);
+    await expect(os.setLimits({ diskBytes: 8 * MIB })).rejects.toMatchObject({
+      code: "UNSUPPORTED_LIMIT",
+      details: { limit: "diskBytes", reason: "its disk holds more than that" },
+    });
+    await os.exec("rm full");
+    await os.setLimits({ diskBytes: 8 * MIB });
+    expect(await fill(16)).not.toBe(0);
+    await using fork = (await os.fork()).at(0);
+    await expect(fork?.setLimits({ diskBytes: 32 * MIB })).rejects.toMatchObject({
+      details: { limit: "diskBytes" },
+    });
   });
 
   test("[limits.pids] a fork bomb stops at the limit", async () => {
