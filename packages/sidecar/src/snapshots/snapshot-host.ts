@@ -136,7 +136,9 @@ export class SnapshotHost {
   /** What stands on an image, besides VMs that live. */
   usersOfImage(user: string, image: string): string[] {
     const disks = this.#parts.store.disks().filter((disk) => disk.user === user);
-    const users = [...this.#of(user), ...disks].filter((each) => each.image === image);
+    // The VMs that stand on one that was let go of are counted themselves.
+    const kept = this.#of(user).filter(({ isReleased }) => !isReleased);
+    const users = [...kept, ...disks].filter((each) => each.image === image);
     return users.map((each) => each.name ?? ("snapshotId" in each ? each.snapshotId : ""));
   }
 
