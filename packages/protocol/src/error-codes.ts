@@ -18,6 +18,8 @@ export const ERROR_CODES = {
       exitCode: count.nullable(),
       signal: text.nullable(),
       stderr: z.array(text),
+      /** The VM's limit that it was killed at. */
+      limit: text.optional(),
     }),
   },
   AGENT_NOT_INSTALLED: {

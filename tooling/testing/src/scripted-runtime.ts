@@ -158,9 +158,9 @@ export class ScriptedAgent implements RuntimeSession {
   }
 
   /** It is gone all of a sudden. */
-  exit(exitCode = 1): void {
-    const details = { exitCode, signal: null, stderr: ["the last line"] };
-    const message = `the agent ended with exit code ${exitCode}`;
+  exit(exitCode: number | null = 1, more: { signal?: string; limit?: string } = {}): void {
+    const details = { exitCode, signal: null, stderr: ["the last line"], ...more };
+    const message = `the agent ended with ${more.signal ?? `exit code ${exitCode}`}`;
     this.#exited.resolve(new AgentOsError("AGENT_EXITED", message, details));
   }
 

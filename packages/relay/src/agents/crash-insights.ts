@@ -5,20 +5,20 @@ import { RELAY_BOUNDS } from "../relay-bounds.ts";
 export interface Exit {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** The VM killed it for its memory. */
-  readonly isOutOfMemory?: boolean;
+  /** The VM's limit that it was killed at. */
+  readonly limit?: string | undefined;
 }
 
-/** What kind of end that was. */
-function categoryOf({ exitCode, signal, isOutOfMemory = false }: Exit): CrashCategory {
-  if (isOutOfMemory || exitCode === 137 || signal === "SIGKILL") return "oom";
+/** What kind of end that was. No code says that memory was short: the VM's limit does. */
+function categoryOf({ exitCode, signal, limit }: Exit): CrashCategory {
+  if (limit === "memoryBytes") return "oom";
   if (exitCode === 139 || signal === "SIGSEGV") return "segfault";
   if (signal !== null) return "signal";
   return exitCode === null || exitCode === 0 ? "unknown" : "error";
 }
 
 const DESCRIPTIONS: Readonly<Record<CrashCategory, string>> = {
-  oom: "killed, as by the kernel for its memory",
+  oom: "killed at its VM's limit of memory",
   segfault: "it touched memory that is not its own",
   signal: "ended by a signal",
   error: "ended with an error",

@@ -106,8 +106,8 @@ export class Lifeline {
 
 function exitOf(error: unknown): Exit {
   if (isAgentOsError(error, "AGENT_EXITED")) {
-    const { exitCode, signal } = error.details;
-    return { exitCode, signal };
+    const { exitCode, signal, limit } = error.details;
+    return { exitCode, signal, limit };
   }
   return { exitCode: null, signal: null };
 }

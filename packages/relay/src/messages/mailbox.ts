@@ -166,7 +166,8 @@ export class Mailbox {
   /** A blocked agent's mail gets old as well. */
   #sweepLater(): void {
     if (this.#cancelSweep !== undefined || this.#isClosed) return;
-    const [oldest] = this.#open.values();
+    // What the agent is at does not get old.
+    const oldest = Array.from(this.#open.values()).find(isWaiting);
     if (oldest === undefined) return;
     const { now, clock } = this.#options.parts;
     const dueMs = oldest.acceptedAt + DEFAULTS.messageAgeMs - now();

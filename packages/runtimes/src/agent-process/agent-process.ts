@@ -54,6 +54,8 @@ export interface AgentExit {
   /** Both null: nobody saw it, the VM went first. */
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** The VM's limit that it was killed at. */
+  readonly limit?: string | undefined;
   /** The last lines. */
   readonly stderr: readonly string[];
 }
@@ -262,7 +264,7 @@ export class AgentProcess implements AsyncDisposable {
     this.#input.close();
     this.#lines.end();
     const { exitCode = null, signal = null } = exit ?? {};
-    this.#exit.resolve({ exitCode, signal, stderr: this.#stderr.lines });
+    this.#exit.resolve({ exitCode, signal, limit: exit?.limit?.limit, stderr: this.#stderr.lines });
   }
 }
 
@@ -271,11 +273,17 @@ const BASE_ENVIRONMENT = { LANG: "C.UTF-8", NO_COLOR: "1" };
 
 /** The end of an agent that nobody asked for. */
 function exitError(agent: string, exit: AgentExit): AgentOsError<"AGENT_EXITED"> {
-  const { exitCode, signal, stderr } = exit;
+  const { exitCode, signal, limit, stderr } = exit;
   const how = signal ?? (exitCode === null ? "its VM is gone" : `exit code ${exitCode}`);
+  const reached = limit === undefined ? {} : { limit };
   const last = stderr.findLast((line) => line.trim() !== "");
   const message = `the agent ${agent} is gone: ${how}${last === undefined ? "" : `: ${last}`}`;
-  return new AgentOsError("AGENT_EXITED", message, { exitCode, signal, stderr: [...stderr] });
+  return new AgentOsError("AGENT_EXITED", message, {
+    exitCode,
+    signal,
+    stderr: [...stderr],
+    ...reached,
+  });
 }
 
 function notInstalled(agent: string, install: string): AgentOsError<"AGENT_NOT_INSTALLED"> {

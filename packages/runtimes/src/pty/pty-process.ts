@@ -135,7 +135,8 @@ export class PtyProcess implements AsyncDisposable {
     const { exitCode = null, signal = null } = exit ?? {};
     const how = signal ?? (exitCode === null ? "its VM is gone" : `exit code ${exitCode}`);
     const message = `the program ${this.#options.argv[0] ?? ""} is gone: ${how}`;
-    return new AgentOsError("AGENT_EXITED", message, { exitCode, signal, stderr: [] });
+    const reached = exit?.limit === undefined ? {} : { limit: exit.limit.limit };
+    return new AgentOsError("AGENT_EXITED", message, { exitCode, signal, stderr: [], ...reached });
   }
 }
 

@@ -109,24 +109,37 @@ describe("an agent that dies by itself", () => {
     await using world = await RelayWorld.start();
     const { relay, runtime, sidecar } = world;
     const { peer } = relay.client;
-    for (const code of [137, 139, 3]) {
+    const limited = { signal: "SIGKILL", limit: "memoryBytes" };
+    const ends = [
+      { code: null, more: limited },
+      { code: null, more: { signal: "SIGKILL" } },
+      { code: 139, more: {} },
+      { code: 137, more: {} },
+      { code: 3, more: {} },
+    ];
+    for (const [index, { code, more }] of ends.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- One after the other.
-      await relay.spawn(`exits ${code}`);
+      await relay.spawn(`agent ${index}`);
       sidecar.clock.advance(5_000);
-      runtime.agent.exit(code);
+      runtime.agent.exit(code, more);
       // oxlint-disable-next-line no-await-in-loop -- As above.
-      await relay.find((event) => event.type === "agent_exited" && event.exitCode === code);
+      await relay.find(
+        (event) => event.type === "agent_exited" && event.agent.endsWith(`${index}`),
+      );
     }
     const health = await peer.request("relay.health", {});
-    expect(health).toMatchObject({ crashes: 3, score: 70 });
+    expect(health).toMatchObject({ crashes: 5, score: 50 });
     expect(
       health.recent.map(({ category, exitCode, uptimeMs }) => [category, exitCode, uptimeMs]),
     ).toEqual([
-      ["oom", 137, 5_000],
+      // Only the VM's own limit says that memory was short.
+      ["oom", null, 5_000],
+      ["signal", null, 5_000],
       ["segfault", 139, 5_000],
+      ["error", 137, 5_000],
       ["error", 3, 5_000],
     ]);
-    expect(health.patterns).toContainEqual({ category: "oom", count: 1, agents: ["exits 137"] });
+    expect(health.patterns).toContainEqual({ category: "oom", count: 1, agents: ["agent 0"] });
   });
 
   test("[relay.vm-ends] with its VM is told as that", async () => {

@@ -40,10 +40,15 @@ export const relay = rows("relay", {
   "relay.acl": "an agent writes within its reach, and ends only who is below it",
   "relay.blocked": "an agent that is stuck holds up nobody else",
   "relay.chaos": "a hundred agents lose no message and get none twice, in order, while some crash",
+  "relay.client": "a program uses agents, messages and figures, with a VM and without one",
+  "relay.client-size": "a megabyte goes to an agent and is read back whole",
   "relay.command": "the command starts, watches, writes to and releases agents",
   "relay.command-talk":
     "agents on models write to one another, and can't drive a person's terminal",
   "relay.dead-letters": "dead letters have their reason, and are redelivered once",
+  "relay.deaths":
+    "a program that exits, is killed or has no memory is recorded as that, and started again",
+  "relay.expiry": "a message that waits for a day expires, and its sender is told",
   "relay.family": "an agent starts others below it where its policy allows",
   "relay.history": "what was said is found by channel, thread, agent and text",
   "relay.kill":
@@ -59,8 +64,11 @@ export const relay = rows("relay", {
   "relay.restart-lost": "an agent whose VM is gone after a kill is told, and who wrote to it",
   "relay.send-to": "an agent with a list of addresses writes to those alone",
   "relay.size": "a text of 1 MiB arrives, a longer one is refused",
+  "relay.steer": "a message reaches the running turn where it asks for it, and comes once",
+  "relay.stored": "a message that can't be written is refused, and keeps no room",
   "relay.tenants": "agents and messages are unknown to another user",
   "relay.terminal": "an agent on a terminal is typed to, measured, and its end has its code",
   "relay.tools": "an agent looks at its inbox, agents and channels",
+  "relay.typed": "what is typed into a terminal is handed over as written at most",
   "relay.vm-ends": "an agent ends with its VM",
 });
