@@ -44,27 +44,32 @@ export class SnapshotHost {
   readonly #taking = new Map<string, Promise<Entry>>();
   #sweep: { cancel: () => void } | undefined;
   #sweeping: Promise<void> = Promise.resolve();
-  #state: "closed" | "open" = "closed";
+  /** loading -> open -> closed */
+  #state: "loading" | "open" | "closed" = "loading";
   #hasSwept = false;
 
   constructor(parts: SnapshotHostParts) {
     this.#parts = parts;
   }
 
-  /** What earlier lives left. Before it, nothing is removed. */
-  async restore(): Promise<void> {
-    const { store, drivers, log } = this.#parts;
-    const stored = store.all();
-    for (const each of stored)
+  /** What earlier lives left is known from now on. */
+  load(): void {
+    for (const each of this.#parts.store.all())
       this.#entries.set(each.key, {
         ...each,
         isTransient: false,
         isSettled: false,
         isReleased: false,
       });
+  }
+
+  /** Looks after what earlier lives left. Before it, nothing is swept. */
+  async restore(): Promise<void> {
+    const { store, drivers, log } = this.#parts;
+    const stored = [...this.#entries.values()].filter(({ isTransient }) => !isTransient);
     // Without one of them, nothing could be there to be settled or swept.
     if (stored.length === 0 && store.disks().length === 0 && store.images().length === 0) {
-      this.#state = "open";
+      this.#open();
       return;
     }
     for (const each of stored) {
@@ -77,7 +82,7 @@ export class SnapshotHost {
         log.error({ snapshotId: each.snapshotId, ...errorFacts(error) }, "a snapshot's driver");
       }
     }
-    this.#state = "open";
+    this.#open();
     this.sweepSoon();
   }
 
@@ -162,7 +167,7 @@ export class SnapshotHost {
 
   /** A VM, a snapshot or a disk is gone: what nothing needs any more goes, in a moment. */
   sweepSoon(): void {
-    if (this.#state === "closed" || this.#sweep !== undefined) return;
+    if (this.#state !== "open" || this.#sweep !== undefined) return;
     const cancel = this.#parts.clock.after(SWEEP_MS, () => {
       this.#sweep = undefined;
       this.#sweeping = this.#sweeping.then(() => this.#removeUnneeded());
@@ -231,10 +236,15 @@ export class SnapshotHost {
     this.#forget(key);
   }
 
+  /** Unless it was closed meanwhile. */
+  #open(): void {
+    if (this.#state === "loading") this.#state = "open";
+  }
+
   #forget(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined || !this.#entries.delete(key)) return;
-    if (!entry.isTransient && this.#state === "open") this.#parts.store.remove(key);
+    if (!entry.isTransient && this.#state !== "closed") this.#parts.store.remove(key);
     this.sweepSoon();
   }
 

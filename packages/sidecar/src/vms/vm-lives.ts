@@ -75,6 +75,7 @@ export class VmLives {
 
   /** Takes over what an earlier life left. Whoever asks for one of those VMs waits until that is decided. */
   restore(restored: Restored): void {
+    this.#loadSnapshots();
     this.#recovery.start(restored);
     void this.#restoreSnapshots();
     this.#options.onChange();
@@ -106,6 +107,16 @@ export class VmLives {
     await this.#recovery.done;
   }
 
+  /** Before anybody asks for one. */
+  #loadSnapshots(): void {
+    const { files, log } = this.#options;
+    try {
+      files.snapshots.load();
+    } catch (error) {
+      log.error(errorFacts(error), "snapshots of an earlier life could not be read");
+    }
+  }
+
   /** Only once every VM that is left has said what it stands on. */
   async #restoreSnapshots(): Promise<void> {
     await this.#recovery.done;
@@ -113,7 +124,7 @@ export class VmLives {
     try {
       await files.snapshots.restore();
     } catch (error) {
-      log.error(errorFacts(error), "snapshots of an earlier life could not be read");
+      log.error(errorFacts(error), "snapshots of an earlier life could not be looked after");
     }
   }
 
