@@ -27,9 +27,7 @@ export const asOrdinaryUser: Readonly<Record<string, string>> = {
 
 /** Ids of the linux driver that run only as whoever runs the tests, and why. */
 export const asRunnerOnly: Readonly<Record<string, string>> = {
-  "limits.network": "the sidecar counts, and the driver's kind of user is nothing to it",
   "limited.command": "a test of the command, whose package the scenarios do not drive",
-  "diff.patch": "a patch is made of bytes, and no VM has a part in it",
   "bad.epoch": "the driver without a sidecar: the secret and the epoch are the same for both",
   "docs.run": "the pages' programs are compiled in the clone",
   "pack.all": "who installs is who runs the tests",

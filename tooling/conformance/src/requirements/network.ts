@@ -23,6 +23,7 @@ export const network = [
     "network.sni": "S34: TLS for another host than was asked for is cut",
     "network.socks": "SOCKS5 goes through the same policy",
     "network.live": "another policy cuts what it forbids at once",
+    "private.bound": "no more VMs than its bound are on a private network",
     "network.decisions": "decisions are events, bounded and counted",
   }),
   ...rows(
