@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 import { madeUpUser } from "./tooling/conformance/src/made-up-user.ts";
 import { UsersReporter } from "./tooling/conformance/src/users-reporter.ts";
 import { linuxDriverMissing, linuxDriverMissingFor } from "./tooling/linux-driver-missing.ts";
+import { LongestFirst } from "./tooling/longest-first.ts";
 import { TallyReporter } from "./tooling/tally-reporter.ts";
 
 const conditions = ["@agentos/source", "node", "import", "default"];
@@ -26,6 +27,7 @@ const needsOthers = ["tooling/conformance/test/made-up-user/**"];
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: [
       "default",
       new UsersReporter({ missing, missingForOthers }),

@@ -78,6 +78,8 @@ function configuration(root: string, home: string, outputFile: string): string {
     reporters: ["json"],
     outputFile,
     fileParallelism: false,
+    // One process for all: most of a file's time is what it loads.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   };
