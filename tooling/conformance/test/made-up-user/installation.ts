@@ -64,6 +64,8 @@ export class Installation implements AsyncDisposable {
     // Optional for those who install; the scenarios of terminals look at screens.
     const ofClient = join(WORKSPACE, "packages/client/node_modules");
     await thirdParty.link(directory, "@xterm/headless", ofClient);
+    // What the scenarios read is parsed.
+    await thirdParty.link(directory, "zod", ofClient);
     for (const { name, origin } of await publishedPackages()) {
       const place = join(directory, "node_modules", name);
       await this.#install(name, origin, place);
