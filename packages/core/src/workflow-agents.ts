@@ -8,6 +8,8 @@ export interface WorkflowAgentRequest {
   /** Unique among all that live: the step and its try are in it. */
   readonly id: string;
   readonly runtime: string;
+  /** A program for one task, `{prompt}` in its arguments; undefined: the runtime's own. */
+  readonly command: { readonly command: string; readonly args: readonly string[] } | undefined;
   readonly model: string | undefined;
   readonly provider: SessionSpec["provider"];
   /** Absolute. */

@@ -45,7 +45,7 @@ export class RelayAgents implements WorkflowAgents {
     signal.throwIfAborted();
     const relay = this.#options.relay.of(this.#holder.user);
     await relay.spawn(this.#holder, request.id, specOf(request, freeName(relay, request)));
-    const agent = new RelayAgent(this.#options, relay, this.#holder, request.id);
+    const agent = new RelayAgent(this.#options, relay, this.#holder, request);
     if (!signal.aborted) return agent;
     await agent[Symbol.asyncDispose]();
     throw cancelled();
@@ -59,13 +59,16 @@ class RelayAgent implements WorkflowAgentHandle {
   readonly #clock: Clock;
   readonly #relay: UserRelay;
   readonly #holder: Holder;
+  /** Before each task, of which a program that has no system prompt knows nothing else. */
+  readonly #preamble: string;
 
   constructor(
     { sessions, clock }: RelayAgentsOptions,
     relay: UserRelay,
     holder: Holder,
-    sessionId: string,
+    { id: sessionId, command, instructions }: WorkflowAgentRequest,
   ) {
+    this.#preamble = command === undefined ? "" : `${instructions}\n\n`;
     this.#sessions = sessions;
     this.#clock = clock;
     this.#relay = relay;
@@ -82,7 +85,7 @@ class RelayAgent implements WorkflowAgentHandle {
     const cancel = (): void => void session.cancel().catch(() => undefined);
     signal.addEventListener("abort", cancel, { once: true });
     try {
-      const answer = session.ask(task, "prompt");
+      const answer = session.ask(`${this.#preamble}${task}`, "prompt");
       if (signal.aborted) cancel();
       void this.#watch(onActivity, over.signal);
       const { text, stopReason, error } = await answer;
@@ -177,11 +180,13 @@ function specOf(request: WorkflowAgentRequest, name: string): AgentSpec {
 }
 
 function sessionOf(request: WorkflowAgentRequest): AgentSpec["session"] {
-  const { runtime, model, provider, cwd, workspaces, instructions, maxTokens } = request;
+  const { runtime, command, model, provider, cwd, workspaces, instructions, maxTokens } = request;
   return {
     runtime,
     cwd,
-    systemPrompt: { append: instructions },
+    ...(command === undefined
+      ? { systemPrompt: { append: instructions } }
+      : { command: command.command, args: [...command.args] }),
     ...(model === undefined ? {} : { model }),
     ...(provider === undefined ? {} : { provider }),
     ...(workspaces === undefined ? {} : { workspaces: [...workspaces] }),

@@ -164,6 +164,31 @@ describe("agents of a workflow", () => {
     await at.world[Symbol.asyncDispose]();
   });
 
+  test("[workflow.presets] programs without a runtime of their own are called with their task, and told who they are", async () => {
+    const runtime = new ScriptedRuntime({ name: "command", script: async () => "done" });
+    const { world, client, lease } = await started(runtime);
+    const agents = ["aider", "goose", "droid", "cursor"].map(
+      (cli) => `  - { name: ${cli}, cli: ${cli}, task: "do it", constraints: { model: m } }`,
+    );
+    const text = `version: "1.0"\nname: clis\nswarm: { pattern: pipeline }\nagents:\n${agents.join("\n")}\n`;
+    const { vmId, fence } = lease;
+    const source = { workflow: { text }, vars: {} };
+    await client.peer.request("workflow.run", { vmId, fence, runId: "run-1", source });
+    await expect(finished(client, "run-1")).resolves.toMatchObject({ status: "completed" });
+    expect(
+      runtime.opened.map(({ spec }) => [spec.command, ...(spec.args ?? [])].join(" ")),
+    ).toEqual([
+      "aider --yes-always --message {prompt} --model m",
+      "goose run --text {prompt} --model m",
+      "droid exec {prompt} --model m",
+      "agent -p {prompt} --model m",
+    ]);
+    expect(runtime.opened.every(({ spec }) => spec.systemPrompt === undefined)).toBe(true);
+    expect(JSON.stringify(runtime.prompts[0]?.content)).toMatch(/You are aider.*do it/);
+    await client[Symbol.asyncDispose]();
+    await world[Symbol.asyncDispose]();
+  });
+
   test("[workflow.relay-ends] one that dies is a crash of the relay; those of an interrupted run are gone in the next life", async () => {
     const runtime = new ScriptedRuntime({
       script: async ({ prompt, exit, forever }) => {

@@ -38,6 +38,7 @@ const semantics = rows("issue 8", {
   "workflow.hostile-yaml": "bombs, deep nesting, prototype keys and tags are refused in no time",
   "workflow.schema": "the published JSON Schema is what the code checks",
   "workflow.templates": "each of the 8 templates can run; a path as name is refused",
+  "workflow.presets": "programs without a runtime of their own are called with their task",
   "workflow.relay-edges":
     "agents write to one another as the pattern's edges allow; all else is refused, and reaches nobody",
   "workflow.relay-agents": "agents are the relay's while they work: seen, and written to",

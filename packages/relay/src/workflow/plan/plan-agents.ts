@@ -7,6 +7,7 @@ import {
   type WorkflowDefinition,
 } from "@agentos/protocol";
 
+import { agentCommand } from "./agent-command.ts";
 import type { PlannedAgent } from "./workflow-plan.ts";
 
 /** Runtimes by the names of their programs. Those without one of their own run as a command. */
@@ -44,6 +45,7 @@ export function planAgents(
 function planAgent(agent: WorkflowAgent, channel: string | undefined, cwd: string): PlannedAgent {
   const { name, cli, runtime, role, preset, interactive, constraints = {} } = agent;
   const own = posix.resolve(cwd, agent.cwd ?? ".");
+  const command = agentCommand(cli, constraints.model);
   const channels = new Set([
     ...(channel === undefined ? [] : [channel]),
     ...(agent.channels ?? []),
@@ -52,7 +54,8 @@ function planAgent(agent: WorkflowAgent, channel: string | undefined, cwd: strin
     name,
     cli: cli ?? null,
     runtime: runtime ?? (cli === undefined ? "" : RUNTIMES[cli]),
-    model: constraints.model,
+    command,
+    model: command === undefined ? constraints.model : undefined,
     role: role ?? preset,
     preset,
     interactive: interactive ?? (preset === undefined || preset === "lead"),

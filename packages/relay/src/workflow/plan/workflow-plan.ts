@@ -8,12 +8,16 @@ import type {
 } from "@agentos/protocol";
 
 import type { PatternName } from "../patterns/shape-of.ts";
+import type { AgentCommand } from "./agent-command.ts";
 
 /** An agent with every default filled in. */
 export interface PlannedAgent {
   readonly name: string;
   readonly cli: string | null;
   readonly runtime: string;
+  /** Undefined: the runtime knows its program. */
+  readonly command: AgentCommand | undefined;
+  /** Where its command has none. */
   readonly model: string | undefined;
   readonly role: string | undefined;
   readonly preset: WorkflowPreset | undefined;

@@ -30,6 +30,7 @@ export async function openAgent(
       // Another one each time: a resumed run does a step again whose first agent has left a transcript.
       id: `${purpose.slice(0, PURPOSE_CHARACTERS)}-${randomUUID().slice(0, 8)}`,
       runtime,
+      command: agent.command,
       model,
       provider: providerOf(providers, name, runtime),
       cwd,
