@@ -1,4 +1,5 @@
 import type {
+  AgentMode,
   AgentOsError,
   ChatMessage,
   Content,
@@ -34,6 +35,8 @@ export interface RuntimeCapabilities {
   readonly outputSchema: boolean;
   readonly subagents: boolean;
   readonly compaction: boolean;
+  /** It may have modes of its own. */
+  readonly modes: boolean;
   /** Its running turn goes on after the sidecar was killed. Otherwise that is `interrupted`. */
   readonly adoption: boolean;
 }
@@ -128,6 +131,12 @@ export interface RuntimeHost {
   toolDoor(options: { signal: AbortSignal }): Promise<ToolDoor>;
 }
 
+/** Modes of an agent's own. */
+export interface AgentModes {
+  readonly current: string;
+  readonly available: readonly AgentMode[];
+}
+
 export interface RuntimeTurn {
   readonly turnId: string;
   readonly content: Content;
@@ -160,6 +169,10 @@ export interface RuntimeSession extends AsyncDisposable {
   steer?(content: Content): Promise<void>;
   /** Resolves once the agent has confirmed it. Rejects with `MODEL_SWITCH_FAILED`. */
   setModel?(model: string): Promise<void>;
+  /** The agent's own, and the one that it is in. Undefined where it has none. */
+  readonly modes?: AgentModes | undefined;
+  /** Resolves once the agent has confirmed it. Rejects with `INVALID_ARGUMENT` for one that it has not. */
+  setMode?(mode: string): Promise<void>;
   /** Between turns. */
   compact?(): Promise<void>;
   /** Types into the agent's terminal; resolves with the bytes that it took. Undefined where it has none. */

@@ -1,4 +1,5 @@
 export type {
+  AgentModes,
   AgentRuntime,
   RuntimeCapabilities,
   RuntimeEvent,
@@ -29,7 +30,6 @@ export type {
   ModelGateway,
   ModelProvider,
   ModelRoute,
-  RateLimitWindow,
 } from "./model-gateway.ts";
 export type { ToolDoor, ToolDoors, ToolRoute } from "./tool-door.ts";
 export type {

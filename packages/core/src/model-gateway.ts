@@ -1,4 +1,4 @@
-import type { AgentOsError, Usage } from "@agentos/protocol";
+import type { AgentOsError, RateLimitWindow, Usage } from "@agentos/protocol";
 
 import type { SessionVm } from "./session-vm.ts";
 
@@ -11,15 +11,6 @@ export interface ModelProvider {
   readonly name: string;
   readonly baseUrl?: string | undefined;
   readonly apiKey?: string | undefined;
-}
-
-/** What a provider said of one of its limits on the key. Times are ISO 8601. */
-export interface RateLimitWindow {
-  /** The provider's own word: `requests`, `tokens`, `unified-5h`. */
-  readonly name: string;
-  readonly limit: number | null;
-  readonly remaining: number | null;
-  readonly resetAt: string | null;
 }
 
 /** One call of a model, as the gateway saw it pass. */

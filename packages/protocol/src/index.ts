@@ -181,7 +181,7 @@ export {
   SessionState,
   TurnSource,
 } from "./session/session-event.ts";
-export { SessionInfo, SessionSummary } from "./session/session-info.ts";
+export { AgentMode, RateLimitWindow, SessionInfo, SessionSummary } from "./session/session-info.ts";
 export {
   Budget,
   Capabilities,

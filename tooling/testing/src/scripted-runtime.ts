@@ -49,7 +49,7 @@ export interface ScriptedRuntimeOptions {
     host: RuntimeHost,
   ) => Promise<void>;
   /** What its agents can do beside prompts. Default: nothing. */
-  readonly controls?: Pick<RuntimeSession, "steer" | "setModel" | "compact">;
+  readonly controls?: Pick<RuntimeSession, "steer" | "setModel" | "setMode" | "modes" | "compact">;
   /** Awaited inside the agent's end. */
   readonly onDispose?: () => Promise<void>;
 }
@@ -66,6 +66,7 @@ const CAPABILITIES: RuntimeCapabilities = {
   outputSchema: true,
   subagents: true,
   adoption: false,
+  modes: true,
   compaction: true,
 };
 
@@ -141,6 +142,8 @@ export class ScriptedAgent implements RuntimeSession {
   readonly exited: Promise<AgentOsError>;
   declare steer?: NonNullable<RuntimeSession["steer"]>;
   declare setModel?: NonNullable<RuntimeSession["setModel"]>;
+  declare setMode?: NonNullable<RuntimeSession["setMode"]>;
+  declare modes?: RuntimeSession["modes"];
   declare compact?: NonNullable<RuntimeSession["compact"]>;
   readonly #options: AgentOptions;
   readonly #exited = Promise.withResolvers<AgentOsError>();

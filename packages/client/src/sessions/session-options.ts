@@ -93,6 +93,8 @@ export interface SessionOptions {
   readonly onRequest?: RequestHandler;
   readonly retries?: number;
   readonly thinking?: SessionSpec["thinking"];
+  /** One of the agent's own modes, by its id: `plan`. Default: the agent's. */
+  readonly mode?: string;
   readonly maxOutputTokens?: number;
 }
 

@@ -104,6 +104,11 @@ export class Session implements AsyncDisposable {
     await this.#admin.request("session.setModel", { ...this.#held, model });
   }
 
+  /** Puts the agent into another of its own modes: `info()` lists them. Rejects with `INVALID_ARGUMENT` for one that it has not, or `UNSUPPORTED` where it has none. */
+  async setMode(mode: string): Promise<void> {
+    await this.#admin.request("session.setMode", { ...this.#held, mode });
+  }
+
   /** Has the agent sum up its conversation, between turns. Rejects with `SESSION_BUSY`, or `UNSUPPORTED` where the runtime can't. */
   async compact(options: { signal?: AbortSignal } = {}): Promise<void> {
     const asking = { signal: options.signal, deadlineMs: null };

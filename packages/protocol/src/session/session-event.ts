@@ -32,6 +32,8 @@ export const SessionHappening = z.discriminatedUnion("type", [
   z.object({ type: z.literal("steer"), content: Content }),
   /** The agent uses another model from now on. */
   z.object({ type: z.literal("model"), model: z.string() }),
+  /** The agent is in another of its modes from now on. */
+  z.object({ type: z.literal("mode"), mode: z.string() }),
   z.object({ type: z.literal("text"), delta: z.string() }),
   z.object({ type: z.literal("thought"), delta: z.string() }),
   z.object({ type: z.literal("tool_call"), call: ToolCall }),

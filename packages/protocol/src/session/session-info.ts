@@ -6,6 +6,20 @@ import { SessionState } from "./session-event.ts";
 import { ToolInfo } from "./tool.ts";
 import { SessionUsage } from "./usage.ts";
 
+/** A mode of an agent's own. */
+export const AgentMode = z.object({ id: z.string(), name: z.string() });
+export type AgentMode = z.infer<typeof AgentMode>;
+
+/** What a provider said of one of its limits on the key. Times are ISO 8601. */
+export const RateLimitWindow = z.object({
+  /** The provider's own word: `requests`, `tokens`, `unified-5h`. */
+  name: z.string(),
+  limit: z.number().nullable(),
+  remaining: z.number().nullable(),
+  resetAt: z.string().nullable(),
+});
+export type RateLimitWindow = z.infer<typeof RateLimitWindow>;
+
 export const SessionSummary = z.object({
   sessionId: Id,
   vmId: VmId,
@@ -36,6 +50,12 @@ export const SessionInfo = SessionSummary.extend({
   pending: z.array(PendingRequest),
   /** What the agent may call; fixed when the session is made. */
   tools: z.array(ToolInfo),
+  /** The agent's own modes; empty where it has none, or is not there now. */
+  modes: z.array(AgentMode),
+  /** The one that it is in; `null` where it has none. */
+  mode: z.string().nullable(),
+  /** As the provider said them last; empty where nothing of the session has passed the gateway. */
+  rateLimits: z.array(RateLimitWindow),
   /** The transcript's last seq; 0: empty. */
   lastSeq: z.int(),
 });

@@ -103,6 +103,12 @@ export const SESSION_METHODS = {
     params: HeldSession.extend({ model: z.string().min(1).max(256) }),
     result: Nothing,
   },
+  "session.setMode": {
+    scope: "vm",
+    summary: "Put the agent into another of its own modes, where it has any; answered once it is.",
+    params: HeldSession.extend({ mode: z.string().min(1).max(128) }),
+    result: Nothing,
+  },
   "session.compact": {
     scope: "vm",
     summary: "Have the agent sum up its conversation between turns, where the runtime can.",

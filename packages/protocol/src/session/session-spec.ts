@@ -233,6 +233,8 @@ export const SessionSpec = z.strictObject({
   retries: z.int().min(0).max(10).optional(),
   thinking: z.enum(["off", "low", "medium", "high"]).optional(),
   maxOutputTokens: z.int().min(1).optional(),
+  /** One of the agent's own modes, by its id: `plan`. */
+  mode: z.string().min(1).max(128).optional(),
 });
 export type SessionSpec = z.infer<typeof SessionSpec>;
 

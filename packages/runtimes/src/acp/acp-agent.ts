@@ -17,6 +17,8 @@ export interface AcpAgent {
   describe(call: ToolFields, first: ToolFields): AcpCall;
   /** Whether it is a call of the session's own tool, whose door asks for itself. */
   isOwn(call: ToolFields, tool: string): boolean;
+  /** Whether it asks before its tools in that mode of its own. */
+  asksIn(mode: string): boolean;
   /** What it calls a model. */
   modelId(model: string): string;
 }

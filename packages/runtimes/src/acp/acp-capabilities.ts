@@ -13,4 +13,5 @@ export const ACP_CAPABILITIES: RuntimeCapabilities = {
   subagents: false,
   compaction: false,
   adoption: false,
+  modes: true,
 };

@@ -4,10 +4,13 @@ import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
 import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
 import { AgentProgram } from "../agent-program/agent-program.ts";
+import { assertMode, unknownMode } from "../agent-program/unknown-mode.ts";
 import type { AcpAgent, AcpProgram } from "./acp-agent.ts";
 import { lostSession } from "./acp-failure.ts";
+import { type AcpModes, acpModes } from "./acp-modes.ts";
 import {
   InitializeResult,
+  ModeUpdate,
   PermissionParams,
   PromptResult,
   SessionResult,
@@ -38,6 +41,7 @@ export class AcpConnection extends AgentProgram {
   #sessionId = "";
   #modelOption: string | undefined;
   #takesImages = false;
+  #modes: AcpModes | undefined;
 
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
@@ -90,6 +94,32 @@ export class AcpConnection extends AgentProgram {
     this.#peer.notify("session/cancel", { sessionId: this.#sessionId }).catch(() => undefined);
   }
 
+  get modes(): AcpModes | undefined {
+    return this.#modes;
+  }
+
+  /** Rejects with `UNSUPPORTED` or `INVALID_ARGUMENT`. */
+  async setMode(mode: string): Promise<void> {
+    const { agent } = this.#options;
+    const modes = this.#modes;
+    if (modes === undefined) throw noModes(agent.name);
+    assertMode(agent.name, modes, mode);
+    const sessionId = this.#sessionId;
+    try {
+      await (modes.option === undefined
+        ? this.#request("session/set_mode", { sessionId, modeId: mode })
+        : this.#request("session/set_config_option", {
+            sessionId,
+            configId: modes.option,
+            value: mode,
+          }));
+    } catch (error) {
+      if (!(error instanceof LinePeerError)) throw error;
+      throw unknownMode(agent.name, mode, error.message);
+    }
+    this.#modes = { ...modes, current: mode };
+  }
+
   /** Rejects with `MODEL_SWITCH_FAILED`. */
   async setModel(model: string): Promise<void> {
     const { agent } = this.#options;
@@ -124,7 +154,9 @@ export class AcpConnection extends AgentProgram {
     this.#takesImages = agentCapabilities?.promptCapabilities?.image === true;
     const opened = await this.#open(agentCapabilities, signal);
     this.#modelOption = opened.configOptions?.find(({ category }) => category === "model")?.id;
-    const { model } = request.spec;
+    this.#modes = acpModes(opened, (mode) => agent.asksIn(mode));
+    const { model, mode } = request.spec;
+    if (mode !== undefined) await this.setMode(mode);
     if (model !== undefined && !program.hasModel) await this.setModel(model);
   }
 
@@ -173,7 +205,15 @@ export class AcpConnection extends AgentProgram {
     if (method !== "session/update") return;
     const told = UpdateParams.safeParse(params).data;
     if (told === undefined || told.sessionId !== this.#sessionId) return;
+    this.#noteMode(told.update);
     this.#options.onUpdate(told.update.sessionUpdate, told.update);
+  }
+
+  /** It changes by itself, too. */
+  #noteMode(update: JsonObject): void {
+    if (update["sessionUpdate"] !== "current_mode_update" || this.#modes === undefined) return;
+    const current = ModeUpdate.safeParse(update).data?.currentModeId;
+    if (current !== undefined) this.#modes = { ...this.#modes, current };
   }
 
   async #asked(method: string, params: Json): Promise<Json> {
@@ -203,6 +243,11 @@ function reasonOf({ message, data }: LinePeerError): string {
   if (typeof data !== "object" || data === null || Array.isArray(data)) return message;
   const { details } = data;
   return typeof details === "string" ? `${message}: ${details}` : message;
+}
+
+function noModes(agent: string): AgentOsError<"UNSUPPORTED"> {
+  const what = `another mode of ${agent}`;
+  return new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
 }
 
 function wrongVersion(agent: string, actual: number): AgentOsError<"PROTOCOL_ERROR"> {

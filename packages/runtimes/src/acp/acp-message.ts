@@ -7,6 +7,10 @@ const ConfigOption = z.object({
   id: z.string(),
   category: z.string().nullish(),
   currentValue: z.unknown().optional(),
+  options: z
+    .array(z.object({ value: z.string(), name: z.string() }))
+    .nullish()
+    .catch(undefined),
 });
 
 export const InitializeResult = z.object({
@@ -24,6 +28,13 @@ export type InitializeResult = z.infer<typeof InitializeResult>;
 export const SessionResult = z.object({
   sessionId: z.string().nullish(),
   models: z.unknown().optional(),
+  modes: z
+    .object({
+      currentModeId: z.string(),
+      availableModes: z.array(z.object({ id: z.string(), name: z.string() })),
+    })
+    .nullish()
+    .catch(undefined),
   configOptions: z.array(ConfigOption).nullish(),
 });
 export type SessionResult = z.infer<typeof SessionResult>;
@@ -73,6 +84,8 @@ export const UpdateParams = z.object({
 });
 
 export const ChunkUpdate = z.object({ content: TextBlock });
+
+export const ModeUpdate = z.object({ currentModeId: z.string() });
 
 export const PlanUpdate = z.object({
   entries: z.array(

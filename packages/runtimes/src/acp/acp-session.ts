@@ -1,4 +1,5 @@
 import type {
+  AgentModes,
   RuntimeHost,
   RuntimeRequest,
   RuntimeSession,
@@ -123,6 +124,14 @@ export class AcpSession implements RuntimeSession {
 
   async setModel(model: string): Promise<void> {
     await this.#connection.setModel(model);
+  }
+
+  get modes(): AgentModes | undefined {
+    return this.#connection.modes;
+  }
+
+  async setMode(mode: string): Promise<void> {
+    await this.#connection.setMode(mode);
   }
 
   pids(): readonly number[] {

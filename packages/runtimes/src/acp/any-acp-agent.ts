@@ -19,5 +19,7 @@ export const ANY_ACP_AGENT: AcpAgent = {
   }),
   isOwn: ({ title }, tool) =>
     [`agentos_${tool}`, `agentos/${tool}`, `mcp__agentos__${tool}`].includes(title ?? ""),
+  // What ran without asking ends the turn all the same, if it may not.
+  asksIn: () => true,
   modelId: (model) => model,
 };

@@ -50,6 +50,7 @@ export class ApiRuntime implements AgentRuntime {
     subagents: true,
     compaction: true,
     adoption: false,
+    modes: false,
   };
   readonly #prices: readonly ModelPrice[];
   readonly #limits: ApiLimits;

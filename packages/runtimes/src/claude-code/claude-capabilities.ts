@@ -13,4 +13,5 @@ export const CLAUDE_CAPABILITIES: RuntimeCapabilities = {
   subagents: false,
   compaction: false,
   adoption: true,
+  modes: true,
 };

@@ -2,6 +2,7 @@ import type { AgentEndpoint } from "@agentos/core";
 import type { JsonObject, SessionSpec } from "@agentos/protocol";
 
 import { wordsOf } from "../vm-agent/system-words.ts";
+import { DEFAULT_MODE } from "./claude-modes.ts";
 import { HOST_SERVER, TOOL_HOOK } from "./claude-tools.ts";
 
 /** What needs a person at a screen, or would have the agent act while no turn runs. */
@@ -36,7 +37,7 @@ export function claudeArguments({ spec, isResumed, agentSessionId }: ClaudeStart
     "--verbose",
     "--include-partial-messages",
     "--permission-prompt-tool=stdio",
-    "--permission-mode=default",
+    `--permission-mode=${spec.mode ?? DEFAULT_MODE}`,
     ...(isResumed ? ["--resume", agentSessionId] : ["--session-id", agentSessionId]),
     ...(model === undefined ? [] : ["--model", model]),
     ...(effort === undefined ? [] : ["--effort", effort]),

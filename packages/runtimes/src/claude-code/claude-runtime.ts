@@ -11,10 +11,12 @@ import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
+import { assertMode } from "../agent-program/unknown-mode.ts";
 import { openConversation } from "../agent-program/open-conversation.ts";
 import { refuseOptions } from "../vm-agent/check-given.ts";
 import { CLAUDE_CAPABILITIES } from "./claude-capabilities.ts";
 import { claudeArguments, claudeEnvironment } from "./claude-command.ts";
+import { CLAUDE_MODES } from "./claude-modes.ts";
 import { ClaudeSession } from "./claude-session.ts";
 
 const AGENT = "claude-code";
@@ -29,6 +31,8 @@ export class ClaudeRuntime implements AgentRuntime {
   async check(spec: SessionSpec): Promise<void> {
     checkProvider(spec, ["anthropic"]);
     refuseOptions(spec, ["initialHistory"]);
+    if (spec.mode !== undefined)
+      assertMode(AGENT, { current: spec.mode, available: CLAUDE_MODES }, spec.mode);
   }
 
   async open(

@@ -1,5 +1,6 @@
 import type {
   AgentEndpoint,
+  AgentModes,
   AgentTrace,
   RuntimeHost,
   RuntimeRequest,
@@ -11,12 +12,14 @@ import { AgentOsError, type Content, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
 import { AgentProgram, type ProgramOptions } from "../agent-program/agent-program.ts";
+import { assertMode, unknownMode } from "../agent-program/unknown-mode.ts";
 import { answered } from "../agent-program/open-conversation.ts";
 import { initializeRequest } from "./claude-command.ts";
 import { userLine } from "./claude-content.ts";
 import { ClaudeControl, ClaudeRefusal } from "./claude-control.ts";
 import { claudeFailure, lostSession } from "./claude-failure.ts";
 import { type ClaudeLine, type ClaudeResult, parseClaudeLine } from "./claude-line.ts";
+import { CLAUDE_MODES, DEFAULT_MODE } from "./claude-modes.ts";
 import { ClaudeTools, TOOL_HOOK } from "./claude-tools.ts";
 import { ClaudeTurn } from "./claude-turn.ts";
 
@@ -35,6 +38,7 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
   readonly #tools: ClaudeTools;
   readonly #control: ClaudeControl;
   #turn: ClaudeTurn | undefined;
+  #mode: string;
   /** It has begun a conversation that can be resumed. */
   #isBegun = false;
 
@@ -56,6 +60,7 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
   private constructor(options: ClaudeSessionOptions) {
     super(options.program, options.host);
     this.#options = options;
+    this.#mode = options.request.spec.mode ?? DEFAULT_MODE;
     this.#tools = new ClaudeTools(options.host, options.request.tools);
     this.#control = new ClaudeControl({
       send: (message) => this.send(message),
@@ -118,6 +123,21 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
       const message = `claude-code does not take the model ${model}: ${reason}`;
       throw new AgentOsError("MODEL_SWITCH_FAILED", message, { model, reason });
     }
+  }
+
+  get modes(): AgentModes {
+    return { current: this.#mode, available: CLAUDE_MODES };
+  }
+
+  async setMode(mode: string): Promise<void> {
+    assertMode("claude-code", this.modes, mode);
+    try {
+      await this.#control.request({ subtype: "set_permission_mode", mode });
+    } catch (error) {
+      if (!(error instanceof ClaudeRefusal)) throw error;
+      throw unknownMode("claude-code", mode, error.message);
+    }
+    this.#mode = mode;
   }
 
   async compact(): Promise<void> {

@@ -13,4 +13,5 @@ export const CODEX_CAPABILITIES: RuntimeCapabilities = {
   subagents: false,
   compaction: false,
   adoption: true,
+  modes: false,
 };

@@ -15,4 +15,5 @@ export const COMMAND_CAPABILITIES: RuntimeCapabilities = {
   subagents: false,
   compaction: false,
   adoption: false,
+  modes: false,
 };

@@ -29,6 +29,7 @@ export const GEMINI_AGENT: AcpAgent = {
     return { name, input };
   },
   isOwn: ({ toolCallId }, tool) => toolCallId.startsWith(`mcp_agentos_${tool}`),
+  asksIn: (mode) => mode === "default" || mode === "plan",
   modelId: (model) => model,
 };
 

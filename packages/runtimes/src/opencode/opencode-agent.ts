@@ -26,6 +26,8 @@ export const OPENCODE_AGENT: AcpAgent = {
     input: rawInput ?? { title: title ?? "" },
   }),
   isOwn: ({ title }, tool) => title === `agentos_${tool}`,
+  // Its settings have every tool ask.
+  asksIn: () => true,
   modelId: opencodeModel,
 };
 

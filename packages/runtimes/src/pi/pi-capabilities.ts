@@ -13,4 +13,5 @@ export const PI_CAPABILITIES: RuntimeCapabilities = {
   subagents: false,
   compaction: true,
   adoption: true,
+  modes: false,
 };

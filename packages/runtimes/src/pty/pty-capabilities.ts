@@ -14,4 +14,5 @@ export const PTY_CAPABILITIES: RuntimeCapabilities = {
   subagents: false,
   compaction: false,
   adoption: false,
+  modes: false,
 };

@@ -6,7 +6,7 @@ import { sessionBusy, sessionClosed } from "./session-errors.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { TurnRun } from "./turn-run.ts";
 
-type Verb = "steer" | "setModel" | "compact";
+type Verb = "steer" | "setModel" | "setMode" | "compact";
 
 export interface AgentControlsOptions {
   readonly parts: SessionParts;
@@ -51,6 +51,18 @@ export class AgentControls {
       const { record } = parts;
       const spec = { ...record.now.spec, model };
       this.#tell({ type: "model", model }, run()?.turn.turnId ?? null, { spec });
+    });
+  }
+
+  /** Now, and in every later life of the session. Rejects with `UNSUPPORTED`, or `INVALID_ARGUMENT` for one that the agent has not. */
+  async setMode(mode: string, fence: number): Promise<void> {
+    const { parts, link, life, run } = this.#options;
+    await this.#held(fence, async () => {
+      const { session } = await link.ready(life);
+      const setMode = session.setMode?.bind(session) ?? this.#missing("setMode");
+      await setMode(mode);
+      const spec = { ...parts.record.now.spec, mode };
+      this.#tell({ type: "mode", mode }, run()?.turn.turnId ?? null, { spec });
     });
   }
 
@@ -101,5 +113,6 @@ export class AgentControls {
 const WORDS: Readonly<Record<Verb, string>> = {
   steer: "steering a running turn",
   setModel: "another model in a running session",
+  setMode: "another mode",
   compact: "compaction on request",
 };

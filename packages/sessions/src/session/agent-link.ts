@@ -5,6 +5,7 @@ import {
   DEFAULTS,
   encodeError,
   isAgentOsError,
+  type RateLimitWindow,
   type ToolInfo,
 } from "@agentos/protocol";
 
@@ -53,6 +54,11 @@ export class AgentLink {
   /** What the agent may call; empty until it was opened. */
   get tools(): readonly ToolInfo[] {
     return this.#desk?.tools ?? [];
+  }
+
+  /** As the session's provider said them last. */
+  get rateLimits(): readonly RateLimitWindow[] {
+    return this.#doors.rateLimits;
   }
 
   /** The agent's own session, while it lives. */

@@ -37,6 +37,7 @@ function checkCapabilities(spec: SessionSpec, { name, capabilities }: AgentRunti
     [hasAgents, capabilities.subagents, "subagents"],
     [spec.compaction !== undefined, capabilities.compaction, "compaction"],
     [needsUsage(budget), capabilities.usage, "a budget of tokens, money or model calls"],
+    [spec.mode !== undefined, capabilities.modes, "a mode of the agent's own"],
     [spec.resume?.mode === "resume", capabilities.resume, "resume"],
   ];
   const missing = asked.find(([isAsked, isThere]) => isAsked && !isThere);

@@ -1,5 +1,5 @@
 import type { AgentEndpoint, ToolDoor } from "@agentos/core";
-import { AgentOsError, type ToolInfo } from "@agentos/protocol";
+import { AgentOsError, type RateLimitWindow, type ToolInfo } from "@agentos/protocol";
 
 import type { AgentHost } from "./agent-host.ts";
 import { cancelled } from "./deadline.ts";
@@ -19,6 +19,7 @@ export class SessionDoors implements AsyncDisposable {
   readonly #parts: SessionParts;
   readonly #context: DoorsContext;
   #endpoint: Promise<AgentEndpoint> | undefined;
+  #opened: AgentEndpoint | undefined;
   #tools: Promise<ToolDoor> | undefined;
 
   constructor(parts: SessionParts, context: DoorsContext) {
@@ -35,7 +36,13 @@ export class SessionDoors implements AsyncDisposable {
       this.#endpoint = undefined;
       throw error;
     });
-    return await this.#endpoint;
+    this.#opened = await this.#endpoint;
+    return this.#opened;
+  }
+
+  /** As the provider said them last. */
+  get rateLimits(): readonly RateLimitWindow[] {
+    return this.#opened?.rateLimits ?? [];
   }
 
   /** The same for the tools that the agent is given. */

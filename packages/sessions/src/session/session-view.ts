@@ -1,7 +1,8 @@
-import type { SessionStore } from "@agentos/core";
+import type { AgentModes, SessionStore } from "@agentos/core";
 import {
   DEFAULTS,
   type PendingRequest,
+  type RateLimitWindow,
   type SessionEvent,
   type SessionInfo,
   type SessionSummary,
@@ -20,9 +21,18 @@ export interface LiveFacts {
   readonly queued: number;
   readonly pending: PendingRequest[];
   readonly tools: readonly ToolInfo[];
+  readonly modes: AgentModes | undefined;
+  readonly rateLimits: readonly RateLimitWindow[];
 }
 
-const NOTHING_LIVE: LiveFacts = { turnId: null, queued: 0, pending: [], tools: [] };
+const NOTHING_LIVE: LiveFacts = {
+  turnId: null,
+  queued: 0,
+  pending: [],
+  tools: [],
+  modes: undefined,
+  rateLimits: [],
+};
 
 /** What may be read of a session, open or not. */
 export class SessionView {
@@ -42,7 +52,7 @@ export class SessionView {
 
   info(): SessionInfo {
     const { now } = this.#record;
-    const { turnId, queued, pending, tools } = this.#live();
+    const { turnId, queued, pending, tools, modes, rateLimits } = this.#live();
     return {
       ...summaryOf(now),
       agentSessionId: now.agentSessionId,
@@ -53,6 +63,9 @@ export class SessionView {
       lastResponse: now.lastResponse,
       pending,
       tools: [...tools],
+      modes: [...(modes?.available ?? [])],
+      mode: modes?.current ?? now.spec.mode ?? null,
+      rateLimits: [...rateLimits],
       lastSeq: now.lastSeq,
     };
   }

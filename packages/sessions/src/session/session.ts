@@ -98,6 +98,8 @@ export class Session {
       queued: this.#turns.queued,
       pending: this.#options.requests.pending,
       tools: this.#link.tools,
+      modes: this.#link.session?.modes,
+      rateLimits: this.#link.rateLimits,
     }));
   }
 

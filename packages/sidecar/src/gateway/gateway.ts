@@ -7,10 +7,9 @@ import type {
   ModelApi,
   ModelGateway,
   ModelRoute,
-  RateLimitWindow,
   VmHandle,
 } from "@agentos/core";
-import type { AgentOsError } from "@agentos/protocol";
+import type { AgentOsError, RateLimitWindow } from "@agentos/protocol";
 import type { ModelPrice } from "@agentos/runtimes";
 
 import { vmToken, VmTokens } from "../keys/vm-tokens.ts";

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-import type { RateLimitWindow } from "@agentos/core";
+import type { RateLimitWindow } from "@agentos/protocol";
 import { rateLimitReset } from "@agentos/runtimes";
 
 import { GATEWAY_BOUNDS } from "./gateway-bounds.ts";

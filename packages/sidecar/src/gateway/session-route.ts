@@ -1,5 +1,5 @@
-import type { ModelCall, ModelRoute, RateLimitWindow } from "@agentos/core";
-import { AgentOsError } from "@agentos/protocol";
+import type { ModelCall, ModelRoute } from "@agentos/core";
+import { AgentOsError, type RateLimitWindow } from "@agentos/protocol";
 
 import type { ProviderTarget } from "./provider-target.ts";
 

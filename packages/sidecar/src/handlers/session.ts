@@ -89,6 +89,10 @@ function controlling(context: HandlerContext): Handlers {
       await usedOf(context, scope).controls.setModel(model, scope.fence);
       return {};
     },
+    "session.setMode": async ({ mode, ...scope }) => {
+      await usedOf(context, scope).controls.setMode(mode, scope.fence);
+      return {};
+    },
     "session.compact": async (scope) => {
       await usedOf(context, scope).controls.compact(scope.fence);
       return {};

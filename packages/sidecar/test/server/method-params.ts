@@ -64,6 +64,7 @@ for (const method of Object.keys(METHODS)) {
       session: { sessionId: "s", runtime: "api" },
       into: { ...scope, sessionId: "t" },
       answer: { kind: "permission", decision: "allow" },
+      mode: "m",
       model: "m",
     };
   }

@@ -30,5 +30,7 @@ export const agentClis = rows("seeds/002", {
     "a tool of the session that ran when the sidecar was killed does not run again",
   "agent.interrupted": "where an agent can't be taken over, its turn is interrupted",
   "agent.steer": "a running turn is given more to think about, and the transcript says so",
+  "agent.modes": "an agent's own modes are listed and set, and one that it has not is refused",
+  "agent.modes-ask": "a mode in which an agent would not ask before its tools is not offered",
   "agent.controls-refused": "what a runtime can't do beside prompts is refused as UNSUPPORTED",
 });

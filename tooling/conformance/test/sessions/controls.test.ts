@@ -51,6 +51,26 @@ test("another model counts for every later agent of the session, one that was re
   expect(world.runtime.opened.at(-1)?.spec.model).toBe("m-2");
 });
 
+test("[agent.modes] a mode counts for every later agent of the session; one that the agent has not is refused", async () => {
+  const done: string[] = [];
+  const setMode = async (mode: string): Promise<void> => {
+    if (mode === "plan") return void done.push(mode);
+    const details = { argument: "mode", expected: "plan", actual: mode };
+    throw new AgentOsError("INVALID_ARGUMENT", "it has no such mode", details);
+  };
+  const modes = { current: "build", available: [{ id: "plan", name: "Plan" }] };
+  await using world = await SessionWorld.start({ controls: { setMode, modes } });
+  await using session = await world.session(undefined);
+  expect(await session.info()).toMatchObject({ mode: "build", modes: modes.available });
+  await session.setMode("plan");
+  await expect(session.setMode("yolo")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  expect(done).toEqual(["plan"]);
+  world.runtime.agent.exit();
+  await Promise.resolve(session.prompt("again")).catch(() => undefined);
+  await session.prompt("and again");
+  expect(world.runtime.opened.at(-1)?.spec.mode).toBe("plan");
+});
+
 test("compaction waits for no turn, and the next turn waits for it", async () => {
   const order: unknown[] = [];
   const gate = Promise.withResolvers<undefined>();
@@ -92,6 +112,7 @@ test("[agent.controls-refused] what a runtime can't do is refused, and the sessi
   });
   const unsupported = { code: "UNSUPPORTED" };
   await expect(session.setModel("m-2")).rejects.toMatchObject(unsupported);
+  await expect(session.setMode("plan")).rejects.toMatchObject(unsupported);
   await expect(session.compact()).rejects.toMatchObject(unsupported);
   const turn = session.prompt("begin");
   await expect.poll(async () => (await session.info()).state).toBe("running");

@@ -23,6 +23,8 @@ export interface AgentUnderTest {
   readonly process: RegExp;
   /** The command line of the same job without AgentOS, made of that of its process; undefined: not measured. */
   readonly byHand?: (argv: readonly string[], prompt: string) => readonly string[];
+  /** False: it has no modes of its own. */
+  readonly hasModes?: false;
   /** False: with its sidecar, its turn is lost. */
   readonly goesOn?: false;
   /** False: its protocol tells it that a tool was denied, and not why. */

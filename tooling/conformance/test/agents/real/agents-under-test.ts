@@ -34,6 +34,7 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     shell: { offered: "exec_command", named: "Bash", input: (cmd) => ({ cmd }) },
     kept: "/home/agent/.agentos/codex/sessions",
     process: /codex/,
+    hasModes: false,
     byHand: ([program = "", _appServer, ...settings], prompt) => [
       "sh",
       "-c",
@@ -98,6 +99,7 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     shell: { offered: "bash", named: "bash", input: (command) => ({ command }) },
     kept: "/home/agent/.agentos/pi/sessions",
     process: /(^|\/)pi( |$)/,
+    hasModes: false,
     exceptions: {},
   },
 ];

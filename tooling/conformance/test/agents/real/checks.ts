@@ -262,6 +262,30 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     },
   },
   {
+    id: "modes",
+    title: "modes",
+    async run({ agent, model, open }) {
+      const server = await model([REST]);
+      await using session = await open(server);
+      await session.prompt("FIRST");
+      const { modes } = await session.info();
+      if (agent.hasModes === false) {
+        expect(modes).toEqual([]);
+        const error = await session.setMode("plan").catch((failure: unknown) => failure);
+        expect(error).toMatchObject({ code: "UNSUPPORTED" });
+        return "it has none";
+      }
+      expect(modes.map(({ id }) => id)).toContain("plan");
+      await session.setMode("plan");
+      expect((await session.info()).mode).toBe("plan");
+      await expect(session.setMode("none-such")).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
+      expect((await session.prompt("SECOND")).stopReason).toBe("end_turn");
+      return undefined;
+    },
+  },
+  {
     id: "compact",
     title: "compaction",
     async run({ model, open }) {
@@ -291,7 +315,7 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
   {
     id: "429",
     title: "429 with reset",
-    async run({ model, open }) {
+    async run({ agent, model, open }) {
       const server = await model([
         otherwise().fail(rateLimit({ retryAfterSeconds: RESET_SECONDS })),
       ]);
@@ -301,6 +325,9 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       if (!isAgentOsError(failure, "RATE_LIMITED")) throw failure;
       const resetAt = Date.parse(failure.details.resetAt ?? "");
       expect(resetAt).toBeGreaterThan(before + (RESET_SECONDS - 60) * 1000);
+      const { rateLimits } = await session.info();
+      // Gemini's API says nothing of them.
+      expect(rateLimits.length > 0).toBe(agent.provider !== "gemini");
     },
   },
   {
