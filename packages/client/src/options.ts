@@ -89,6 +89,7 @@ const configuration = {
   sidecarPath: z.string().min(1).optional(),
   runtimeDirectory: z.string().startsWith("/", "expected an absolute path").optional(),
   stateDirectory: z.string().startsWith("/", "expected an absolute path").optional(),
+  pricesFile: z.string().startsWith("/", "expected an absolute path").optional(),
   idleMs: Milliseconds.optional(),
   leaseGraceMs: Milliseconds.optional(),
   maxVms: z.int().min(1).optional(),

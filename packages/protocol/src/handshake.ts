@@ -27,6 +27,8 @@ export const StartRequest = z.object({
   runtimeDirectory: z.string().startsWith("/"),
   /** The store of agents' programs, which every VM sees read-only. Absent: none. */
   agentsDirectory: z.string().startsWith("/").optional(),
+  /** What models cost, where that is not the list price: a file of JSON. */
+  pricesFile: z.string().startsWith("/").optional(),
   /** A shared sidecar's pool. Absent: explicit, ends when stdin closes. */
   pool: z.string().max(256).optional(),
   listen: ListenAddress.optional(),

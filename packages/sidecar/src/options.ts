@@ -57,9 +57,9 @@ export interface SidecarOptions {
 /** Options of the request that a client wrote on stdin. */
 export function optionsOf(
   request: StartRequest,
-  parts: Pick<SidecarOptions, "drivers" | "runtimes" | "log">,
+  parts: Pick<SidecarOptions, "drivers" | "runtimes" | "prices" | "log">,
 ): SidecarOptions {
-  const { protocol: _protocol, client: _client, ...options } = request;
+  const { protocol: _protocol, client: _client, pricesFile: _pricesFile, ...options } = request;
   return { ...options, ...parts };
 }
 

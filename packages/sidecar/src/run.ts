@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 
 import type { VmDriver } from "@agentos/core";
 import { AgentOsError, encodeError, type StartReply } from "@agentos/protocol";
-import { agentRuntimes, ApiRuntime } from "@agentos/runtimes";
+import { agentRuntimes, ApiRuntime, readPrices } from "@agentos/runtimes";
 
 import { BOUNDS } from "./bounds.ts";
 import { errorFacts, StderrLog } from "./log.ts";
@@ -33,11 +33,13 @@ interface Started {
 
 async function start(log: StderrLog): Promise<Started | undefined> {
   const request = await readStartRequest(process.stdin, BOUNDS.startRequestMs);
+  const prices = await readPrices(request.pricesFile);
   const life = await Sidecar.start(
     optionsOf(request, {
       log,
       drivers: makeDrivers,
-      runtimes: [new ApiRuntime(), ...agentRuntimes()],
+      runtimes: [new ApiRuntime({ prices }), ...agentRuntimes()],
+      prices,
     }),
   );
   if (life === undefined) {

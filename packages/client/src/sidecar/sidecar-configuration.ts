@@ -6,6 +6,8 @@ export interface SidecarConfiguration {
   runtimeDirectory?: string | undefined;
   /** Durable state. Default: AGENTOS_STATE_DIR, else XDG_STATE_HOME/agentos, else ~/.local/state/agentos. */
   stateDirectory?: string | undefined;
+  /** What models cost, where that is not the list price: a file of JSON, as docs/gateway.md has it. Default: `prices.json` in the state directory, where there is one. */
+  pricesFile?: string | undefined;
   /** A shared sidecar without leases ends itself after this. Default 30,000. */
   idleMs?: number | undefined;
   /** How long a lease outlives its lost connection. Default 15,000. */

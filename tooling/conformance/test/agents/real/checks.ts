@@ -30,6 +30,7 @@ import type { AgentCheck, CheckContext } from "./agent-under-test.ts";
 import { NO_KEY } from "./canary.ts";
 import { REST, shellJob } from "./jobs.ts";
 import { KILLED_SIDECAR } from "./killed-sidecar.ts";
+import { MODES } from "./modes.ts";
 import { OVERHEAD } from "./overhead.ts";
 
 const RESET_SECONDS = 3600;
@@ -261,30 +262,7 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       expect(lastRequest(server, /AFTER/)?.request?.model).toBe(agent.otherModel);
     },
   },
-  {
-    id: "modes",
-    title: "modes",
-    async run({ agent, model, open }) {
-      const server = await model([REST]);
-      await using session = await open(server);
-      await session.prompt("FIRST");
-      const { modes } = await session.info();
-      if (agent.hasModes === false) {
-        expect(modes).toEqual([]);
-        const error = await session.setMode("plan").catch((failure: unknown) => failure);
-        expect(error).toMatchObject({ code: "UNSUPPORTED" });
-        return "it has none";
-      }
-      expect(modes.map(({ id }) => id)).toContain("plan");
-      await session.setMode("plan");
-      expect((await session.info()).mode).toBe("plan");
-      await expect(session.setMode("none-such")).rejects.toMatchObject({
-        code: "INVALID_ARGUMENT",
-      });
-      expect((await session.prompt("SECOND")).stopReason).toBe("end_turn");
-      return undefined;
-    },
-  },
+  MODES,
   {
     id: "compact",
     title: "compaction",
