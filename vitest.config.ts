@@ -16,6 +16,7 @@ const needsLinux = [
   "apps/cli/test/*.e2e.test.ts",
   "examples/**",
   "packages/client/test/**/*.e2e.test.ts",
+  "packages/sidecar/test/adoption.e2e.test.ts",
   "packages/vm/test/*.e2e.test.ts",
   "packages/vm/test/{cgroup,native}/*.e2e.test.ts",
   "tooling/conformance/test/scenarios/**",
