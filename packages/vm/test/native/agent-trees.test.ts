@@ -48,6 +48,8 @@ describe.runIf(canRunAgent)("trees of the agent", () => {
     folder = await mkdtemp(join(tmpdir(), "vmd-trees-"));
   }, 180_000);
   afterAll(async () => {
+    // What was unpacked without a right to write is no ordinary user's to remove.
+    await runCommand(agent.link, ["chmod", "-R", "u+rwX", folder]);
     await agent[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
