@@ -41,7 +41,7 @@ static int write_map(pid_t pid, const char *name, uint32_t disk, uint32_t host) 
 }
 
 /* A user namespace exists only with a process in it: one is made for as long as it takes. */
-static int open_id_map(const struct stat *owner, uint32_t host_uid, uint32_t host_gid) {
+static int make_id_map(uint32_t uid, uint32_t gid, uint32_t host_uid, uint32_t host_gid) {
   pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
   if (pid < 0) return -1;
   if (pid == 0)
@@ -49,8 +49,8 @@ static int open_id_map(const struct stat *owner, uint32_t host_uid, uint32_t hos
   char path[64];
   int fd = -1;
   snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
-  if (write_map(pid, "uid_map", owner->st_uid, host_uid) == 0 &&
-      write_map(pid, "gid_map", owner->st_gid, host_gid) == 0)
+  if (write_map(pid, "uid_map", uid, host_uid) == 0 &&
+      write_map(pid, "gid_map", gid, host_gid) == 0)
     fd = open(path, O_RDONLY | O_CLOEXEC);
   int error = errno;
   kill(pid, SIGKILL);
@@ -59,20 +59,48 @@ static int open_id_map(const struct stat *owner, uint32_t host_uid, uint32_t hos
   return fd;
 }
 
-/*
- * The owner's files appear as the VM's own user, and what the VM creates belongs to the owner.
- * Reading as anyone else is less, not more: file systems that can't map stay readable as they are.
- */
-static int map_owner_ids(int tree, const struct stat *owner, bool read_only, uint32_t host_uid,
-                         uint32_t host_gid) {
-  int ids = open_id_map(owner, host_uid, host_gid);
+/* The last one is kept: a VM's layers mostly have one owner. Stays with the launcher, which ends. */
+static int id_map(uint32_t uid, uint32_t gid, uint32_t host_uid, uint32_t host_gid) {
+  static int kept = -1;
+  static uint32_t kept_uid, kept_gid;
+  if (kept >= 0 && kept_uid == uid && kept_gid == gid) return kept;
+  if (kept >= 0) close(kept);
+  kept_uid = uid;
+  kept_gid = gid;
+  return kept = make_id_map(uid, gid, host_uid, host_gid);
+}
+
+/* The owner's files appear as the VM's own user, and what the VM creates belongs to the owner. */
+static int map_ids(int tree, uint32_t uid, uint32_t gid, uint32_t host_uid, uint32_t host_gid) {
+  int ids = id_map(uid, gid, host_uid, host_gid);
   if (ids < 0) return -1;
   struct mount_attributes attributes = {.set = ATTR_IDMAP, .userns_fd = (uint64_t)ids};
-  int result = set_mount_attributes(tree, TREE_RECURSIVE, &attributes);
+  return set_mount_attributes(tree, TREE_RECURSIVE, &attributes);
+}
+
+/* Reading as anyone else is less, not more: file systems that can't map stay readable as they are. */
+static int map_owner_ids(int tree, const struct stat *owner, bool read_only, uint32_t host_uid,
+                         uint32_t host_gid) {
+  if (map_ids(tree, owner->st_uid, owner->st_gid, host_uid, host_gid) == 0) return 0;
+  return read_only && errno == EINVAL ? 0 : -1;
+}
+
+/*
+ * A layer that is still in memory, which another VM's first process made: its files have that VM's
+ * numbers in its own user namespace, and the kernel maps those.
+ */
+static int fetch_layer(const char *path, bool root, uint32_t host_uid, uint32_t host_gid) {
+  struct stat owner;
+  int tree = keeper_fetch(path);
+  if (tree < 0 || !root) return tree;
+  bool mapped = fstat(tree, &owner) == 0 &&
+                ((owner.st_uid == host_uid && owner.st_gid == host_gid) ||
+                 map_ids(tree, GUEST_ID, GUEST_ID, host_uid, host_gid) == 0);
+  if (mapped) return tree;
   int error = errno;
-  close(ids);
+  close(tree);
   errno = error;
-  return result == 0 || (read_only && error == EINVAL) ? 0 : -1;
+  return -1;
 }
 
 static int open_restricted(const char *path, enum source_kind kind, bool map_owner,
@@ -86,11 +114,12 @@ static int open_restricted(const char *path, enum source_kind kind, bool map_own
   if (source < 0) return -1;
   int tree = -1, error = 0;
   if (fstat(source, &owner) != 0) goto fail;
+  bool root = geteuid() == 0;
   if (kind == SOURCE_LAYER && S_ISSOCK(owner.st_mode)) {
     close(source);
-    return keeper_fetch(path);
+    *step = IDMAP;
+    return fetch_layer(path, root, host_uid, host_gid);
   }
-  bool root = geteuid() == 0;
   bool root_owned = owner.st_uid == 0 || owner.st_gid == 0;
   bool ours = owner.st_uid == host_uid && owner.st_gid == host_gid;
   *step = OWNER;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int keeper_copy(struct copied *copied) {
@@ -38,6 +39,8 @@ int keeper_start_copying(pid_t *pid) {
   *pid = fork();
   if (*pid == 0) {
     struct copied copied = {0};
+    /* What is held is safe, and whoever starts from it is waited for: this can take its time. Refused, it is quicker. */
+    (void)setpriority(PRIO_PROCESS, 0, 19);
     copied.error = keeper_copy(&copied);
     _exit(write_full(ends[1], &copied, sizeof copied) == 0 ? 0 : 1);
   }

@@ -68,6 +68,9 @@ export class VmStarts implements AsyncDisposable {
       snapshots.diskOf(request.from, request.disk),
     ]);
     const { root } = image;
+    // A lasting disk is written under its own id; what is only read is seen through a map of ids.
+    const isNew = request.disk === undefined || request.disk === "begin";
+    const isPoolable = isNew && root === undefined;
     const disk = root === undefined ? own : { ...own, parts: root.parts };
     const place = { cgroups, isOnDisk: disk.name !== undefined };
     checkRequiredLimits(request.requiredLimits, place);
@@ -83,7 +86,7 @@ export class VmStarts implements AsyncDisposable {
     const release = await this.#starting.take(signal);
     try {
       const start = { request, config, limits: cgroupLimits(limits) };
-      const started = await this.#launch(start, { image, hostId }, signal);
+      const started = await this.#launch(start, { image, hostId, isPoolable }, signal);
       return { ...started, limits, image, disk };
     } finally {
       release();
@@ -111,20 +114,21 @@ export class VmStarts implements AsyncDisposable {
     return { directory, generation, layers: [...layers, root.path], parts, files };
   }
 
-  /** One of a lineage has its host id, and so is cold where that matters. */
+  /** Cold, one of a lineage has its host id. */
   async #launch(
     start: VmStart,
-    { image, hostId }: { image: VmImage; hostId: number | undefined },
+    place: { image: VmImage; hostId: number | undefined; isPoolable: boolean },
     signal: AbortSignal,
   ): Promise<Pick<StartedVm, "launch" | "link">> {
-    const isPlain = hostId === undefined && image.root === undefined;
-    const pooled = isPlain ? this.#pool.take() : undefined;
+    const { image, hostId, isPoolable } = place;
+    const pooled = isPoolable ? this.#pool.take() : undefined;
     if (pooled !== undefined) {
       try {
         return { launch: pooled, link: await pooled.start(start, signal) };
       } catch (error) {
-        // It ended while it waited: no fault of the request.
-        if (signal.aborted || pooled.isRefused) throw error;
+        // It ended while it waited, or this kernel can't map ids of files in memory: no fault of the request.
+        const isOfIds = hostId !== undefined;
+        if (signal.aborted || (pooled.isRefused && !isOfIds)) throw error;
       }
     }
     const launch = await this.#options.source.launch(image.encoded, hostId);

@@ -28,6 +28,8 @@ export const snapshots = [
         "a snapshot is named once, listed, begun from and removed; an unknown or removed one is NOT_FOUND",
       "snapshot.in-use": "a snapshot is not removed while a VM that began with it lives: IN_USE",
       "snapshot.fork": "fork(n) gives n VMs with the files and limits, and leaves no snapshot",
+      "snapshot.lineage":
+        "files of every VM before it, whatever id each had on the host, are a fork's own",
       "snapshot.disk":
         "a named VM's files are there again after its sidecar has ended, and gone with vm.end",
       "diff.list":

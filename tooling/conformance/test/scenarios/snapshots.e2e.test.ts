@@ -82,6 +82,21 @@ test("[snapshot.fork] [S36.forks] a fork has the files and the limits, but no en
   await expect(parent.snapshot()).rejects.toMatchObject({ code: "VM_ENDED" });
 });
 
+test("[snapshot.lineage] files of every VM before it are a fork's own, to read, write and give away", async () => {
+  await using os = await AgentOs.create();
+  await os.exec("mkdir -m 700 d && echo first > d/first && chmod 600 d/first");
+  const [child] = await os.fork(1);
+  await child?.exec("echo second > d/second && chmod 400 d/second");
+  const [grandchild] = (await child?.fork(1)) ?? [];
+  await using last = grandchild ?? os;
+  await child?.dispose();
+  const { stdout, stderr } = await last.exec(
+    "cat d/first d/second; echo more >> d/first; chmod 640 d/second; rm d/first; mkdir d/own; stat -c '%u %g' d d/*",
+  );
+  expect([stdout, stderr]).toEqual(["first\nsecond\n1000 1000\n1000 1000\n1000 1000\n", ""]);
+  expect(await os.fs.readFile("/workspace/d/first", "utf8")).toBe("first\n");
+});
+
 test("[snapshot.disk] a named VM's files are there again after its sidecar, and gone with vm.end", async () => {
   const first = await AgentOs.create({ name: "lasting" });
   await first.exec("echo kept > file; chmod 640 file; ln -s file link; mkdir -m 0 closed");
