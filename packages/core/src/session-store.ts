@@ -67,6 +67,8 @@ export interface SessionWrite {
   /** Their seqs follow the last one without a gap. */
   readonly events?: readonly SessionEvent[];
   readonly steps?: readonly Step[];
+  /** Events up to this seq are forgotten. */
+  readonly dropEventsTo?: number;
   /** Steps of a lower index are forgotten. */
   readonly dropStepsBefore?: number;
   readonly change?: SessionChange;
@@ -111,6 +113,10 @@ export interface SessionStore {
   /** The seq that a turn was taken at. Turns that ended are known too: a repeated prompt is not run twice. */
   turnSeq(key: string, turnId: string): number | undefined;
   events(key: string, batch: SessionBatch): readonly SessionEvent[];
+  /** Bytes of all events of the user's sessions. */
+  transcriptBytes(user: string): number;
+  /** Those of sessions that are not open, the oldest first. */
+  closedTranscripts(user: string): readonly { key: string; bytes: number }[];
   steps(key: string, batch: SessionBatch): readonly Step[];
   /** Those that are open. */
   requests(key: string): readonly PendingRequest[];

@@ -47,6 +47,8 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   sessionsPerSidecar: "Open sessions of one sidecar.",
   toolResultBytes:
     "What of a tool's result goes to the transcript and the model; the rest is dropped: `truncated`.",
+  transcriptBytes:
+    "all transcripts of one user; past it the oldest closed sessions lose theirs, else prompts are refused",
   eventBatchBytes: "One answer of `session.events`, unless one event alone is larger.",
   workflowConcurrency: "Steps of one workflow at the same time.",
   workflowRetries: "Tries after the first, where a workflow's strategy is `retry`.",

@@ -76,6 +76,8 @@ export const DEFAULTS = {
   sessionsPerSidecar: 1_000,
   /** What of a tool's result goes into the transcript and to the model; the rest is dropped and `truncated`. */
   toolResultBytes: 128 * KIB,
+  /** All transcripts of one user together; past it the oldest closed sessions lose theirs, and where there is none prompts are refused. */
+  transcriptBytes: 512 * MIB,
   /** One answer of `session.events` at most, unless one event alone is larger. */
   eventBatchBytes: 256 * KIB,
   /** Messages that wait for one agent; one more is refused. */

@@ -50,6 +50,8 @@ export interface SidecarOptions {
   prices?: readonly ModelPrice[] | undefined;
   /** Sessions that are open at the same time. */
   maxSessions?: number | undefined;
+  /** All transcripts of a user together. Default `DEFAULTS.transcriptBytes`. */
+  transcriptBytes?: number | undefined;
   log: Log;
   clock?: Clock | undefined;
 }

@@ -208,10 +208,11 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
   }
 
   #makeSessions(): SessionHost {
-    const { runtimes = [], maxSessions, log } = this.#options;
+    const { runtimes = [], maxSessions, transcriptBytes, log } = this.#options;
     return new SessionHost({
       runtimes,
       maxSessions,
+      transcriptBytes,
       openTools,
       openHooks,
       gateway: this.#gateway,

@@ -21,6 +21,7 @@ export interface BuildRequest {
   readonly parent?: ParentSession | undefined;
   /** What its agent may start; given the session that is being built. */
   readonly subagents: (session: () => Session) => Subagents | undefined;
+  readonly makeRoom: (user: string) => void;
   readonly onClosed: () => void;
 }
 
@@ -51,6 +52,7 @@ export function buildSession(request: BuildRequest): Session {
     requests:
       parent?.within === undefined ? requests : within(parent.within.requests, () => session),
     subagents: request.subagents(() => session),
+    makeRoom: () => request.makeRoom(user),
   };
   const onChange = (): void => host.onChange?.();
   const session: Session = new Session({

@@ -20,6 +20,7 @@ import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
 import { SessionRecord } from "./session-record.ts";
 import { SessionSubagents } from "./session-subagents.ts";
 import { type LeftTurns, settleInterrupted } from "./settle-interrupted.ts";
+import { TranscriptRoom } from "./transcript-room.ts";
 import { NO_SESSION_USAGE } from "./usage-sum.ts";
 
 /** Who speaks of which session's VM, with which fence. */
@@ -46,12 +47,19 @@ export class OpenSessions {
   readonly #options: SessionHostOptions;
   readonly #runtimes: ReadonlyMap<string, AgentRuntime>;
   readonly #flushes: FlushGroup;
+  readonly #room: TranscriptRoom;
   readonly #open = new Map<string, Opening>();
   #isClosing = false;
 
   constructor(options: SessionHostOptions) {
     this.#options = options;
     this.#flushes = new FlushGroup(options.store);
+    this.#room = new TranscriptRoom({
+      store: options.store,
+      log: options.log,
+      capacity: options.transcriptBytes,
+      forget: (key, why) => this.#forgetTranscript(key, why),
+    });
     this.#runtimes = new Map(options.runtimes.map((runtime) => [runtime.name, runtime]));
   }
 
@@ -268,6 +276,7 @@ export class OpenSessions {
       fence,
       parent: above === undefined ? undefined : parentOf(above, record),
       subagents: (own) => this.#subagents(spec, own),
+      makeRoom: (user) => this.#room.make(user),
       onClosed: () => {
         this.#forget(record.key, session, above);
         this.#options.onChange?.();
@@ -292,6 +301,13 @@ export class OpenSessions {
         return await this.begin(keyOf(user, childId), holder, made, above);
       },
     });
+  }
+
+  #forgetTranscript(key: string, message: string): void {
+    const stored = this.#options.store.find(key);
+    if (stored === undefined) return;
+    const entries = [{ turnId: null, happening: { type: "notice" as const, message } }];
+    this.record(key, stored).write({ dropEventsTo: stored.lastSeq, entries });
   }
 
   #forget(key: string, session: Session, above: Above | undefined): void {

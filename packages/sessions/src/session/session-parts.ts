@@ -42,6 +42,8 @@ export interface SessionHostOptions {
   readonly log: SessionLog;
   /** Default `DEFAULTS.sessionsPerSidecar`. */
   readonly maxSessions?: number | undefined;
+  /** All transcripts of a user together. Default `DEFAULTS.transcriptBytes`. */
+  readonly transcriptBytes?: number | undefined;
   /** Tools of the sidecar that sessions have besides. */
   readonly toolSources?: readonly ToolSource[] | undefined;
   /** Every event of every session, once it is stored. Must not throw. */
@@ -83,6 +85,8 @@ export interface SessionParts {
   readonly subagents: Subagents | undefined;
   readonly parent: ParentSession | undefined;
   readonly notice: (message: string) => void;
+  /** Throws `POOL_EXHAUSTED` where its user's transcripts have as much as there may be. */
+  readonly makeRoom: () => void;
 }
 
 /** Where an agent works unless its specification says. */

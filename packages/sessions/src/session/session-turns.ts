@@ -229,6 +229,7 @@ export class SessionTurns {
     if (whenBusy === "reject" && running !== undefined)
       throw sessionBusy(this.#parts.record.sessionId, running);
     this.#queue.assertRoom();
+    this.#parts.makeRoom();
   }
 
   /** Lets the VM of the turn before go: not as long as others wait, since an unnamed one would end under them. */

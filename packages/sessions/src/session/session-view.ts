@@ -77,7 +77,9 @@ export class SessionView {
     const waitMs = this.#record.isOpen ? request.waitMs : 0;
     const events = [...(await this.#record.transcript.read({ ...request, waitMs }, signal))];
     const seen = events.at(-1)?.seq ?? request.after;
-    return { events, ended: !this.#record.isOpen && seen >= this.#record.now.lastSeq };
+    // The end of a transcript may have been forgotten.
+    const isAll = events.length === 0 || seen >= this.#record.now.lastSeq;
+    return { events, ended: !this.#record.isOpen && isAll };
   }
 
   history(request: { after?: number | undefined; limit?: number | undefined }): Step[] {

@@ -198,11 +198,13 @@ export class Session {
     this.#wakeup.take();
   }
 
-  /** The agent keeps what it knows. */
+  /** Of the transcript what was told before the turn that runs; the agent keeps what it knows. */
   clearHistory(): void {
     this.#assertOpen();
+    const { record } = this.#parts;
     const change = { turns: 0, compactions: [], lastResponse: null };
-    this.#parts.record.write({ clearHistory: true, change });
+    const dropEventsTo = this.runningTurn?.turn.seq ?? record.now.lastSeq;
+    record.write({ clearHistory: true, dropEventsTo, change });
   }
 
   /** Ends with this one. */

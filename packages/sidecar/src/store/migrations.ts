@@ -1,6 +1,6 @@
 import { IMAGES } from "./schema/images.ts";
 import { RELAY } from "./schema/relay.ts";
-import { AGENT_TRACES, KEPT_ANSWERS, SESSIONS } from "./schema/sessions.ts";
+import { AGENT_TRACES, KEPT_ANSWERS, SESSIONS, TRANSCRIPT_BYTES } from "./schema/sessions.ts";
 import { SNAPSHOTS } from "./schema/snapshots.ts";
 import { ENDED_VMS, VMS, VM_NETWORKS } from "./schema/vms.ts";
 import { WORKFLOWS } from "./schema/workflows.ts";
@@ -17,4 +17,5 @@ export const MIGRATIONS: readonly string[] = [
   VM_NETWORKS,
   AGENT_TRACES,
   KEPT_ANSWERS,
+  TRANSCRIPT_BYTES,
 ];

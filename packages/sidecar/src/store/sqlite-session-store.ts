@@ -26,6 +26,8 @@ import { readStoredSession, readStoredTurn, turnText } from "./stored-session.ts
 
 const Id = z.object({ id: z.int() });
 const Text = z.object({ text: z.string() });
+const Transcript = z.object({ key: z.string(), bytes: z.int() });
+const IS_OPEN = "state NOT IN ('closed', 'failed', 'deleted')";
 const KeptAnswer = z.object({ request: z.string(), answer: z.string() });
 
 /** Sessions in the pool's state file. */
@@ -60,6 +62,11 @@ export class SqliteSessionStore implements SessionStore {
         const into = `INSERT INTO ${table} (session, ${columns}) SELECT ?, ${columns} FROM ${table}`;
         this.#file.change(`${into} WHERE session = ? ${rest}`, ...ids);
       }
+      const bytes = "(SELECT event_bytes FROM sessions WHERE id = ?)";
+      this.#file.change(
+        `UPDATE sessions SET event_bytes = ${bytes} WHERE id = ?`,
+        ...ids.toReversed(),
+      );
     });
   }
 
@@ -90,8 +97,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   open(): { key: string; session: StoredSession }[] {
-    const where = "state NOT IN ('closed', 'failed', 'deleted')";
-    const rows = this.#file.all(`SELECT * FROM sessions WHERE ${where} ORDER BY id`);
+    const rows = this.#file.all(`SELECT * FROM sessions WHERE ${IS_OPEN} ORDER BY id`);
     return rows.flatMap((row) => this.#readable(row));
   }
 
@@ -110,6 +116,17 @@ export class SqliteSessionStore implements SessionStore {
     const select = "SELECT event AS text FROM session_events WHERE session = ? AND seq > ?";
     const texts = this.#batch(`${select} ORDER BY seq LIMIT ?`, key, batch);
     return texts.map((text) => SessionEvent.parse(JSON.parse(text)));
+  }
+
+  transcriptBytes(user: string): number {
+    const sum = "SELECT coalesce(sum(event_bytes), 0) AS id FROM sessions WHERE user = ?";
+    return Id.parse(this.#file.all(sum, user)[0]).id;
+  }
+
+  closedTranscripts(user: string): { key: string; bytes: number }[] {
+    const where = `user = ? AND NOT (${IS_OPEN}) ORDER BY id`;
+    const select = `SELECT key, event_bytes AS bytes FROM sessions WHERE ${where}`;
+    return this.#file.all(select, user).map((row) => Transcript.parse(row));
   }
 
   steps(key: string, batch: SessionBatch): Step[] {
@@ -167,22 +184,33 @@ export class SqliteSessionStore implements SessionStore {
 
   #write(key: string, write: SessionWrite): void {
     const id = this.#id(key);
-    this.#addEvents(id, write.events ?? []);
+    const bytes = this.#changeEvents(id, write);
     this.#addSteps(id, write);
     this.#changeTurns(id, write);
     this.#changeRequests(id, write);
     const lastSeq = write.events?.at(-1)?.seq;
     const { names, values } = this.#columns(write.change ?? {});
-    const sets = [...names.map((name) => `${name} = ?`), "last_seq = coalesce(?, last_seq)"];
+    const always = ["last_seq = coalesce(?, last_seq)", "event_bytes = event_bytes + ?"];
+    const sets = [...names.map((name) => `${name} = ?`), ...always];
     const set = `UPDATE sessions SET ${sets.join(", ")} WHERE id = ?`;
-    this.#file.change(set, ...values, lastSeq ?? null, id);
+    this.#file.change(set, ...values, lastSeq ?? null, bytes, id);
   }
 
-  #addEvents(id: number, events: readonly SessionEvent[]): void {
-    for (const event of events) {
-      const values = [id, event.seq, JSON.stringify(event)];
-      this.#file.change("INSERT INTO session_events VALUES (?, ?, ?)", ...values);
+  /** By how many bytes the transcript has grown. */
+  #changeEvents(id: number, { events = [], dropEventsTo }: SessionWrite): number {
+    let bytes = 0;
+    if (dropEventsTo !== undefined) {
+      const where = "FROM session_events WHERE session = ? AND seq <= ?";
+      const sum = `SELECT coalesce(sum(octet_length(event)), 0) AS id ${where}`;
+      bytes -= Id.parse(this.#file.all(sum, id, dropEventsTo)[0]).id;
+      this.#file.change(`DELETE ${where}`, id, dropEventsTo);
     }
+    for (const event of events) {
+      const text = JSON.stringify(event);
+      this.#file.change("INSERT INTO session_events VALUES (?, ?, ?)", id, event.seq, text);
+      bytes += Buffer.byteLength(text);
+    }
+    return bytes;
   }
 
   #addSteps(id: number, { steps = [], dropStepsBefore = 0 }: SessionWrite): void {

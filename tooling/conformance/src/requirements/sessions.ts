@@ -87,6 +87,8 @@ const semantics = rows("design", {
   "session.sem-11": "clearing clears ours, not the model's context",
   "session.fifty": "fifty sessions at once wait for no slow one, and cancels are answered",
   "session.hold": "a running turn holds its VM as a lease does",
+  "session.transcript-bound":
+    "past the bound of all transcripts the oldest closed sessions lose theirs, and say so; else prompts are refused",
   "session.group-commit": "what many sessions say at the same time is one transaction",
   "session.fenced": "a takeover ends the running turn as FENCED",
   "session.vm-ended": "a VM that ends ends its sessions' turns and closes them",

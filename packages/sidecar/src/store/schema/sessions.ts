@@ -63,3 +63,10 @@ export const AGENT_TRACES = "ALTER TABLE sessions ADD COLUMN agent_trace TEXT";
 
 /** Answers to requests of an earlier life wait for their agent to ask again. */
 export const KEPT_ANSWERS = "ALTER TABLE session_requests ADD COLUMN answer TEXT;";
+
+/** What their transcripts have, so that all of them can be held within a bound. */
+export const TRANSCRIPT_BYTES = `
+ALTER TABLE sessions ADD COLUMN event_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET event_bytes =
+  (SELECT coalesce(sum(octet_length(event)), 0) FROM session_events WHERE session = sessions.id);
+`;
