@@ -37,7 +37,7 @@ describe("agentos-sidecar", () => {
       expect(JSON.parse(line)).toHaveProperty("level");
   });
 
-  test("each bad start message: a clear failed answer, exit 1, nothing left", async () => {
+  test("[session.case-87] each bad start message: a clear failed answer, exit 1, nothing left", async () => {
     await using directory = await temporaryDirectory();
     const request = startRequestOf(directory.path);
     const bad: [string, Uint8Array, boolean][] = [

@@ -72,7 +72,7 @@ test("[P26] concurrent first callers cause one process", async () => {
   await sidecar.dispose();
 });
 
-test("[P34] a failed start leaves no process and an empty slot, and the error has the last words of stderr", async () => {
+test("[P34] [session.case-87] a failed start leaves no process and an empty slot, and the error has the last words of stderr", async () => {
   const before = children();
   const cases = [
     ["exits", /ended before it was ready \(exit code 3\)/, ["first line", "the reason is here"]],

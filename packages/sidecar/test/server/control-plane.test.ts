@@ -74,7 +74,7 @@ describe.each(["unix", "tcp"] as const)("the control plane over %s", (kind) => {
     }
   });
 
-  test("[S2] [bad.key] wrong, malformed, doubled and revoked tokens are refused", async () => {
+  test("[S2] [bad.key] [session.case-87] wrong, malformed, doubled and revoked tokens are refused", async () => {
     await using world = await start();
     const { listen, apiKey } = world.ready;
     for (const wrong of ["x", `${apiKey}x`, apiKey.slice(1), "", "é".repeat(20)].map((text) =>

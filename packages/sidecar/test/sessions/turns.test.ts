@@ -53,7 +53,7 @@ describe("turns", () => {
     ]);
   });
 
-  test("[session.case-22] [session.case-23] many readers each see every event, whatever the others read", async () => {
+  test("[session.case-22] [session.case-23] [session.case-33] many readers each see every event, whatever the others read", async () => {
     const go = new Gate();
     await using at = await SessionWorld.start(async ({ until, say }) => {
       await until(go.opened);

@@ -6,6 +6,9 @@ export const badInput = rows("bad input", {
   "bad.frame": "a malformed frame ends its connection only",
   "bad.oversized": "an oversized frame ends its connection only",
   "bad.key": "a wrong key is UNAUTHENTICATED",
+  "bad.session":
+    "what a session can't be or take is refused with a typed error, and nothing is left",
+  "bad.session-result": "a tool's result of 100 MB is an error that the agent sees",
   "bad.version": "a version range without a common one is VERSION_MISMATCH",
 }).concat(
   rows(

@@ -31,6 +31,7 @@ const cases = rows("sessions", {
   "session.case-28": "a failure in the middle that is followed by output is a success",
   "session.case-30": "an empty or blank prompt is refused before anything",
   "session.case-32": "what is sent during a turn waits for it; boundaries stay intact",
+  "session.case-33": "a second reader is one of its own: nothing is split between the two",
   "session.case-34": "cancel ends the running turn, never a later one; idle it is a no-op",
   "session.case-35":
     "an agent that is gone in the middle ends the turn with exit code and last lines",
@@ -54,6 +55,8 @@ const cases = rows("sessions", {
   "session.case-83": "a failure in one turn leaves the others usable",
   "session.case-84": "one agent that fails its exit does not stop the sweep",
   "session.case-85": "queries are answered while long turns run",
+  "session.case-87":
+    "the hello has its length; without the key nobody gets in; a bad answer ends the child, and its words are told",
   "session.case-86": "a wait for a wake-up longer than any other limit still ends in true or false",
 });
 
