@@ -7,17 +7,18 @@ import { SessionClient } from "./session-client.ts";
 const TEXT = "x".repeat(9_000);
 const BOUND = 70_000;
 
+async function sayMuch({ say }: { say: (text: string) => void }): Promise<string> {
+  say(TEXT);
+  return TEXT;
+}
+
 /** Sessions of which each turn tells some 27,000 bytes: as text, as a step, and in its end. */
 class World implements AsyncDisposable {
   readonly sidecar: TestSidecar;
   readonly client: TestClient;
 
   static async start(): Promise<World> {
-    const script = async ({ say }: { say: (text: string) => void }): Promise<string> => {
-      say(TEXT);
-      return TEXT;
-    };
-    const runtimes = [new ScriptedRuntime({ script })];
+    const runtimes = [new ScriptedRuntime({ script: sayMuch })];
     const sidecar = await TestSidecar.start({ runtimes, transcriptBytes: BOUND });
     return new World(sidecar, await sidecar.connect());
   }
