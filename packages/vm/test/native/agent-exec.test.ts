@@ -14,6 +14,19 @@ const { errno, signals } = constants;
 /** `npm run test:chaos` does more. */
 const QUICK_COMMANDS = process.env["AGENTOS_LONG_FORMS"] === undefined ? 600 : 2000;
 
+/** Of each process its id, its session's, its state and its command. */
+function processLines(payload: Buffer): string[] {
+  const lines: string[] = [];
+  for (let at = 1; at < payload.length;) {
+    const length = payload.readUInt16LE(at + 41);
+    const command = payload.subarray(at + 43, at + 43 + length).toString();
+    const state = String.fromCharCode(payload.readUInt8(at + 16));
+    lines.push(`${payload.readUInt32LE(at)} ${payload.readUInt32LE(at + 12)} ${state} ${command}`);
+    at += 43 + length;
+  }
+  return lines;
+}
+
 describe.runIf(canRunAgent)("processes of the agent", () => {
   let agent: Agent;
   beforeAll(async () => {
@@ -260,20 +273,15 @@ describe.runIf(canRunAgent)("processes of the agent", () => {
     const { link } = agent;
     const sleeper = link.exec(["sleep", "77"]);
     const pid = (await link.expect(Kind.started, sleeper)).payload.readUInt32LE(0);
-    const stream = link.stream();
-    link.send(Kind.processes, stream);
-    const { payload } = await link.expect(Kind.processList, stream);
-    const lines: string[] = [];
-    for (let at = 1; at < payload.length;) {
-      const length = payload.readUInt16LE(at + 41);
-      const command = payload.subarray(at + 43, at + 43 + length).toString();
-      lines.push(
-        `${payload.readUInt32LE(at)} ${payload.readUInt32LE(at + 12)} ${String.fromCharCode(payload.readUInt8(at + 16))} ${command}`,
-      );
-      at += 43 + length;
-    }
-    expect(payload.readUInt8(0)).toBe(0);
-    expect(lines).toContain(`${pid} ${pid} S sleep 77`);
+    const listed = async (): Promise<string[]> => {
+      const stream = link.stream();
+      link.send(Kind.processes, stream);
+      const { payload } = await link.expect(Kind.processList, stream);
+      expect(payload.readUInt8(0)).toBe(0);
+      return processLines(payload);
+    };
+    // The kernel lets PID 1 go on a moment before the program's arguments can be read, and before it sleeps.
+    await expect.poll(listed).toContain(`${pid} ${pid} S sleep 77`);
     link.signal(sleeper, signals.SIGKILL);
     await link.exit(sleeper);
     link.release(sleeper);

@@ -155,9 +155,11 @@ describe("exec and spawn", () => {
 
   test("[processes.list] the process list shows the VM's processes", async () => {
     const sleeper = await os.spawn(["sleep", "9876"]);
+    const listed = async () => (await os.processes()).find(({ pid }) => pid === sleeper.pid);
+    // The kernel lets its parent go on a moment before a new program's arguments can be read.
+    await expect.poll(listed).toMatchObject({ command: "sleep 9876" });
     const processes = await os.processes();
     expect(processes.find(({ pid }) => pid === sleeper.pid)).toMatchObject({
-      command: "sleep 9876",
       processId: sleeper.id,
       sid: sleeper.pid,
     });
