@@ -40,6 +40,7 @@ export {
 export { Fence, HostPath, Id, StreamId, VmId, VmName, VmPath } from "./ids.ts";
 export { parseArgument } from "./invalid-argument.ts";
 export { loadPackage } from "./load-package.ts";
+export { nodeHttp } from "./node-http.ts";
 export { createMemoryTransportPair } from "./memory-transport.ts";
 export {
   isMethodName,

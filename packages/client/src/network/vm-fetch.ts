@@ -1,7 +1,7 @@
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { pipeline } from "node:stream/promises";
 
-import { AgentOsError, parseArgument } from "@agentos/protocol";
+import { AgentOsError, nodeHttp, parseArgument } from "@agentos/protocol";
 import * as z from "zod";
 
 import type { VmAdmin } from "../leases/vm-admin.ts";
@@ -23,7 +23,7 @@ export async function fetchFrom(
   const { signal } = request;
   const socket = await connectTo(admin, port, { signal });
   const url = new URL(request.url);
-  const outgoing = httpRequest({
+  const outgoing = nodeHttp.request({
     createConnection: () => socket,
     method: request.method,
     path: `${url.pathname}${url.search}`,
@@ -86,11 +86,7 @@ function headersOf(request: Request, url: URL, { body }: FetchInit): Record<stri
   };
 }
 
-function send(
-  request: Request,
-  outgoing: ReturnType<typeof httpRequest>,
-  fail: (error: unknown) => void,
-): void {
+function send(request: Request, outgoing: ClientRequest, fail: (error: unknown) => void): void {
   if (request.body === null) {
     outgoing.end();
     return;

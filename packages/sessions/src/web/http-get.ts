@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { connect as connectTls } from "node:tls";
@@ -10,7 +10,7 @@ import {
 } from "node:zlib";
 
 import type { SessionEgress } from "@agentos/core";
-import { AgentOsError, isAgentOsError } from "@agentos/protocol";
+import { AgentOsError, isAgentOsError, nodeHttp } from "@agentos/protocol";
 
 const MAX_REDIRECTS = 10;
 const HEADER_BYTES = 64 * 1024;
@@ -102,7 +102,7 @@ async function secured(tcp: Duplex, host: string): Promise<Duplex> {
 
 async function exchange(socket: Duplex, url: URL, signal: AbortSignal): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const request = httpRequest({
+  const request = nodeHttp.request({
     createConnection: () => socket,
     path: `${url.pathname}${url.search}`,
     headers: {

@@ -1,13 +1,9 @@
-import {
-  createServer,
-  type IncomingMessage,
-  request as httpRequest,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
+
+import { nodeHttp } from "@agentos/protocol";
 
 import { parseAuthority, Refusal } from "./dial.ts";
 import type { Asked, EgressGate } from "./egress-gate.ts";
@@ -30,7 +26,7 @@ const HOP_BY_HOP = new Set([
 
 /** An HTTP proxy for the programs of one VM: requests with a whole URL, and CONNECT. Emit "connection" with their sockets. */
 export function createHttpProxy(gate: EgressGate): Server {
-  const server = createServer({
+  const server = nodeHttp.createServer({
     maxHeaderSize: HEADER_BYTES,
     headersTimeout: HEADERS_MS,
     // A request's body takes as long as it takes.
@@ -92,7 +88,7 @@ async function exchange(
   authority: string,
   path: string,
 ): Promise<void> {
-  const outgoing = httpRequest({
+  const outgoing = nodeHttp.request({
     createConnection: () => upstream,
     method: request.method,
     path,

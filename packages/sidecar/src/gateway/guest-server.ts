@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 import type { Clock } from "@agentos/core";
+import { nodeHttp } from "@agentos/protocol";
 
 import { GATEWAY_BOUNDS } from "./gateway-bounds.ts";
 
@@ -27,7 +28,7 @@ export class GuestServer implements Disposable {
 
   constructor(clock: Clock, handler: GuestHandler) {
     this.#clock = clock;
-    this.#server = createServer({ maxHeaderSize: GATEWAY_BOUNDS.headerBytes });
+    this.#server = nodeHttp.createServer({ maxHeaderSize: GATEWAY_BOUNDS.headerBytes });
     this.#server.on("request", (request, response) => {
       const { socket } = request;
       const guest = this.#guests.get(socket);

@@ -1,5 +1,7 @@
-import { Agent as HttpAgent, type ClientRequest, request as httpRequest } from "node:http";
+import type { ClientRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+
+import { nodeHttp } from "@agentos/protocol";
 
 import { GATEWAY_BOUNDS } from "./gateway-bounds.ts";
 import { credentialHeaders, type ProviderTarget } from "./provider-target.ts";
@@ -20,7 +22,7 @@ export interface ProviderRequest {
 
 /** Connections to providers. Nothing is followed: no redirect, no proxy of the environment. */
 export class ProviderClient implements Disposable {
-  readonly #http = new HttpAgent(POOL);
+  readonly #http = new nodeHttp.Agent(POOL);
   readonly #https = new HttpsAgent(POOL);
 
   /** Begins a request, with the session's own credential. Its body is to be written. */
@@ -40,7 +42,7 @@ export class ProviderClient implements Disposable {
       path: baseUrl.pathname.replace(/\/$/, "") + path,
       headers: { ...headers, ...credentialHeaders(target) },
     };
-    return isPlain ? httpRequest(options) : httpsRequest(options);
+    return isPlain ? nodeHttp.request(options) : httpsRequest(options);
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,14 @@
 import { chmod, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { AgentOsError, DEFAULTS, type ListenAddress, type Transport } from "@agentos/protocol";
+import {
+  AgentOsError,
+  DEFAULTS,
+  type ListenAddress,
+  nodeHttp,
+  type Transport,
+} from "@agentos/protocol";
 import { WebSocketServer as Sockets } from "ws";
 
 import { BOUNDS } from "../bounds.ts";
@@ -47,7 +53,7 @@ export class WebSocketServer implements AsyncDisposable {
       maxFragments: BOUNDS.fragments,
       maxBufferedChunks: BOUNDS.bufferedChunks,
     });
-    this.#http = createServer({
+    this.#http = nodeHttp.createServer({
       maxHeaderSize: BOUNDS.httpHeaderBytes,
       headersTimeout: BOUNDS.httpHeadersMs,
       requestTimeout: BOUNDS.httpHeadersMs,
@@ -144,7 +150,7 @@ export class WebSocketServer implements AsyncDisposable {
 
 function refuse(socket: Duplex, { status, reason }: Refusal): void {
   const body = `${reason}\n`;
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const head = `HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`;
   socket.end(head + body);
 }
 
