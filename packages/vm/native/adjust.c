@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -49,18 +48,6 @@ int adjust_parse(const uint8_t *payload, size_t length, struct adjust_request *r
   return more == 0 && request->vm_id[0] != 0 && has_disk == (request->disk_inodes != 0) ? 0 : EINVAL;
 }
 
-/* The count of the namespace that we are in, whichever /proc says it. */
-static int set_watches(uint64_t watches) {
-  char text[24];
-  if (watches == 0) return 0;
-  int length = snprintf(text, sizeof text, "%llu", (unsigned long long)watches);
-  int fd = open("/proc/sys/user/max_inotify_watches", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return errno;
-  int error = write(fd, text, (size_t)length) == length ? 0 : errno;
-  close(fd);
-  return error;
-}
-
 static int set_disk(const struct adjust_request *request) {
   if (request->disk_bytes == 0) return 0;
   int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -77,7 +64,7 @@ static int adjust(const struct adjust_request *request, int user, int mount, con
   if (was_root && setgroups(0, NULL) != 0) return errno;
   if (setns(user, CLONE_NEWUSER) != 0) return errno;
   *step = "watches";
-  int error = set_watches(request->watches);
+  int error = limit_watches(request->watches);
   if (error) return error;
   *step = "enter";
   if (setns(mount, CLONE_NEWNS) != 0) return errno;

@@ -207,6 +207,8 @@ int layer_copy(int from, int to, struct copied *copied);
 /* What needs no configuration and takes nothing from what is still to be done. */
 int seal_early(const char **step);
 int seal(const struct config *config, const char **step);
+/* Of the user namespace that the caller is in, whichever /proc says it: nobody in it may raise it. 0 leaves it; an errno, or 0. */
+int limit_watches(uint64_t watches);
 
 /* seccomp.c */
 void seccomp_prepare(void);

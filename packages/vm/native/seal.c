@@ -61,8 +61,7 @@ static int take_processors(uint32_t count) {
   return sched_setaffinity(0, sizeof taken, &taken) == 0 ? 0 : errno;
 }
 
-/* Of this user namespace: nobody in it may raise it. */
-static int limit_watches(uint64_t watches) {
+int limit_watches(uint64_t watches) {
   char text[24];
   if (watches == 0) return 0;
   int length = snprintf(text, sizeof text, "%llu", (unsigned long long)watches);

@@ -179,28 +179,31 @@ void vms_report_ready(uint32_t slot) {
   if (vm->kill_wanted) kill(vm->init, SIGKILL);
 }
 
-int vms_snapshot(const struct snapshot_request *request, int connection) {
-  const struct vm *vm = find_id(request->vm_id);
+/* Forks for work in a live VM, whose namespaces are told: the table isn't there in the fork. */
+static int fork_for(const char *vm_id, int *user, int *mount, pid_t *pid) {
+  const struct vm *vm = find_id(vm_id);
   if (vm == NULL || vm->state != ALIVE || vm->kill_wanted) return ESRCH;
-  /* The table isn't there in a fork. */
-  int user = vm->namespaces[0], mount = vm->namespaces[1];
-  if (user < 0 || mount < 0) return ENOTSUP;
-  pid_t pid = fork();
-  if (pid < 0) return errno;
-  if (pid == 0) keeper_run(request, user, mount, connection);
-  return 0;
+  *user = vm->namespaces[0];
+  *mount = vm->namespaces[1];
+  if (*user < 0 || *mount < 0) return ENOTSUP;
+  *pid = fork();
+  return *pid < 0 ? errno : 0;
+}
+
+int vms_snapshot(const struct snapshot_request *request, int connection) {
+  int user, mount;
+  pid_t pid;
+  int error = fork_for(request->vm_id, &user, &mount, &pid);
+  if (error == 0 && pid == 0) keeper_run(request, user, mount, connection);
+  return error;
 }
 
 int vms_adjust(const struct adjust_request *request, int connection) {
-  const struct vm *vm = find_id(request->vm_id);
-  if (vm == NULL || vm->state != ALIVE || vm->kill_wanted) return ESRCH;
-  /* The table isn't there in a fork. */
-  int user = vm->namespaces[0], mount = vm->namespaces[1];
-  if (user < 0 || mount < 0) return ENOTSUP;
-  pid_t pid = fork();
-  if (pid < 0) return errno;
-  if (pid == 0) adjust_run(request, user, mount, connection);
-  return 0;
+  int user, mount;
+  pid_t pid;
+  int error = fork_for(request->vm_id, &user, &mount, &pid);
+  if (error == 0 && pid == 0) adjust_run(request, user, mount, connection);
+  return error;
 }
 
 static void end_vm(struct vm *vm) {
