@@ -7,12 +7,13 @@ import type {
   RuntimeRequest,
   RuntimeSession,
 } from "@agentos/core";
-import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
+import type { SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
 import { assertMode } from "../agent-program/unknown-mode.ts";
 import { openConversation } from "../agent-program/open-conversation.ts";
+import { programOf } from "../agent-program/program-of.ts";
 import { refuseOptions } from "../vm-agent/check-given.ts";
 import { CLAUDE_CAPABILITIES } from "./claude-capabilities.ts";
 import { claudeArguments, claudeEnvironment } from "./claude-command.ts";
@@ -40,7 +41,7 @@ export class ClaudeRuntime implements AgentRuntime {
     host: RuntimeHost,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId, cwd } = request;
+    const { spec } = request;
     const { vm } = host;
     const endpoint = await host.endpoint(options);
     const program = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
@@ -49,14 +50,13 @@ export class ClaudeRuntime implements AgentRuntime {
       const words = claudeArguments({ spec, isResumed: known !== undefined, agentSessionId });
       const env = { PATH: pathOf(program, vm.environment), ...claudeEnvironment(spec, endpoint) };
       const argv = [...program.argv, ...words];
-      const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
       return await ClaudeSession.open(
         {
           request,
           host,
           endpoint,
           agentSessionId,
-          program: { agent: AGENT, vm, sessionId, argv, cwd, env, shutdownMs },
+          program: programOf(AGENT, request, host, { argv, env }),
         },
         options,
       );
@@ -69,10 +69,9 @@ export class ClaudeRuntime implements AgentRuntime {
     trace: AgentTrace,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId, cwd, agentSessionId = "" } = request;
+    const { agentSessionId = "" } = request;
     const endpoint = await host.endpoint(options);
-    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
-    const program = { agent: AGENT, vm: host.vm, sessionId, argv: [], cwd, env: {}, shutdownMs };
+    const program = programOf(AGENT, request, host);
     return await ClaudeSession.adopt({ request, host, endpoint, agentSessionId, program }, trace);
   }
 }

@@ -5,11 +5,12 @@ import type {
   RuntimeRequest,
   RuntimeSession,
 } from "@agentos/core";
-import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
+import type { SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
 import { openConversation } from "../agent-program/open-conversation.ts";
+import { programOf } from "../agent-program/program-of.ts";
 import { refuseOptions } from "../vm-agent/check-given.ts";
 import { CODEX_CAPABILITIES } from "./codex-capabilities.ts";
 import { codexArguments, codexEnvironment, codexHome } from "./codex-command.ts";
@@ -34,7 +35,7 @@ export class CodexRuntime implements AgentRuntime {
     host: RuntimeHost,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId, cwd } = request;
+    const { spec } = request;
     const { vm } = host;
     const endpoint = await host.endpoint(options);
     const program = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
@@ -44,7 +45,6 @@ export class CodexRuntime implements AgentRuntime {
       PATH: pathOf(program, vm.environment),
       ...codexEnvironment(spec, endpoint, home),
     };
-    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
     return await openConversation(host.state, request.agentSessionId, async (agentSessionId) => {
       return await CodexSession.open(
         {
@@ -52,7 +52,7 @@ export class CodexRuntime implements AgentRuntime {
           host,
           endpoint,
           home,
-          program: { agent: AGENT, vm, sessionId, argv, cwd, env, shutdownMs },
+          program: programOf(AGENT, request, host, { argv, env }),
         },
         options,
       );
@@ -65,12 +65,9 @@ export class CodexRuntime implements AgentRuntime {
     trace: AgentTrace,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId, cwd } = request;
-    const { vm } = host;
     const endpoint = await host.endpoint(options);
-    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
-    const program = { agent: AGENT, vm, sessionId, argv: [], cwd, env: {}, shutdownMs };
-    const home = codexHome(vm);
+    const program = programOf(AGENT, request, host);
+    const home = codexHome(host.vm);
     return await CodexSession.adopt({ request, host, endpoint, home, program }, trace);
   }
 }

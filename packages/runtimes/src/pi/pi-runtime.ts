@@ -5,10 +5,11 @@ import type {
   RuntimeRequest,
   RuntimeSession,
 } from "@agentos/core";
-import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
+import type { SessionSpec } from "@agentos/protocol";
 
 import { checkProvider } from "../agent-program/check-provider.ts";
 import { findProgram, pathOf } from "../agent-program/find-program.ts";
+import { programOf } from "../agent-program/program-of.ts";
 import { refuseOptions } from "../vm-agent/check-given.ts";
 import { wordsOf } from "../vm-agent/system-words.ts";
 import { writeVmFile } from "../vm/write-vm-file.ts";
@@ -47,27 +48,21 @@ export class PiRuntime implements AgentRuntime {
     host: RuntimeHost,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId, cwd, agentSessionId } = request;
+    const { spec, sessionId, agentSessionId } = request;
     const { vm } = host;
     const endpoint = await host.endpoint(options);
     const found = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
     const home = piHome(vm, sessionId);
     await writeSettings(request, host, home, piModels(spec, endpoint));
     const words = piArguments(spec, home, spoken(request), agentSessionId);
-    const program = {
-      agent: AGENT,
-      vm,
-      sessionId,
-      argv: [...found.argv, ...words],
-      cwd,
-      env: {
-        ...spec.env,
-        PATH: pathOf(found, vm.environment),
-        ...piEnvironment(home, endpoint),
-        [TOOLS_VARIABLE]: home.tools,
-      },
-      shutdownMs: spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs,
+    const env = {
+      ...spec.env,
+      PATH: pathOf(found, vm.environment),
+      ...piEnvironment(home, endpoint),
+      [TOOLS_VARIABLE]: home.tools,
     };
+    const argv = [...found.argv, ...words];
+    const program = programOf(AGENT, request, host, { argv, env });
     return await PiSession.open({ request, host, endpoint, program }, options);
   }
 
@@ -77,10 +72,8 @@ export class PiRuntime implements AgentRuntime {
     trace: AgentTrace,
     options: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId, cwd } = request;
     const endpoint = await host.endpoint(options);
-    const { shutdownMs = DEFAULTS.agentShutdownMs } = spec.timeouts ?? {};
-    const program = { agent: AGENT, vm: host.vm, sessionId, argv: [], cwd, env: {}, shutdownMs };
+    const program = programOf(AGENT, request, host);
     return await PiSession.adopt({ request, host, endpoint, program }, trace);
   }
 }
