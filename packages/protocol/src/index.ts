@@ -41,6 +41,8 @@ export { Fence, HostPath, Id, StreamId, VmId, VmName, VmPath } from "./ids.ts";
 export { parseArgument } from "./invalid-argument.ts";
 export { loadPackage } from "./load-package.ts";
 export { nodeHttp } from "./node-http.ts";
+export { readAll } from "./read-all.ts";
+export { writeAll } from "./write-all.ts";
 export { createMemoryTransportPair } from "./memory-transport.ts";
 export {
   isMethodName,

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
 import type { VmFiles } from "@agentos/core";
-import { ByteWriter, DEFAULTS } from "@agentos/protocol";
+import { DEFAULTS, writeAll } from "@agentos/protocol";
 
 /** Only its owner reads it: it may hold a session's token. */
 const FILE_MODE = 0o600;
@@ -15,24 +15,16 @@ export async function writeVmFile(
 ): Promise<void> {
   await files.mkdir(posix.dirname(path), { mode: FOLDER_MODE, recursive: true });
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  const writer = new ByteWriter({ maxWaiting: bytes.byteLength });
-  const write = files.write(
-    {
-      path,
-      how: "truncate",
-      mode: FILE_MODE,
-      start: 0,
-      windowBytes: DEFAULTS.streamWindowBytes,
-    },
-    // `written` tells why it was closed.
-    { frame: (frame) => void writer.frame(frame), closed: () => writer.close() },
+  await writeAll(bytes, (sink) =>
+    files.write(
+      {
+        path,
+        how: "truncate",
+        mode: FILE_MODE,
+        start: 0,
+        windowBytes: DEFAULTS.streamWindowBytes,
+      },
+      sink,
+    ),
   );
-  writer.write(bytes);
-  writer.end();
-  writer.attach(write);
-  try {
-    await write.written;
-  } finally {
-    write.close();
-  }
 }

@@ -1,5 +1,5 @@
 import type { VmFiles } from "@agentos/core";
-import { ByteReader, DEFAULTS, type FileStat } from "@agentos/protocol";
+import { DEFAULTS, type FileStat, readAll } from "@agentos/protocol";
 
 /** The first `maxBytes` of a file in a VM, and its facts. Rejects with `FILE_SYSTEM`. */
 export async function readFile(
@@ -7,15 +7,8 @@ export async function readFile(
   path: string,
   maxBytes: number,
 ): Promise<{ bytes: Buffer; stat: FileStat }> {
-  const chunks: Uint8Array[] = [];
-  const reader = new ByteReader((bytes) => chunks.push(Uint8Array.from(bytes)), "file");
-  const request = { path, start: 0, length: maxBytes, windowBytes: DEFAULTS.streamWindowBytes };
-  const { stat, stream } = await files.read(request, reader);
-  reader.attach(stream);
-  try {
-    await reader.ended;
-  } finally {
-    stream.close();
-  }
-  return { bytes: Buffer.concat(chunks), stat };
+  const windowBytes = DEFAULTS.streamWindowBytes;
+  return await readAll((reader) =>
+    files.read({ path, start: 0, length: maxBytes, windowBytes }, reader),
+  );
 }

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
 import type { VmFiles } from "@agentos/core";
-import { AgentOsError, ByteReader, ByteWriter, DEFAULTS } from "@agentos/protocol";
+import { AgentOsError, DEFAULTS, readAll, writeAll } from "@agentos/protocol";
 
 const HOSTS = "/etc/hosts";
 const BEGIN = "# private network\n";
@@ -25,36 +25,21 @@ export async function writeHosts(files: VmFiles, names: string): Promise<void> {
 }
 
 async function read(files: VmFiles, path: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  const reader = new ByteReader((bytes) => chunks.push(Uint8Array.from(bytes)), "file");
   const windowBytes = DEFAULTS.transferWindowBytes;
-  const request = { path, start: 0, length: MAX_BYTES, windowBytes };
-  const { stat, stream } = await files.read(request, reader);
-  try {
-    if (stat.size > MAX_BYTES) throw tooLong(path, stat.size);
-    reader.attach(stream);
-    await reader.ended;
-    return Buffer.concat(chunks);
-  } finally {
-    stream.close();
-  }
+  const { bytes } = await readAll(
+    (reader) => files.read({ path, start: 0, length: MAX_BYTES, windowBytes }, reader),
+    ({ stat }) => {
+      if (stat.size > MAX_BYTES) throw tooLong(path, stat.size);
+    },
+  );
+  return bytes;
 }
 
 async function write(files: VmFiles, path: string, bytes: Buffer): Promise<void> {
-  const writer = new ByteWriter({ maxWaiting: bytes.byteLength });
   const windowBytes = DEFAULTS.streamWindowBytes;
-  const stream = files.write(
-    { path, how: "truncate", mode: FILE_MODE, start: 0, windowBytes },
-    { frame: (frame) => void writer.frame(frame), closed: () => writer.close() },
+  await writeAll(bytes, (sink) =>
+    files.write({ path, how: "truncate", mode: FILE_MODE, start: 0, windowBytes }, sink),
   );
-  writer.write(bytes);
-  writer.end();
-  writer.attach(stream);
-  try {
-    await stream.written;
-  } finally {
-    stream.close();
-  }
 }
 
 function tooLong(path: string, actual: number): AgentOsError<"INVALID_ARGUMENT"> {
