@@ -145,7 +145,7 @@ describe.runIf(canRunAgent)("files of the agent", () => {
   });
 
   it("removes a tree that is deeper than any path", async () => {
-    const script = `cd '${folder}' && perl -e 'mkdir "deep"; chdir "deep"; for (1..1200) { mkdir "d" x 20; chdir "d" x 20 } open F, ">f"'`;
+    const script = `cd '${folder}' && perl -e 'mkdir "deep"; chdir "deep"; for (1..3000) { mkdir "d" x 20; chdir "d" x 20 } open F, ">f"'`;
     expect((await runCommand(agent.link, ["sh", "-c", script])).code).toBe(0);
     expect(await files.ask(Op.rm, at("deep"), { flags: Flag.recursive })).toEqual(done);
     expect(existsSync(at("deep"))).toBe(false);
