@@ -4,6 +4,7 @@ import { DEFAULTS, type SessionSpec } from "@agentos/protocol";
 import { endAgentTree } from "../agent-process/agent-tree.ts";
 import { checkCounted, commandOf, refuseOptions } from "../vm-agent/check-given.ts";
 import { openSurroundings } from "../vm-agent/surroundings.ts";
+import { assertCommand } from "./assert-command.ts";
 import { COMMAND_CAPABILITIES } from "./command-capabilities.ts";
 import { CommandSession } from "./command-session.ts";
 
@@ -24,10 +25,13 @@ export class CommandRuntime implements AgentRuntime {
     host: RuntimeHost,
     { signal }: { signal: AbortSignal },
   ): Promise<RuntimeSession> {
-    const { spec, sessionId } = request;
+    const { spec, sessionId, cwd } = request;
+    const { vm } = host;
+    const path = spec.env?.["PATH"] ?? vm.environment["PATH"] ?? "/usr/bin:/bin";
+    await assertCommand(vm, commandOf(spec), { cwd, path });
     const withinMs = spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs;
     // Of an earlier life of the sidecar, which nobody follows any more.
-    await endAgentTree(host.vm.handle(), sessionId, { withinMs });
+    await endAgentTree(vm.handle(), sessionId, { withinMs });
     const surroundings = await openSurroundings(request, host, { signal });
     return new CommandSession({ request, host, surroundings });
   }

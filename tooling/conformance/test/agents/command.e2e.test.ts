@@ -39,10 +39,17 @@ describe.runIf(DRIVERS_HERE.includes("linux"))("a program as an agent", () => {
       code: "AGENT_EXITED",
       details: { exitCode: 1 },
     });
-    const missing = await os.createSession({ runtime: "command", command: "nonesuch" });
-    await expect(Promise.resolve(missing.prompt("go"))).rejects.toMatchObject({
-      code: "COMMAND_NOT_FOUND",
-    });
+    const notFound = { code: "COMMAND_NOT_FOUND" };
+    for (const command of ["nonesuch", "./nonesuch", "/workspace"])
+      // oxlint-disable-next-line no-await-in-loop -- One refusal after the other.
+      await expect(os.createSession({ runtime: "command", command })).rejects.toMatchObject(
+        notFound,
+      );
+    await os.exec("printf '#!/bin/sh\\necho once\\n' > once && chmod +x once");
+    await using once = await os.createSession({ runtime: "command", command: "./once" });
+    await expect(once.prompt("go")).resolves.toMatchObject({ text: "once" });
+    await os.exec("rm once");
+    await expect(Promise.resolve(once.prompt("go"))).rejects.toMatchObject(notFound);
   });
 
   test("[session.fork] a fork of a session is in a new VM with the files as they were", async () => {

@@ -38,10 +38,11 @@ describe("os.relay and Relay.connect()", () => {
     const ann = await os.relay.spawn("Ann", { ...cat, task: "the task", channels: ["red"] });
     await os.relay.spawn("Bob", { ...cat, channels: ["red"] });
     await expect(os.relay.spawn("ann", cat)).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
-    const missing = { runtime: "pty", command: "no-such" };
-    await expect(os.relay.spawn("Cem", missing)).rejects.toMatchObject({
-      code: "COMMAND_NOT_FOUND",
-    });
+    for (const runtime of ["pty", "command"])
+      // oxlint-disable-next-line no-await-in-loop -- The name is free again only then.
+      await expect(os.relay.spawn("Cem", { runtime, command: "no-such" })).rejects.toMatchObject({
+        code: "COMMAND_NOT_FOUND",
+      });
     await expect(everywhere.agents()).resolves.toMatchObject([{ name: "Ann" }, { name: "Bob" }]);
     const sent = await everywhere.sendAndWait("#red", "to both", { until: "answered" });
     expect(sent.recipients).toEqual(["Ann", "Bob"]);
