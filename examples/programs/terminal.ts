@@ -4,9 +4,12 @@ await using os = await AgentOs.create();
 
 // A shell on a terminal: what is typed, and what the screen shows then.
 await using shell = await os.openTerminal({ cols: 60, rows: 8, env: { PS1: "$ " } });
+const shows = async (screen: RegExp) => {
+  while (!screen.test(await shell.snapshot())) await new Promise((next) => setTimeout(next, 20));
+};
+await shows(/^\$$/);
 await shell.write("echo $((6 * 7))\r");
-while (!(await shell.snapshot()).includes("42\n"))
-  await new Promise((next) => setTimeout(next, 20));
+await shows(/^42\n\$$/m);
 console.log(await shell.snapshot());
 
 // Another holder of the VM finds it, and sees the same.

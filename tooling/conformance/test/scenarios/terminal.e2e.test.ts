@@ -257,7 +257,14 @@ describe("real programs", () => {
     await screen.type("\u001a", /\[1\]\+ +Stopped +sleep 1000/);
     await screen.type("jobs\r", /\[1\]\+ +Stopped +sleep 1000/);
     await screen.type("fg\r", "sleep 1000\r\n");
-    await screen.type("\u0003", "^C");
+    // Only what goes on again has the terminal: before, ^C is the shell's.
+    await until(async () =>
+      (await os.processes()).some(
+        ({ command, state }) => command === "sleep 1000" && state === "S",
+      ),
+    );
+    // Not waited for is the echo of ^C: the kernel signals first, so it can come after the prompt.
+    await screen.type("\u0003", "$ ");
     await screen.type("echo ended with $?\r", "ended with 130\r\n");
     await screen.type("sleep 1000 &\r", /\[1\] \d+/);
     await screen.type("kill %1; wait %1; echo ended with $?\r", "ended with 143\r\n");
