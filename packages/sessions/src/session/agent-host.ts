@@ -66,8 +66,8 @@ export class AgentHost implements RuntimeHost {
   emit(event: RuntimeEvent, agent?: string): void {
     const run = this.#run();
     if (run === undefined) return;
-    run.sign();
-    if (event.type === "rate_limit" && event.hard) run.expectSilence(event.resetAt);
+    run.time.sign();
+    if (event.type === "rate_limit" && event.hard) run.time.expectSilence(event.resetAt);
     if (event.type === "text" || event.type === "thought" || event.type === "tool_output") {
       const shown = event.type === "tool_output" ? this.#shown(event) : event;
       for (const delta of pieces(shown)) run.gather(delta, agent);
@@ -88,7 +88,7 @@ export class AgentHost implements RuntimeHost {
       return lost;
     }
     run.tell({ type: "tool_call", call: boundedCall(call) });
-    const goOn = run.pauseForTool();
+    const goOn = run.time.pauseForTool();
     try {
       const result = await this.#options.desk.call(call, this.#toolTurn(run, signal));
       this.#ended(run, result);
@@ -108,7 +108,7 @@ export class AgentHost implements RuntimeHost {
     const isTold = this.#options.earlier?.take(call.callId) !== undefined;
     if (!isTold) run.tell({ type: "tool_call", call: boundedCall(call) });
     this.#own.set(call.callId, call);
-    const goOn = run.pauseForTool();
+    const goOn = run.time.pauseForTool();
     try {
       return await this.#options.desk.authorize(call, this.#toolTurn(run, signal));
     } catch (error) {
@@ -128,7 +128,7 @@ export class AgentHost implements RuntimeHost {
     };
     this.#own.delete(result.callId);
     if (run === undefined) return;
-    run.sign();
+    run.time.sign();
     this.#ending.add(result);
     const tell = (seen: ToolResult): void => {
       this.#ending.delete(result);
@@ -151,7 +151,7 @@ export class AgentHost implements RuntimeHost {
     signal: AbortSignal,
   ): Promise<RequestAnswer | undefined> {
     const run = this.#running("question");
-    const goOn = run.pauseForTool();
+    const goOn = run.time.pauseForTool();
     try {
       return await this.#options.desk.ask(questions, this.#toolTurn(run, signal));
     } finally {
@@ -163,7 +163,7 @@ export class AgentHost implements RuntimeHost {
     const run = this.#run();
     // Not only while it goes on: what a cancelled call used was used.
     if (run === undefined) throw cancelled("a model call");
-    run.sign();
+    run.time.sign();
     run.modelCalled(used);
   }
 

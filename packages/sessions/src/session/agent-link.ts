@@ -1,6 +1,6 @@
-import type { RuntimeSession, SessionTool, StoredTrace, StoredTurn } from "@agentos/core";
+import type { RuntimeSession, StoredTrace, StoredTurn } from "@agentos/core";
 import {
-  AgentOsError,
+  type AgentOsError,
   type Content,
   DEFAULTS,
   encodeError,
@@ -9,23 +9,14 @@ import {
   type ToolInfo,
 } from "@agentos/protocol";
 
-import type { ToolDesk } from "../tool-desk.ts";
-import { AgentHost } from "./agent-host.ts";
-import { EarlierCalls } from "./earlier-calls.ts";
+import { AgentEnds } from "./agent-ends.ts";
+import { type Adoption, AgentMaker, type MadeAgent } from "./agent-maker.ts";
 import { asAgentOsError, deadlineExceeded, errorFacts, within } from "./deadline.ts";
 import { SessionDoors } from "./session-doors.ts";
-import { DEFAULT_CWD, type SessionParts } from "./session-parts.ts";
-import { announcements } from "./announcements.ts";
+import type { SessionParts } from "./session-parts.ts";
 import type { TurnRun } from "./turn-run.ts";
 
-interface Adoption {
-  readonly turn: StoredTurn;
-  readonly trace: StoredTrace;
-}
-
-export interface OpenAgent {
-  readonly session: RuntimeSession;
-  readonly host: AgentHost;
+export interface OpenAgent extends MadeAgent {
   /** Why it is gone, once it is gone by itself. */
   exit: AgentOsError | undefined;
   /** Aborted then. */
@@ -37,23 +28,23 @@ export class AgentLink {
   readonly #parts: SessionParts;
   readonly #run: () => TurnRun | undefined;
   readonly #doors: SessionDoors;
-  #desk: ToolDesk | undefined;
+  readonly #ends: AgentEnds;
+  readonly #maker: AgentMaker;
   #agent: OpenAgent | undefined;
   #isFreshUsed = false;
   #owesFreshPrompt = false;
-  /** Ends of agents that were given up. Never rejects. */
-  #ending: Promise<void> = Promise.resolve();
-  #endFailure: AgentOsError | undefined;
 
   constructor(parts: SessionParts, run: () => TurnRun | undefined) {
     this.#parts = parts;
     this.#run = run;
     this.#doors = new SessionDoors(parts, { run, agent: () => this.#agent?.host });
+    this.#ends = new AgentEnds(parts);
+    this.#maker = new AgentMaker({ parts, run, doors: this.#doors, ends: this.#ends });
   }
 
   /** What the agent may call; empty until it was opened. */
   get tools(): readonly ToolInfo[] {
-    return this.#desk?.tools ?? [];
+    return this.#maker.tools;
   }
 
   /** As the session's provider said them last. */
@@ -70,7 +61,7 @@ export class AgentLink {
   async ready(signal: AbortSignal): Promise<OpenAgent> {
     if (this.#agent !== undefined && this.#agent.exit === undefined) return this.#agent;
     this.drop();
-    await this.#ending;
+    await this.#ends.all;
     signal.throwIfAborted();
     const known = this.#parts.record.now.agentSessionId ?? undefined;
     try {
@@ -110,7 +101,7 @@ export class AgentLink {
   /** Begins anew what the agent has lost. */
   async startFresh(signal: AbortSignal): Promise<void> {
     this.drop();
-    await this.#ending;
+    await this.#ends.all;
     await this.#openFresh(signal);
   }
 
@@ -120,19 +111,17 @@ export class AgentLink {
     if (agent === undefined) return;
     this.#agent = undefined;
     agent.host.end();
-    this.#end(agent.session);
+    this.#ends.end(agent.session);
   }
 
   /** Rejects where something of the agent may be left after `shutdownMs`. */
   async close(): Promise<void> {
     this.drop();
-    await this.#ending;
-    const desk = this.#desk;
-    this.#desk = undefined;
-    this.#end(this.#doors);
-    if (desk !== undefined) this.#end(desk);
-    await this.#ending;
-    if (this.#endFailure !== undefined) throw this.#endFailure;
+    await this.#ends.all;
+    this.#ends.end(this.#doors);
+    this.#maker.close();
+    await this.#ends.all;
+    if (this.#ends.failure !== undefined) throw this.#ends.failure;
   }
 
   async #openFresh(signal: AbortSignal): Promise<OpenAgent> {
@@ -152,16 +141,15 @@ export class AgentLink {
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
-    const work = this.#make(agentSessionId, controller.signal, adoption);
+    const work = this.#maker.make(agentSessionId, controller.signal, adoption);
     const aborted = Promise.withResolvers<never>();
     controller.signal.addEventListener("abort", () => aborted.reject(controller.signal.reason));
     aborted.promise.catch(() => undefined);
     try {
       const { clock } = this.#parts.host;
-      const agent = await within(clock, startMs, Promise.race([work, aborted.promise]));
-      if (agent === undefined) throw deadlineExceeded("starting the agent", startMs);
-      this.#keep(agent);
-      return agent;
+      const made = await within(clock, startMs, Promise.race([work, aborted.promise]));
+      if (made === undefined) throw deadlineExceeded("starting the agent", startMs);
+      return this.#keep(made);
     } catch (error) {
       this.#abandon(work);
       controller.abort(error);
@@ -171,91 +159,8 @@ export class AgentLink {
     }
   }
 
-  async #make(
-    agentSessionId: string | undefined,
-    signal: AbortSignal,
-    adoption: Adoption | undefined,
-  ): Promise<OpenAgent> {
-    const { runtime, record } = this.#parts;
-    // As it is now: its model may have been changed.
-    const { spec } = record.now;
-    const desk = await this.#openDesk(signal);
-    const cwd = spec.cwd ?? DEFAULT_CWD;
-    const host = new AgentHost({
-      parts: this.#parts,
-      desk,
-      doors: this.#doors,
-      run: this.#run,
-      earlier: adoption && this.#earlier(adoption.turn),
-    });
-    const request = {
-      sessionId: record.sessionId,
-      spec,
-      cwd,
-      tools: desk.tools,
-      announcements: await announcements(spec, this.#parts.access),
-      initialHistory: spec.initialHistory ?? [],
-      agentSessionId,
-    };
-    const session =
-      adoption === undefined
-        ? await runtime.open(request, host, { signal })
-        : await runtime.adopt?.(request, host, adoption.trace, { signal });
-    if (session === undefined) throw unadoptable(runtime.name);
-    for (const result of adoption?.trace.results ?? []) host.endAgain(result);
-    return { session, host, exit: undefined, gone: new AbortController() };
-  }
-
-  #earlier({ turnId, seq }: StoredTurn): EarlierCalls {
-    const { host, record } = this.#parts;
-    return new EarlierCalls(host.store, record.key, turnId, seq);
-  }
-
-  async #openDesk(signal: AbortSignal): Promise<ToolDesk> {
-    if (this.#desk !== undefined) return this.#desk;
-    const { host, record, spec, access, hooks, callbacks, requests, subagents, notice, runtime } =
-      this.#parts;
-    const { openTools, clock } = host;
-    const cwd = spec.cwd ?? DEFAULT_CWD;
-    const { sessionId } = record;
-    const desk = await openTools(
-      {
-        sessionId,
-        spec,
-        cwd,
-        vm: access,
-        hooks,
-        requests,
-        callbacks,
-        subagents,
-        clock,
-        builtinTools: runtime.capabilities.builtinTools,
-        given: this.#given(),
-        notice,
-      },
-      { signal },
-    );
-    if (signal.aborted) {
-      this.#end(desk);
-      signal.throwIfAborted();
-    }
-    this.#desk = desk;
-    return desk;
-  }
-
-  /** What the sidecar gives this session's agent, where it has a way to it. */
-  #given(): readonly SessionTool[] {
-    const { host, record, runtime, access, notice } = this.#parts;
-    const { user, vmId } = record.now;
-    const session = { user, sessionId: record.sessionId, vmId };
-    const tools = (host.toolSources ?? []).flatMap((source) => [...source.tools(session)]);
-    if (tools.length === 0 || runtime.capabilities.builtinTools) return tools;
-    if (host.toolDoors !== undefined && access.handle().network !== undefined) return tools;
-    notice(`this agent has no way to ${tools.map(({ name }) => name).join(", ")}`);
-    return [];
-  }
-
-  #keep(agent: OpenAgent): void {
+  #keep(made: MadeAgent): OpenAgent {
+    const agent: OpenAgent = { ...made, exit: undefined, gone: new AbortController() };
     this.#agent = agent;
     void (async () => {
       const exit = await agent.session.exited;
@@ -264,6 +169,7 @@ export class AgentLink {
       // One that was given up goes as it was told to.
       if (this.#agent === agent) this.#tellExit(exit);
     })();
+    return agent;
   }
 
   #tellExit(exit: AgentOsError): void {
@@ -280,8 +186,8 @@ export class AgentLink {
   }
 
   /** It may still come: then it is ended at once. What comes next waits for that, within its time. */
-  #abandon(work: Promise<OpenAgent>): void {
-    this.#end({
+  #abandon(work: Promise<MadeAgent>): void {
+    this.#ends.end({
       [Symbol.asyncDispose]: async () => {
         // Its failure was told to whoever waited.
         const late = await work.catch(() => undefined);
@@ -290,35 +196,4 @@ export class AgentLink {
       },
     });
   }
-
-  #end(what: AsyncDisposable): void {
-    const { host, record, spec } = this.#parts;
-    const ms = spec.timeouts?.shutdownMs ?? DEFAULTS.agentShutdownMs;
-    const ended = within(
-      host.clock,
-      ms,
-      // A throw before the first await is a failure as any other.
-      Promise.resolve().then(async () => {
-        await what[Symbol.asyncDispose]();
-        return true;
-      }),
-    ).then(
-      (isGone) => (isGone === true ? undefined : deadlineExceeded("ending the agent", ms)),
-      (error: unknown) => asAgentOsError(error),
-    );
-    const before = this.#ending;
-    this.#ending = (async () => {
-      await before;
-      const failure = await ended;
-      if (failure === undefined) return;
-      this.#endFailure ??= failure;
-      const facts = { sessionId: record.sessionId, ...errorFacts(failure) };
-      host.log.error(facts, "an agent did not end as it should");
-    })();
-  }
-}
-
-function unadoptable(runtime: string): AgentOsError<"UNSUPPORTED"> {
-  const what = `going on with a turn of ${runtime} in another life of the sidecar`;
-  return new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
 }

@@ -99,7 +99,7 @@ function openRequests({
         ...(is.new ? { openRequest: request, entries: [entry] } : {}),
         ...(is.first ? { state: "waiting" as const } : {}),
       });
-      if (is.first) goOn = session().runningTurn?.pauseForPeople() ?? goOn;
+      if (is.first) goOn = session().runningTurn?.time.pauseForPeople() ?? goOn;
     },
     settled: ({ requestId, turnId }, outcome: RequestOutcome, wasLast: boolean) => {
       const happening = { type: "request_resolved" as const, requestId, outcome };
@@ -117,7 +117,7 @@ function openRequests({
 function within(book: RequestBook, session: () => Session): RequestBook {
   return {
     open: async (request, signal) => {
-      const goOn = session().runningTurn?.pauseForPeople();
+      const goOn = session().runningTurn?.time.pauseForPeople();
       try {
         return await book.open(request, signal);
       } finally {

@@ -17,6 +17,29 @@ export async function within<T>(
   }
 }
 
+/** The same, where the time only begins once the signal is aborted. */
+export async function withinGrace<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  let cancel = nothing;
+  const abort = (): void => {
+    cancel = clock.after(ms, () => resolve(undefined));
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    cancel();
+    signal.removeEventListener("abort", abort);
+  }
+}
+
 /** Resolves after `ms`. Rejects with the signal's reason. */
 export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

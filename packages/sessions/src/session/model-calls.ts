@@ -39,7 +39,7 @@ export class ModelCalls implements ModelRoute {
     try {
       this.#assertMayCall();
       this.#underWay += 1;
-      this.#live?.sign();
+      this.#live?.time.sign();
       return undefined;
     } catch (error) {
       if (isAgentOsError(error, "BUDGET_EXHAUSTED")) this.#live?.overBudget(error);
@@ -48,7 +48,7 @@ export class ModelCalls implements ModelRoute {
   }
 
   heard(): void {
-    this.#live?.sign();
+    this.#live?.time.sign();
   }
 
   called(call: ModelCall): void {
@@ -127,7 +127,7 @@ export class ModelCalls implements ModelRoute {
       return;
     }
     run.tell(happening);
-    if (hard) run.expectSilence(resetAt);
+    if (hard) run.time.expectSilence(resetAt);
   }
 }
 

@@ -1,26 +1,16 @@
 import type { AgentRuntime, StoredSession } from "@agentos/core";
-import {
-  AgentOsError,
-  aliasesOf,
-  DEFAULTS,
-  type SessionEvent,
-  type SessionSpec,
-} from "@agentos/protocol";
+import { AgentOsError, DEFAULTS, type SessionSpec, type SubagentSpec } from "@agentos/protocol";
 
-import type { Subagents } from "../subagents.ts";
-import { buildSession } from "./build-session.ts";
 import { checkSpec } from "./check-spec.ts";
-import { childSpec, depthOf, withDefaultTools } from "./child-spec.ts";
+import { childSpec } from "./child-spec.ts";
 import { asAgentOsError, errorFacts } from "./deadline.ts";
 import { endTurn } from "./end-turn.ts";
 import { EarlierRequests } from "./earlier-requests.ts";
-import { FlushGroup } from "./flush-group.ts";
 import type { Session } from "./session.ts";
-import type { ParentSession, SessionHostOptions } from "./session-parts.ts";
-import { SessionRecord } from "./session-record.ts";
-import { SessionSubagents } from "./session-subagents.ts";
-import { type LeftTurns, settleInterrupted } from "./settle-interrupted.ts";
-import { TranscriptRoom } from "./transcript-room.ts";
+import { type Above, SessionFactory } from "./session-factory.ts";
+import type { SessionHostOptions } from "./session-parts.ts";
+import type { SessionRecord } from "./session-record.ts";
+import { settleInterrupted } from "./settle-interrupted.ts";
 import { NO_SESSION_USAGE } from "./usage-sum.ts";
 
 /** Who speaks of which session's VM, with which fence. */
@@ -28,13 +18,6 @@ export interface Holder {
   readonly user: string;
   readonly vmId: string;
   readonly fence: number;
-}
-
-/** What a session is below. */
-export interface Above {
-  readonly session: Session;
-  /** A tool started it: its events and requests are told above. */
-  readonly isWithin: boolean;
 }
 
 interface Opening {
@@ -45,22 +28,17 @@ interface Opening {
 /** The sessions that are open, and how they come to be. */
 export class OpenSessions {
   readonly #options: SessionHostOptions;
-  readonly #runtimes: ReadonlyMap<string, AgentRuntime>;
-  readonly #flushes: FlushGroup;
-  readonly #room: TranscriptRoom;
+  readonly #factory: SessionFactory;
   readonly #open = new Map<string, Opening>();
   #isClosing = false;
 
   constructor(options: SessionHostOptions) {
     this.#options = options;
-    this.#flushes = new FlushGroup(options.store);
-    this.#room = new TranscriptRoom({
-      store: options.store,
-      log: options.log,
-      capacity: options.transcriptBytes,
-      forget: (key, why) => this.#forgetTranscript(key, why),
+    this.#factory = new SessionFactory(options, {
+      get: (key) => this.get(key),
+      beginBelow: (above, agent, childId) => this.#beginBelow(above, agent, childId),
+      closed: (key, session, above) => this.#forget(key, session, above),
     });
-    this.#runtimes = new Map(options.runtimes.map((runtime) => [runtime.name, runtime]));
   }
 
   get size(): number {
@@ -84,27 +62,12 @@ export class OpenSessions {
 
   /** Throws `UNKNOWN_RUNTIME`. */
   runtime(name: string): AgentRuntime {
-    const runtime = this.#runtimes.get(name);
-    if (runtime !== undefined) return runtime;
-    const known = [...this.#runtimes.keys()].flatMap((each) => [each, ...aliasesOf(each)]);
-    const message = `unknown runtime ${JSON.stringify(name)}; there are: ${known.join(", ")}`;
-    throw new AgentOsError("UNKNOWN_RUNTIME", message, { runtime: name, known });
+    return this.#factory.runtime(name);
   }
 
   /** A stored session, for reading and writing. */
   record(key: string, stored: StoredSession): SessionRecord {
-    const { store, clock, log, onEvents } = this.#options;
-    const onFault = (error: unknown): void => {
-      const facts = { sessionId: stored.spec.sessionId, ...errorFacts(error) };
-      log.error(facts, "a session's text was not written");
-      const end = { stopReason: "error", text: "", error: asAgentOsError(error) } as const;
-      this.get(key)?.runningTurn?.stop(end);
-    };
-    const { user, spec } = stored;
-    const ref = { user, sessionId: spec.sessionId };
-    const onStored = (events: readonly SessionEvent[]): void => onEvents?.(ref, events);
-    const flushes = this.#flushes;
-    return new SessionRecord({ key, store, stored, clock, flushes, onStored, onFault });
+    return this.#factory.record(key, stored);
   }
 
   /** A new session. Rejects as the runtime does, and nothing of it is left. */
@@ -147,7 +110,7 @@ export class OpenSessions {
     above: Above | undefined,
   ): Promise<Session> {
     try {
-      const session = this.#build(this.record(key, stored), fence, above, undefined);
+      const session = this.#factory.build({ record: this.record(key, stored), fence, above });
       // Nothing is known of the session: its first turn is the whole prompt.
       if (stored.lastSeq === 0 && stored.spec.resume?.freshPrompt !== undefined)
         session.beginsAnew();
@@ -171,7 +134,7 @@ export class OpenSessions {
     const record = this.record(key, stored);
     record.write({ state: "starting", change: { spec, vmId } });
     try {
-      const session = this.#build(record, fence, undefined, undefined);
+      const session = this.#factory.build({ record, fence, above: undefined });
       await this.#start(key, session, undefined);
       return session;
     } catch (error) {
@@ -214,6 +177,15 @@ export class OpenSessions {
     await Promise.allSettled(this.all().map((session) => session.close(reason)));
   }
 
+  /** A subagent's, for its parent's tool. */
+  async #beginBelow(above: Above, agent: SubagentSpec, childId: string): Promise<Session> {
+    const { record, parts } = above.session;
+    const { user, vmId } = record.now;
+    const holder = { user, vmId, fence: parts.access.fence };
+    const spec = childSpec(parts.spec, agent, childId);
+    return await this.begin(keyOf(user, childId), holder, spec, above);
+  }
+
   async #start(key: string, session: Session, above: Above | undefined): Promise<void> {
     const { runtime, spec } = session.parts;
     above?.session.adopt(session);
@@ -231,12 +203,12 @@ export class OpenSessions {
     const { store } = this.#options;
     const record = this.record(key, stored);
     const isOfTool = store.turns(key).some(({ source }) => source === "agent");
-    const left = settleInterrupted(record, store, this.#runtimes.get(stored.spec.runtime));
+    const left = settleInterrupted(record, store, this.#factory.findRuntime(stored.spec.runtime));
     const { queued, running } = left;
     try {
       const above = stored.isSubagent ? this.#above(stored, isOfTool) : undefined;
       const fence = queued.at(-1)?.fence ?? running?.turn.fence ?? 1;
-      const session = this.#build(record, fence, above, left);
+      const session = this.#factory.build({ record, fence, above, left });
       above?.session.adopt(session);
       this.#open.set(key, { session, started: Promise.resolve() });
     } catch (error) {
@@ -262,54 +234,6 @@ export class OpenSessions {
     throw new AgentOsError("CANCELLED", reason, { operation: "a subagent" });
   }
 
-  #build(
-    record: SessionRecord,
-    fence: number,
-    above: Above | undefined,
-    left: LeftTurns | undefined,
-  ): Session {
-    const { spec } = record.now;
-    const session: Session = buildSession({
-      host: this.#options,
-      record,
-      runtime: this.runtime(spec.runtime),
-      fence,
-      parent: above === undefined ? undefined : parentOf(above, record),
-      subagents: (own) => this.#subagents(spec, own),
-      makeRoom: (user) => this.#room.make(user),
-      onClosed: () => {
-        this.#forget(record.key, session, above);
-        this.#options.onChange?.();
-      },
-      ...(left === undefined ? {} : { left }),
-    });
-    return session;
-  }
-
-  #subagents(spec: SessionSpec, own: () => Session): Subagents | undefined {
-    if (depthOf(spec) === 0) return undefined;
-    const subagents = spec.capabilities?.subagents;
-    return new SessionSubagents({
-      agents: spec.agents ?? {},
-      allow: typeof subagents === "object" ? subagents.allow : undefined,
-      open: async (agent, childId) => {
-        const session = own();
-        const { user, vmId } = session.record.now;
-        const holder = { user, vmId, fence: session.parts.access.fence };
-        const above = { session, isWithin: true };
-        const made = childSpec(spec, withDefaultTools(agent), childId);
-        return await this.begin(keyOf(user, childId), holder, made, above);
-      },
-    });
-  }
-
-  #forgetTranscript(key: string, message: string): void {
-    const stored = this.#options.store.find(key);
-    if (stored === undefined) return;
-    const entries = [{ turnId: null, happening: { type: "notice" as const, message } }];
-    this.record(key, stored).write({ dropEventsTo: stored.lastSeq, entries });
-  }
-
   #forget(key: string, session: Session, above: Above | undefined): void {
     if (this.#open.get(key)?.session === session) this.#open.delete(key);
     above?.session.forget(session);
@@ -319,18 +243,6 @@ export class OpenSessions {
 /** The store's key of a user's session. Neither a user's name nor an id has a slash. */
 export function keyOf(user: string, sessionId: string): string {
   return `${user}/${sessionId}`;
-}
-
-function parentOf({ session, isWithin }: Above, record: SessionRecord): ParentSession {
-  return {
-    modelCalled: (used) => session.modelCalledBelow(used, record.sessionId),
-    within: isWithin
-      ? {
-          requests: session.parts.requests,
-          tell: (entry) => session.runningTurn?.tellBelow(entry),
-        }
-      : undefined,
-  };
 }
 
 function aboveFirst(a: { session: StoredSession }, b: { session: StoredSession }): number {

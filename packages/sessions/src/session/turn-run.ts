@@ -1,52 +1,40 @@
 import type { StoredTurn } from "@agentos/core";
 import {
-  AgentOsError,
-  DEFAULTS,
+  type AgentOsError,
   encodeError,
   isAgentOsError,
   type SessionHappening,
   type TurnResult,
 } from "@agentos/protocol";
 
-import { ActivityWatch } from "./activity-watch.ts";
 import type { AgentLink } from "./agent-link.ts";
-import { assertRoom, exhausted } from "./budget-guard.ts";
+import { assertRoom } from "./budget-guard.ts";
 import { countCall } from "./count-call.ts";
-import {
-  asAgentOsError,
-  cancelled,
-  deadlineExceeded,
-  errorFacts,
-  msUntil,
-  nothing,
-} from "./deadline.ts";
-import { boundedOutput, boundedText, sizeOf } from "./event-bounds.ts";
+import { asAgentOsError, cancelled, errorFacts, nothing, withinGrace } from "./deadline.ts";
+import { boundedOutput, boundedText } from "./event-bounds.ts";
 import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { CountedCall, SessionParts } from "./session-parts.ts";
 import type { Delta } from "./session-record.ts";
 import type { Entry } from "./step-builder.ts";
 import type { AdoptableTurn } from "./settle-interrupted.ts";
 import { budgetEnd, endOfError, type TurnEnd } from "./turn-end.ts";
+import { TurnTelling } from "./turn-telling.ts";
+import { TurnTime, type TurnTimeLimits } from "./turn-time.ts";
 import { TurnWork } from "./turn-work.ts";
-import { WallTime } from "./wall-time.ts";
 
 /** A turn while it runs: what it may use, what it tells, and how it is stopped. */
 export class TurnRun {
   readonly turn: StoredTurn;
+  readonly time: TurnTime;
   readonly #parts: SessionParts;
   readonly #link: AgentLink;
   readonly #controller = new AbortController();
-  readonly #watch: ActivityWatch;
-  readonly #wall: WallTime;
-  readonly #startedMs: number;
+  readonly #telling: TurnTelling;
   /** What the turn's end waits for, within its grace. */
   readonly #beside = new Set<Promise<void>>();
-  /** Before it begins, no time passes. */
-  readonly #startTime: () => void;
   readonly #adoptable: AdoptableTurn | undefined;
   #stop: TurnEnd | undefined;
   #isOver = false;
-  #toldBytes = 0;
 
   /** `adoptable`: an earlier life has begun it. */
   constructor(parts: SessionParts, link: AgentLink, turn: StoredTurn, adoptable?: AdoptableTurn) {
@@ -54,26 +42,10 @@ export class TurnRun {
     this.#adoptable = adoptable;
     this.#parts = parts;
     this.#link = link;
-    const { spec, record, host, runtime } = parts;
-    const { clock } = host;
-    this.#startedMs = clock.now();
-    // A program that only writes its reply may be silent for as long as its work takes.
-    const isQuiet = ["command", "terminal"].includes(runtime.capabilities.transport);
-    const usualStepIdleMs = isQuiet ? 0 : DEFAULTS.stepIdleMs;
-    const { stepIdleMs = usualStepIdleMs, inactivityMs = DEFAULTS.inactivityMs } =
-      spec.timeouts ?? {};
-    this.#watch = new ActivityWatch({
-      clock,
-      stepIdleMs,
-      inactivityMs,
-      silent: (what, ms) =>
-        this.#failed(deadlineExceeded(`the agent's next sign of life (${what})`, ms)),
-    });
-    const limitMs = spec.budget?.wallMs;
-    this.#wall = new WallTime(clock, record.now.spent.wallMs, limitMs, () => {
-      if (limitMs !== undefined) this.overBudget(exhausted("wallMs", limitMs, limitMs));
-    });
-    this.#startTime = this.pauseForPeople();
+    const fail = (error: AgentOsError): void => this.#failed(error);
+    const overBudget: TurnTimeLimits["overBudget"] = (error) => this.overBudget(error);
+    this.time = new TurnTime(parts, { silent: fail, overBudget });
+    this.#telling = new TurnTelling(parts, turn.turnId, fail);
   }
 
   /** Aborted once the turn is to end. */
@@ -112,30 +84,6 @@ export class TurnRun {
     return { result: this.#finish(end), release };
   }
 
-  sign(): void {
-    this.#watch.sign();
-  }
-
-  pauseForTool(): () => void {
-    return this.#watch.pause();
-  }
-
-  /** While people are asked nothing times out, and no time counts. */
-  pauseForPeople(): () => void {
-    const resumeWall = this.#wall.pause();
-    const resumeWatch = this.#watch.pause();
-    return () => {
-      resumeWall();
-      resumeWatch();
-    };
-  }
-
-  /** Nothing is heard until a rate limit's reset. */
-  expectSilence(resetAt: string | null): void {
-    const leftMs = msUntil(resetAt);
-    if (leftMs > 0) this.#watch.extendTo(this.#parts.host.clock.now() + leftMs);
-  }
-
   /** Something that the turn's end waits for. */
   waitFor(work: Promise<void>): void {
     // Its failure was told where it happened.
@@ -146,18 +94,21 @@ export class TurnRun {
 
   tell(happening: SessionHappening, agent?: string): void {
     if (this.#isOver) return;
-    this.#watch.sign();
-    this.#count(sizeOf(happening));
-    this.#parts.record.write({ entries: [{ turnId: this.turn.turnId, agent, happening }] });
-    this.#tellAbove(happening, agent);
+    this.time.sign();
+    this.#telling.tell(happening, agent);
   }
 
   gather(delta: Delta, agent?: string): void {
     if (this.#isOver) return;
-    this.#watch.sign();
-    this.#count(delta.delta.length);
-    this.#parts.record.gather(this.turn.turnId, agent, delta);
-    this.#tellAbove(delta, agent);
+    this.time.sign();
+    this.#telling.gather(delta, agent);
+  }
+
+  /** What a subagent in this turn tells. */
+  tellBelow(entry: Entry): void {
+    if (this.#isOver) return;
+    this.time.sign();
+    this.#telling.tellBelow(entry);
   }
 
   compacted(summary: string | undefined): void {
@@ -165,17 +116,10 @@ export class TurnRun {
     this.waitFor(this.#parts.hooks.observe("compaction", data, this.turn.turnId));
   }
 
-  /** What a subagent in this turn tells. */
-  tellBelow({ agent, happening }: Entry): void {
-    if (this.#isOver) return;
-    if (isDelta(happening)) this.gather(happening, agent);
-    else if (TOLD_ABOVE.includes(happening.type)) this.tell(happening, agent);
-  }
-
   /** Throws `BUDGET_EXHAUSTED` where the model may not be called again, and ends the turn. */
   modelCalled(call: CountedCall): void {
     try {
-      countCall(this.#parts, call, { turnId: this.turn.turnId, wallMs: this.#wall.ms });
+      countCall(this.#parts, call, { turnId: this.turn.turnId, wallMs: this.time.wallMs });
     } catch (error) {
       if (isAgentOsError(error, "BUDGET_EXHAUSTED")) this.overBudget(error);
       throw error;
@@ -193,22 +137,6 @@ export class TurnRun {
     assertRoom(this.#parts.spec.budget ?? {}, { usage, spent });
   }
 
-  #tellAbove(happening: SessionHappening, agent: string | undefined): void {
-    const { record, parent } = this.#parts;
-    parent?.within?.tell({ turnId: null, agent: agent ?? record.sessionId, happening });
-  }
-
-  /** The state file is everybody's: one turn must not fill it. */
-  #count(bytes: number): void {
-    this.#toldBytes += bytes;
-    const capacity = SESSION_BOUNDS.turnBytes;
-    if (this.#toldBytes <= capacity) return;
-    const message = `the turn told more than ${capacity} bytes`;
-    const details = { limit: "turnBytes", capacity, waiting: 0 };
-    this.#failed(new AgentOsError("POOL_EXHAUSTED", message, details));
-    throw cancelled("the turn");
-  }
-
   /** Holds the VM until the result is called. */
   #begin(): () => void {
     const { record, access } = this.#parts;
@@ -220,7 +148,7 @@ export class TurnRun {
       entries: [{ turnId, happening: { type: "turn_start", source, prompt: content } }],
       change: { turns: turns + 1, usage: { ...usage, turn: null } },
     });
-    this.#startTime();
+    this.time.start();
     return access.hold(fence, (error) => this.#failed(error));
   }
 
@@ -229,41 +157,21 @@ export class TurnRun {
     return this.#parts.access.holdAgain(this.turn.fence, (error) => this.#failed(error));
   }
 
-  /** Its agent was taken over: time passes again. */
-  taken(): void {
-    this.#startTime();
-  }
-
   /** The work's own end, or, where it does not end soon after it was told to, an end without it. */
   async #ended(work: Promise<TurnEnd>): Promise<TurnEnd> {
-    const { clock } = this.#parts.host;
-    const { promise: given, resolve } = Promise.withResolvers<"given-up">();
-    let cancel = nothing;
-    const abort = (): void => {
-      cancel = clock.after(SESSION_BOUNDS.cancelGraceMs, () => resolve("given-up"));
-    };
-    this.signal.addEventListener("abort", abort, { once: true });
-    if (this.signal.aborted) abort();
     const whole = work.then(async (end) => {
       await Promise.all(this.#beside);
       return end;
     });
-    // Who gives it up has no use for its end.
-    whole.catch(() => undefined);
-    try {
-      const end = await Promise.race([whole, given]);
-      if (end !== "given-up") return this.#stop === undefined ? end : stopped(this.#stop, end.text);
-      this.#link.drop();
-      return this.#stop ?? this.#endOf(cancelled("the turn"));
-    } finally {
-      cancel();
-      this.signal.removeEventListener("abort", abort);
-    }
+    const { clock } = this.#parts.host;
+    const end = await withinGrace(clock, SESSION_BOUNDS.cancelGraceMs, whole, this.signal);
+    if (end !== undefined) return this.#stop === undefined ? end : stopped(this.#stop, end.text);
+    this.#link.drop();
+    return this.#stop ?? this.#endOf(cancelled("the turn"));
   }
 
   #finish(end: TurnEnd): TurnResult {
-    this.#watch.stop();
-    this.#wall.stop();
+    this.time.stop();
     if (!this.signal.aborted) this.#controller.abort(cancelled("the turn"));
     const { record, spec, host } = this.#parts;
     const result = this.#resultOf(end);
@@ -279,7 +187,7 @@ export class TurnRun {
         state: "idle",
         entries: happenings.map((happening) => ({ turnId, happening })),
         change: {
-          spent: { ...record.now.spent, wallMs: this.#wall.ms },
+          spent: { ...record.now.spent, wallMs: this.time.wallMs },
           ...(isReply ? { lastResponse: result.text } : {}),
         },
       });
@@ -307,7 +215,7 @@ export class TurnRun {
       usage: record.now.usage.turn,
       ...(spec.outputSchema === undefined ? {} : { output: boundedOutput(end.output ?? null) }),
       ...(end.error === undefined ? {} : { error: encodeError(end.error) }),
-      durationMs: host.clock.now() - this.#startedMs,
+      durationMs: this.time.durationMs,
     };
   }
 
@@ -326,18 +234,3 @@ export class TurnRun {
 function stopped(stop: TurnEnd, text: string): TurnEnd {
   return stop.text === "" ? { ...stop, text } : stop;
 }
-
-function isDelta(happening: SessionHappening): happening is Delta {
-  const { type } = happening;
-  return type === "text" || type === "thought" || type === "tool_output";
-}
-
-/** What of a subagent's doings the session above tells. */
-const TOLD_ABOVE: readonly SessionHappening["type"][] = [
-  "tool_call",
-  "tool_result",
-  "file_change",
-  "plan",
-  "notice",
-  "rate_limit",
-];

@@ -50,7 +50,7 @@ export class TurnWork {
       this.#run.tell({ type: "notice", message: `the agent could not be taken over: ${message}` });
       return { stopReason: "interrupted", text: "" };
     }
-    this.#run.taken();
+    this.#run.time.start();
     const result = await this.#once(agent, (session) => {
       if (session.goOn === undefined) throw nobodyGoesOn();
       return session.goOn({ turnId: turn.turnId, signal });
@@ -83,7 +83,7 @@ export class TurnWork {
   async #denied(content: Content): Promise<TurnEnd | undefined> {
     const { hooks } = this.#parts;
     const { turnId } = this.#run.turn;
-    const resume = this.#run.pauseForTool();
+    const resume = this.#run.time.pauseForTool();
     try {
       const data = { prompt: content };
       const { allow, message } = await hooks.decide("pre_turn", data, turnId, this.#run.signal);
@@ -100,7 +100,7 @@ export class TurnWork {
   async #goOn(result: RuntimeTurnResult, count: number): Promise<string | undefined> {
     const { signal, turn } = this.#run;
     if (signal.aborted || result.error !== undefined) return undefined;
-    const resume = this.#run.pauseForTool();
+    const resume = this.#run.time.pauseForTool();
     try {
       const data = {
         responseText: result.text,
@@ -138,7 +138,7 @@ export class TurnWork {
   }
 
   async #ready(): Promise<OpenAgent> {
-    const resume = this.#run.pauseForTool();
+    const resume = this.#run.time.pauseForTool();
     try {
       return await this.#link.ready(this.#run.signal);
     } finally {
@@ -197,7 +197,7 @@ export class TurnWork {
       const message = `${error.message}: try ${this.#tries + 1} in ${Math.round(waitMs)} ms`;
       this.#run.tell({ type: "notice", message });
     }
-    const resume = this.#run.pauseForTool();
+    const resume = this.#run.time.pauseForTool();
     try {
       await pause(this.#parts.host.clock, waitMs, this.#run.signal);
       return true;

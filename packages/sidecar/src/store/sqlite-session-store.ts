@@ -1,8 +1,5 @@
-import type { SQLInputValue } from "node:sqlite";
-
 import type {
   SessionBatch,
-  SessionChange,
   SessionStore,
   SessionWrite,
   StoredSession,
@@ -19,10 +16,11 @@ import {
 } from "@agentos/protocol";
 import * as z from "zod";
 
-import { BOUNDS } from "../bounds.ts";
 import type { SealedText } from "./sealed-text.ts";
+import { sessionColumns } from "./session-columns.ts";
+import { SessionWriter } from "./session-writer.ts";
 import type { StateFile } from "./state-file.ts";
-import { readStoredSession, readStoredTurn, turnText } from "./stored-session.ts";
+import { readStoredSession, readStoredTurn } from "./stored-session.ts";
 
 const Id = z.object({ id: z.int() });
 const Text = z.object({ text: z.string() });
@@ -34,12 +32,14 @@ const KeptAnswer = z.object({ request: z.string(), answer: z.string() });
 export class SqliteSessionStore implements SessionStore {
   readonly #file: StateFile;
   readonly #sealed: SealedText;
+  readonly #writer: SessionWriter;
   /** Row ids by key. */
   readonly #ids = new Map<string, number>();
 
   constructor(file: StateFile, sealed: SealedText) {
     this.#file = file;
     this.#sealed = sealed;
+    this.#writer = new SessionWriter(file, sealed);
   }
 
   together<T>(work: () => T): T {
@@ -47,7 +47,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   add(key: string, session: StoredSession): void {
-    const columns = this.#columns(session);
+    const columns = sessionColumns(session, this.#sealed);
     const values = [key, session.user, session.createdAt, session.lastSeq, ...columns.values];
     const names = ["key", "user", "created_at", "last_seq", ...columns.names];
     const marks = names.map(() => "?").join(", ");
@@ -71,13 +71,13 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   write(key: string, write: SessionWrite): void {
-    this.#file.transact(() => this.#write(key, write));
+    this.#file.transact(() => this.#writer.write(this.#id(key), write));
   }
 
   writeAll(writes: readonly { key: string; write: SessionWrite }[]): void {
     if (writes.length === 0) return;
     this.#file.transact(() => {
-      for (const { key, write } of writes) this.#write(key, write);
+      for (const { key, write } of writes) this.#writer.write(this.#id(key), write);
     });
   }
 
@@ -171,100 +171,15 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   appendRuntimeState(key: string, entries: readonly Json[]): void {
-    this.#file.transact(() => this.#addState(this.#id(key), entries));
+    this.#file.transact(() => this.#writer.addState(this.#id(key), entries));
   }
 
   replaceRuntimeState(key: string, entries: readonly Json[]): void {
     this.#file.transact(() => {
       const id = this.#id(key);
       this.#file.change("DELETE FROM session_runtime_state WHERE session = ?", id);
-      this.#addState(id, entries);
+      this.#writer.addState(id, entries);
     });
-  }
-
-  #write(key: string, write: SessionWrite): void {
-    const id = this.#id(key);
-    const bytes = this.#changeEvents(id, write);
-    this.#addSteps(id, write);
-    this.#changeTurns(id, write);
-    this.#changeRequests(id, write);
-    const lastSeq = write.events?.at(-1)?.seq;
-    const { names, values } = this.#columns(write.change ?? {});
-    const always = ["last_seq = coalesce(?, last_seq)", "event_bytes = event_bytes + ?"];
-    const sets = [...names.map((name) => `${name} = ?`), ...always];
-    const set = `UPDATE sessions SET ${sets.join(", ")} WHERE id = ?`;
-    this.#file.change(set, ...values, lastSeq ?? null, bytes, id);
-  }
-
-  /** By how many bytes the transcript has grown. */
-  #changeEvents(id: number, { events = [], dropEventsTo }: SessionWrite): number {
-    let bytes = 0;
-    if (dropEventsTo !== undefined) {
-      const where = "FROM session_events WHERE session = ? AND seq <= ?";
-      const sum = `SELECT coalesce(sum(octet_length(event)), 0) AS id ${where}`;
-      bytes -= Id.parse(this.#file.all(sum, id, dropEventsTo)[0]).id;
-      this.#file.change(`DELETE ${where}`, id, dropEventsTo);
-    }
-    for (const event of events) {
-      const text = JSON.stringify(event);
-      this.#file.change("INSERT INTO session_events VALUES (?, ?, ?)", id, event.seq, text);
-      bytes += Buffer.byteLength(text);
-    }
-    return bytes;
-  }
-
-  #addSteps(id: number, { steps = [], dropStepsBefore = 0 }: SessionWrite): void {
-    for (const step of steps) {
-      const values = [id, step.index, JSON.stringify(step)];
-      this.#file.change("INSERT INTO session_steps VALUES (?, ?, ?)", ...values);
-    }
-    const drop = "DELETE FROM session_steps WHERE session = ? AND step_index < ?";
-    if (dropStepsBefore > 0) this.#file.change(drop, id, dropStepsBefore);
-  }
-
-  #changeTurns(id: number, { addTurn, runTurn, endTurn }: SessionWrite): void {
-    if (addTurn !== undefined) {
-      const { turnId, seq, state } = addTurn;
-      const values = [id, turnId, seq, state, turnText(addTurn)];
-      const into = "INSERT INTO session_turns (session, turn_id, seq, state, turn)";
-      this.#file.change(`${into} VALUES (?, ?, ?, ?, ?)`, ...values);
-    }
-    const where = "WHERE session = ? AND turn_id = ?";
-    if (runTurn !== undefined)
-      this.#file.change(`UPDATE session_turns SET state = 'running' ${where}`, id, runTurn);
-    if (endTurn === undefined) return;
-    const set = "UPDATE session_turns SET state = 'ended', turn = NULL";
-    this.#file.change(`${set} ${where}`, id, endTurn);
-    const kept = `SELECT id FROM session_turns WHERE session = ? ORDER BY id DESC LIMIT 1 OFFSET ?`;
-    const forget = `DELETE FROM session_turns WHERE session = ? AND turn IS NULL AND id <= (${kept})`;
-    this.#file.change(forget, id, id, BOUNDS.knownTurnsPerSession);
-  }
-
-  #changeRequests(id: number, write: SessionWrite): void {
-    const { openRequest, settleRequest, dropAnswer } = write;
-    const where = "WHERE session = ? AND request_id = ?";
-    if (openRequest !== undefined) {
-      const into = "INSERT INTO session_requests (session, request_id, request) VALUES (?, ?, ?)";
-      this.#file.change(into, id, openRequest.requestId, JSON.stringify(openRequest));
-    }
-    if (dropAnswer !== undefined) {
-      const set = "UPDATE session_requests SET request = NULL, answer = NULL";
-      this.#file.change(`${set} ${where}`, id, dropAnswer);
-    }
-    if (settleRequest === undefined) return;
-    const { requestId, outcome, answer } = settleRequest;
-    if (answer === undefined) {
-      const set = "UPDATE session_requests SET request = NULL, outcome = ?";
-      this.#file.change(`${set} ${where}`, outcome, id, requestId);
-    } else {
-      const set = "UPDATE session_requests SET outcome = ?, answer = ?";
-      this.#file.change(`${set} ${where}`, outcome, JSON.stringify(answer), id, requestId);
-    }
-  }
-
-  #addState(id: number, entries: readonly Json[]): void {
-    const into = "INSERT INTO session_runtime_state (session, entry) VALUES (?, ?)";
-    for (const entry of entries) this.#file.change(into, id, JSON.stringify(entry));
   }
 
   #batch(sql: string, key: string, { after, limit, maxBytes }: SessionBatch): string[] {
@@ -292,33 +207,6 @@ export class SqliteSessionStore implements SessionStore {
     return id;
   }
 
-  #columns(change: SessionChange): { names: string[]; values: SQLInputValue[] } {
-    const found: [string, SQLInputValue | undefined][] = [
-      ["vm_id", change.vmId],
-      ["spec", change.spec && this.#sealed.seal(JSON.stringify(change.spec))],
-      ["parent", "parent" in change ? (change.parent ?? null) : undefined],
-      ["is_subagent", flag(change.isSubagent)],
-      ["state", change.state],
-      ["agent_session_id", change.agentSessionId],
-      ["agent_trace", change.agentTrace && JSON.stringify(change.agentTrace)],
-      ["turns", change.turns],
-      ["usage", change.usage && JSON.stringify(change.usage)],
-      ["spent", change.spent && JSON.stringify(change.spent)],
-      ["compactions", change.compactions && JSON.stringify(change.compactions)],
-      ["last_response", change.lastResponse],
-      ["next_step", change.nextStep],
-      ["woken", flag(change.woken)],
-    ];
-    const names: string[] = [];
-    const values: SQLInputValue[] = [];
-    for (const [name, value] of found) {
-      if (value === undefined) continue;
-      names.push(name);
-      values.push(value);
-    }
-    return { names, values };
-  }
-
   /** Sealed with a key that is gone: nobody can go on with it. */
   #readable(row: Record<string, unknown>): { key: string; session: StoredSession }[] {
     try {
@@ -328,10 +216,6 @@ export class SqliteSessionStore implements SessionStore {
       return [];
     }
   }
-}
-
-function flag(value: boolean | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
 }
 
 /** What a fork has too. Its row ids are its own, in the same order. */
