@@ -193,12 +193,13 @@ describe.runIf(canRunAgent)("processes of the agent", () => {
 
   it("kills the whole session at the time-out", async () => {
     const started = Date.now();
-    const result = await runCommand(
-      agent.link,
-      ["bash", "-c", "set -m; sleep 1000 & sleep 1000 & wait"],
-      { timeoutMs: 200 },
-    );
-    expect(result).toMatchObject({ cause: 1, code: signals.SIGKILL, reason: 1, open: 0 });
+    const args = ["bash", "-c", "set -m; sleep 1000 & sleep 1000 & wait"];
+    const stream = agent.link.exec(args, { timeoutMs: 200 });
+    const collector = new Collector(agent.link, stream);
+    expect(await collector.result).toMatchObject({ cause: 1, code: signals.SIGKILL, reason: 1 });
+    await collector.closed;
+    agent.link.release(stream);
+    agent.link.unlisten(stream);
     expect(Date.now() - started).toBeGreaterThanOrEqual(190);
     expect(Date.now() - started).toBeLessThan(5000);
   });
@@ -213,32 +214,28 @@ describe.runIf(canRunAgent)("processes of the agent", () => {
   it("signals a process, its group, and its session", async () => {
     const { link } = agent;
     // The shell with job control puts the child in a group of its own.
-    const script =
-      "trap 'echo got' USR1; set -m; sh -c 'trap \"echo child; exit\" USR1; echo up; while :; do sleep 0.05; done' & wait; wait";
+    const child =
+      'trap "echo child; exit" USR1; trap "echo alive" USR2; echo up; while :; do sleep 0.05; done';
+    const script = `trap 'echo got' USR1; trap : USR2; set -m; sh -c '${child}' & wait; wait; wait`;
     for (const [scope, expected] of [
-      [0, ["got"]],
-      [1, ["got"]],
-      [2, ["child", "got"]],
+      [0, ["alive", "got", "up"]],
+      [1, ["alive", "got", "up"]],
+      [2, ["child", "got", "up"]],
     ] as const) {
       const stream = link.exec(["bash", "-c", script]);
       const collector = new Collector(link, stream);
       let text = "";
-      const up = Promise.withResolvers<void>();
       collector.onFrame = (frame) => {
         if (frame.kind === Kind.out) text += frame.payload.toString();
-        if (text.includes("up\n")) up.resolve();
       };
-      await up.promise;
+      await expect.poll(() => text).toContain("up\n");
       link.signal(stream, signals.SIGUSR1, scope);
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      expect(
-        text
-          .split("\n")
-          .filter((line) => line && line !== "up")
-          .toSorted(),
-      ).toEqual(expected);
+      await expect.poll(() => text).toContain("got\n");
+      // A child that had the first one, too, tells that before it tells of this one.
+      link.signal(stream, signals.SIGUSR2, 2);
+      await expect.poll(() => text.trimEnd().split("\n").toSorted()).toEqual(expected);
       link.signal(stream, signals.SIGKILL, 2);
-      expect((await collector.result).open).toBe(0);
+      await collector.closed;
       link.release(stream);
       link.unlisten(stream);
     }

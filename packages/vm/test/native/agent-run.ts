@@ -30,6 +30,7 @@ export class Collector {
   #sent = 0;
   #eofSent = false;
   readonly #done = Promise.withResolvers<Result>();
+  readonly #closed = Promise.withResolvers<void>();
   onFrame: (frame: Frame) => void = () => {};
 
   constructor(link: AgentLink, stream: number, options: ExecOptions = {}) {
@@ -44,6 +45,11 @@ export class Collector {
 
   get result(): Promise<Result> {
     return this.#done.promise;
+  }
+
+  /** Resolves when it has exited and no process holds its output any more: one that was killed may take a moment. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   #push(): void {
@@ -76,7 +82,10 @@ export class Collector {
       this.#push();
     } else if (frame.kind === Kind.fail) this.#finish(readFail(frame));
     this.onFrame(frame);
-    const { totals } = this.exit ?? {};
+    const { open, totals } = this.exit ?? {};
+    // A bit for each channel that was open at the exit: its end comes by itself.
+    const ends = open === undefined ? Infinity : (open & 1) + (open >> 1);
+    if (this.ended.length >= ends) this.#closed.resolve();
     if (totals && totals[0] <= this.received[0] && totals[1] <= this.received[1]) this.#finish();
   }
 
