@@ -2,11 +2,11 @@ import type {
   DriverReport,
   Enforcement,
   DriverLimitName,
-  LimitName,
   Mount,
   NetworkPolicy,
   OutputMode,
   ProcessInfo,
+  ReachedLimitName,
   SecurityProfile,
   TerminalSize,
 } from "@agentos/protocol";
@@ -86,7 +86,7 @@ export interface VmUse {
 
 /** A limit was hit. */
 export interface LimitHit {
-  limit: LimitName;
+  limit: ReachedLimitName;
   value: number;
 }
 

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { Id, VmId } from "./ids.ts";
 import { NetworkDecision } from "./network-policy.ts";
 import { ProcessExit } from "./process.ts";
-import { LimitName } from "./vm.ts";
+import { LimitName, ReachedLimitName } from "./vm.ts";
 
 /** Why a VM is gone. */
 export const VmEndReason = z.enum(["released", "expired", "ended", "died", "shutdown"]);
@@ -25,7 +25,7 @@ export const EVENTS = {
   },
   "vm.limit": {
     summary: "A VM hit one of its limits.",
-    data: z.object({ vmId: VmId, limit: LimitName, value: z.number() }),
+    data: z.object({ vmId: VmId, limit: ReachedLimitName, value: z.number() }),
   },
   "vm.limitNear": {
     summary: "A VM uses more than four fifths of one of its limits.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 import { Id, StreamId, VmPath } from "./ids.ts";
-import { Environment, LimitName, VmScope } from "./vm.ts";
+import { Environment, ReachedLimitName, VmScope } from "./vm.ts";
 
 /** `piped`: one reader, back-pressure. `logged`: a ring of the last bytes, many readers. */
 export const OutputMode = z.enum(["piped", "logged"]);
@@ -51,8 +51,8 @@ export type Outcome = z.infer<typeof Outcome>;
 export const ChannelBytes = z.object({ stdout: z.int().min(0), stderr: z.int().min(0) });
 export type ChannelBytes = z.infer<typeof ChannelBytes>;
 
-/** A limit of the VM that a process came up against, and its value. */
-export const ReachedLimit = z.object({ name: LimitName, value: z.number() });
+/** A limit that a process came up against, and its value. */
+export const ReachedLimit = z.object({ name: ReachedLimitName, value: z.number() });
 export type ReachedLimit = z.infer<typeof ReachedLimit>;
 
 export const ProcessExit = z.object({

@@ -39,6 +39,22 @@ export function isSidecarLimit(name: LimitName): name is SidecarLimitName {
   return SIDECAR_LIMIT_NAMES.some((each) => each === name);
 }
 
+/** What the interpreter of a virtual VM allows one script. Fixed: nobody sets them. */
+export const SCRIPT_LIMIT_NAMES = [
+  "scriptCommands",
+  "scriptIterations",
+  "scriptDepth",
+  "scriptElements",
+  "scriptTextBytes",
+  "scriptInputBytes",
+  "scriptOutputBytes",
+] as const;
+export type ScriptLimitName = (typeof SCRIPT_LIMIT_NAMES)[number];
+
+/** A limit that something came up against. */
+export const ReachedLimitName = z.enum([...LimitName.options, ...SCRIPT_LIMIT_NAMES]);
+export type ReachedLimitName = z.infer<typeof ReachedLimitName>;
+
 /** An object with a field per limit of a driver. A newer peer's further limits are ignored. */
 export function perDriverLimit<T extends z.ZodType>(
   field: T,

@@ -69,9 +69,16 @@ export async function warnOfSoftLimits(io: Io, options: LimitOptions, info: VmIn
 
 /** One line on stderr: a limit ended what ran. */
 export async function tellLimit(io: Io, { name, value }: ReachedLimit): Promise<void> {
-  const shown = name === "wallMs" ? formatDuration(value) : formatSize(value);
   const what = WHAT[name] ?? "its VM may use no more";
-  await write(io.stderr, `agentos: ended by the limit ${name} of ${shown}: ${what}\n`);
+  await write(
+    io.stderr,
+    `agentos: ended by the limit ${name} of ${format(name, value)}: ${what}\n`,
+  );
+}
+
+function format(name: ReachedLimit["name"], value: number): string {
+  if (name.endsWith("Ms")) return formatDuration(value);
+  return name.endsWith("Bytes") ? formatSize(value) : String(value);
 }
 
 function namedLimits(options: LimitOptions): (typeof OPTIONS)[number][] {

@@ -9,6 +9,7 @@ import {
   type MethodResult,
   type NetworkDecision,
   type ProcessExit,
+  type ReachedLimitName,
   type RequestOptions,
   type StreamFrame,
   type VmInfo,
@@ -41,12 +42,13 @@ const SHORTEST_RESUME_MS = 5_000;
 
 /** A VM uses more than four fifths of what a limit gives it. */
 export interface LimitNear extends LimitHit {
+  readonly limit: LimitName;
   readonly used: number;
 }
 
 /** A limit of a VM was hit. */
 export interface LimitHit {
-  readonly limit: LimitName;
+  readonly limit: ReachedLimitName;
   readonly value: number;
 }
 

@@ -1,4 +1,4 @@
-import type { LimitName, Outcome, ProcessExit } from "@agentos/protocol";
+import type { Outcome, ProcessExit, ReachedLimitName } from "@agentos/protocol";
 
 /** `limited`: a limit of its VM ended it. `unknown`: nobody saw the end. It is never invented. */
 export type ProcessOutcome =
@@ -9,9 +9,9 @@ export type ProcessOutcome =
   | "limited"
   | "unknown";
 
-/** A limit that was reached, and its value: bytes, or milliseconds. */
+/** A limit that was reached, and its value: bytes, milliseconds, or a count. */
 export interface ReachedLimit {
-  readonly name: LimitName | "maxOutputBytes";
+  readonly name: ReachedLimitName | "maxOutputBytes";
   readonly value: number;
 }
 

@@ -4,6 +4,7 @@ import {
   type Enforcement,
   isSidecarLimit,
   type LimitName,
+  type ReachedLimitName,
   SIDECAR_LIMIT_NAMES,
   type SidecarLimitName,
 } from "@agentos/protocol";
@@ -32,7 +33,7 @@ const DEFAULT_VALUES: Readonly<Partial<Record<SidecarLimitName, number>>> = {
 
 /** Who hears of a VM's limits. */
 export interface LimitListener {
-  hit(limit: LimitName, value: number): void;
+  hit(limit: ReachedLimitName, value: number): void;
   /** More than four fifths are used. */
   near(limit: LimitName, value: number, used: number): void;
 }
@@ -42,7 +43,7 @@ export class HeldLimits {
   #values: Readonly<Partial<Record<SidecarLimitName, number>>>;
   #listener: LimitListener | undefined;
   readonly #near = new Set<LimitName>();
-  readonly #hitMs = new Map<LimitName, number>();
+  readonly #hitMs = new Map<ReachedLimitName, number>();
 
   constructor(values: Values = {}) {
     this.#values = { ...DEFAULT_VALUES, ...ownOf(values) };
@@ -85,7 +86,7 @@ export class HeldLimits {
   }
 
   /** More was wanted than there may be. */
-  hit(limit: LimitName, value: number): void {
+  hit(limit: ReachedLimitName, value: number): void {
     const now = performance.now();
     if (now - (this.#hitMs.get(limit) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return;
     this.#hitMs.set(limit, now);

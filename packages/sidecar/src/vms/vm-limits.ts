@@ -1,4 +1,5 @@
 import type { Clock, LimitHit } from "@agentos/core";
+import type { LimitName } from "@agentos/protocol";
 
 import { BOUNDS } from "../bounds.ts";
 import { errorFacts, type Log } from "../log.ts";
@@ -10,7 +11,7 @@ export interface VmLimitsParts {
   log: Log;
   hit: (vm: Vm, hit: LimitHit) => void;
   /** It uses more than four fifths. */
-  near: (vm: Vm, near: LimitHit & { used: number }) => void;
+  near: (vm: Vm, near: { limit: LimitName; value: number; used: number }) => void;
   /** Its time is over, and its processes have ended. */
   timeOver: (vm: Vm, wallMs: number) => void;
 }

@@ -1,4 +1,4 @@
-import { LimitName, WireError } from "@agentos/protocol";
+import { LimitName, ReachedLimit, WireError } from "@agentos/protocol";
 import * as z from "zod";
 
 const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
@@ -8,6 +8,8 @@ export const GuestExit = z.object({
   exitCode: z.int().nullable(),
   /** The number of the signal that ended it. */
   signal: z.int().nullable(),
+  /** The limit on scripts that ended it, or a part of it whose end it passes on. */
+  limit: ReachedLimit.optional(),
   stdoutBytes: z.int(),
   stderrBytes: z.int(),
   durationMs: z.number(),

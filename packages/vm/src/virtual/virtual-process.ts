@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 
-import type { FrameSink, ProcessRequest, VmProcess, VmProcessExit } from "@agentos/core";
+import type { FrameSink, LimitHit, ProcessRequest, VmProcess, VmProcessExit } from "@agentos/core";
 import { AgentOsError, isAgentOsError, type Signal, type SignalScope } from "@agentos/protocol";
 
 import type { GuestExit } from "./guest-message.ts";
@@ -31,6 +31,7 @@ export interface VirtualProcessOptions {
   readonly slot: number;
   readonly openFiles: number;
   readonly gone: () => AgentOsError;
+  readonly onLimit: (hit: LimitHit) => void;
   readonly onReleased: () => void;
 }
 
@@ -143,12 +144,15 @@ export class VirtualProcess implements VmProcess {
     this.#settle();
     if (this.#isReleased) this.#options.worker.closeStream(this.#stream);
     const { exitCode, signal, stdoutBytes, stderrBytes, durationMs } = exit;
+    const hit = exit.limit && { limit: exit.limit.name, value: exit.limit.value };
+    if (hit !== undefined) this.#options.onLimit(hit);
     this.#exit.resolve({
       exitCode,
       stdoutBytes,
       stderrBytes,
       durationMs,
       signal: signal === null ? null : nameOf(signal),
+      ...(hit !== undefined && { limit: hit }),
       timedOut: this.#timedOut && signal === constants.signals.SIGKILL,
       stdoutOpen: false,
       stderrOpen: false,

@@ -112,6 +112,7 @@ export class VirtualVm implements VmHandle {
         pid: this.#nextPid++,
         openFiles: limits.openFiles.value ?? 0,
         gone: () => this.#gone(),
+        onLimit: (hit) => this.#hit(hit),
         onReleased: () => this.#processes.delete(processId),
       });
       this.#processes.set(processId, process);

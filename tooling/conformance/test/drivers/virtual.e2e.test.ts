@@ -72,11 +72,16 @@ describe("the virtual driver", () => {
     await using os = await create();
     const stopped = await os.exec("f() { while :; do :; done; }; f", { timeoutMs: 100 });
     expect(stopped).toMatchObject({ exitCode: null, signal: "SIGKILL", outcome: "timed-out" });
+    const { promise: hit, resolve } = Promise.withResolvers<unknown>();
+    os.onLimit(resolve);
     const deep = await os.exec("f() { f; }; f");
-    expect(deep).toMatchObject({ exitCode: 126, outcome: "exited" });
+    const limit = { name: "scriptDepth", value: 100 };
+    expect(deep).toMatchObject({ exitCode: 126, outcome: "limited", limit });
     expect(deep.stderr).toContain("maximum recursion depth");
+    expect(await hit).toEqual({ limit: "scriptDepth", value: 100 });
     const many = await os.exec("seq 1 100000000 | tail -1");
-    expect(many.exitCode).toBe(126);
+    const iterations = { name: "scriptIterations", value: 1_000_000 };
+    expect(many).toMatchObject({ exitCode: 126, outcome: "limited", limit: iterations });
     expect(many.stderr).toContain("limit exceeded");
     expect((await os.exec("echo fine")).stdout).toBe("fine\n");
   });

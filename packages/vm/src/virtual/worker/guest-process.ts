@@ -1,4 +1,10 @@
-import { CHANNEL, decodeFrame, FRAME_KIND, isAgentOsError } from "@agentos/protocol";
+import {
+  CHANNEL,
+  decodeFrame,
+  FRAME_KIND,
+  isAgentOsError,
+  type ReachedLimit,
+} from "@agentos/protocol";
 
 import type { GuestExit } from "../guest-message.ts";
 import type { FileTree } from "../tree/file-tree.ts";
@@ -11,6 +17,7 @@ import type { Pace } from "./pace.ts";
 import type { Post } from "./post.ts";
 import { MOST_STDIN_BYTES, ProcessInput } from "./process-input.ts";
 import { assertProgram, programOf } from "./program.ts";
+import { LastWords, LIMIT_EXIT_CODE } from "./script-limit.ts";
 import type { Shell } from "./shell.ts";
 import { ShellFiles, STDERR_PATH, STDOUT_PATH } from "./shell-files.ts";
 import { SHELL_LIMITS } from "./shell-limits.ts";
@@ -18,7 +25,6 @@ import { streamed } from "./streamed-script.ts";
 
 /** What the interpreter tells its embedder of a limit. */
 const OTHERS_ADVICE = /, increase executionLimits\.\w+/g;
-const LIMIT_EXIT_CODE = 126;
 // Taken here: the interpreter blocks some globals while a script runs.
 const readSignal = Atomics.load;
 const afterAnswer = setImmediate;
@@ -41,6 +47,7 @@ export class GuestProcess {
   readonly #stdin: ProcessInput;
   readonly #stdout: HeldOutput;
   readonly #stderr: HeldOutput;
+  readonly #lastWords = new LastWords();
   readonly #abort = new AbortController();
   readonly #startedAt = monotonic();
   #exit: GuestExit | undefined;
@@ -63,7 +70,10 @@ export class GuestProcess {
       const stdin = await this.#stdin.whole;
       if (this.#exit !== undefined) return;
       if (stdin === undefined) await this.#refuseStdin();
-      else this.#end(await this.#interpret(stdin));
+      else {
+        const exitCode = await this.#interpret(stdin);
+        this.#end(exitCode, this.#lastWords.limitAt(exitCode));
+      }
     } catch (error) {
       await this.#complain(error);
       this.#end(1);
@@ -177,6 +187,7 @@ export class GuestProcess {
   async #write(output: HeldOutput, bytes: Uint8Array): Promise<void> {
     await this.#turn();
     if (bytes.byteLength === 0) return;
+    if (output === this.#stderr) this.#lastWords.note(bytes);
     await output.write(bytes);
   }
 
@@ -190,11 +201,11 @@ export class GuestProcess {
   async #refuseStdin(): Promise<void> {
     const text = `agentos: stdin may be ${MOST_STDIN_BYTES} bytes long in a virtual VM\n`;
     await this.#stderr.write(Buffer.from(text));
-    this.#end(LIMIT_EXIT_CODE);
+    this.#end(LIMIT_EXIT_CODE, { name: "scriptInputBytes", value: MOST_STDIN_BYTES });
   }
 
   /** The end that was first counts. A signal in the table is the reason, whatever the interpreter made of it. */
-  #end(exitCode: number | null): void {
+  #end(exitCode: number | null, limit?: ReachedLimit): void {
     if (this.#exit !== undefined) return;
     const { signals, request, post, stream, onEnded } = this.#options;
     const sent = readSignal(signals, request.slot);
@@ -202,6 +213,7 @@ export class GuestProcess {
     this.#exit = {
       exitCode: signal === null ? exitCode : null,
       signal,
+      ...(signal === null && limit !== undefined && { limit }),
       stdoutBytes: this.#stdout.total,
       stderrBytes: this.#stderr.total,
       durationMs: monotonic() - this.#startedAt,
