@@ -78,6 +78,14 @@ export interface Agent extends AsyncDisposable {
 
 export const secretByte = 7;
 
+/** Its exit code where it could not be locked into a folder. */
+const NOT_LOCKED_IN = 4;
+
+/** This root may not do what locking a program in takes: as in most containers. */
+export class NotLockedIn extends Error {
+  override readonly name = "NotLockedIn";
+}
+
 interface StartOptions {
   readonly fast?: boolean;
   readonly graceMs?: number;
@@ -94,6 +102,16 @@ function watchExit(child: ChildProcess): Agent["exited"] {
   return promise;
 }
 
+async function configureAgent(link: AgentLink, exited: Agent["exited"]): Promise<void> {
+  link.send(Kind.config, 0);
+  const ready = await Promise.race([link.next(0), exited]);
+  if ("kind" in ready && ready.kind === Kind.ready) return;
+  if ("code" in ready && ready.code === NOT_LOCKED_IN)
+    throw new NotLockedIn("the agent could not take a network, a root and a user of its own");
+  throw new Error(`not ready: ${JSON.stringify(ready)}`);
+}
+
+/** Throws `NotLockedIn` where it can't be, with `root`. */
 export async function startAgent(options: StartOptions = {}): Promise<Agent> {
   const { fast = false, graceMs = 20_000, configure = true, root } = options;
   const program = await buildHarness({ fast });
@@ -110,11 +128,7 @@ export async function startAgent(options: StartOptions = {}): Promise<Agent> {
   if (!(socket instanceof Socket) || child.pid === undefined)
     throw new Error("the harness did not start");
   const link = new AgentLink(socket);
-  if (configure) {
-    link.send(Kind.config, 0);
-    const ready = await link.next(0);
-    if (ready.kind !== Kind.ready) throw new Error(`not ready: ${ready.kind}`);
-  }
+  if (configure) await configureAgent(link, exited);
   const dispose = async () => {
     link.close();
     child.kill("SIGKILL");
