@@ -119,15 +119,18 @@ export {
 } from "@agentos/protocol";
 export type { AgentLogEntry, AgentLogOptions } from "./relay/agent-log.ts";
 export type { AgentOptions } from "./relay/agent-options.ts";
-export {
-  type HistoryOptions,
-  type InboxOptions,
-  Relay,
-  type RelayChannel,
-  type RelayThread,
-  type SendOptions,
-} from "./relay/relay.ts";
-export type { RelayEventOptions } from "./relay/relay-events.ts";
+export type { AgentWaitOptions } from "./relay/agent-waits.ts";
+export type { HookContext, LifecycleHooks } from "./relay/lifecycle-hooks.ts";
+export { type AgentReleaseOptions, Relay, type RelayChannel } from "./relay/relay.ts";
+export type { RelayEventOptions, RelayEventQuery } from "./relay/relay-events.ts";
+export type { ListenOptions, RelayEventOf } from "./relay/relay-listeners.ts";
+export type {
+  HistoryOptions,
+  InboxOptions,
+  RelayMessages,
+  RelayThread,
+  SendOptions,
+} from "./relay/relay-messages.ts";
 export type { MessageWaitOptions, SentMessage } from "./relay/sent-message.ts";
 export type { SpawnedAgent, VmRelay } from "./relay/vm-relay.ts";
 export type { Decision, Hooks } from "./sessions/hooks.ts";

@@ -58,6 +58,8 @@ export interface RelayWrite {
 export interface RelayCursor {
   readonly after: number;
   readonly limit: number;
+  /** The last ones that match, instead of the first. */
+  readonly newest: boolean;
   readonly maxBytes: number;
   readonly agent?: string | undefined;
   readonly messageId?: string | undefined;

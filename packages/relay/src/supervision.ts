@@ -9,7 +9,7 @@ import {
 } from "@agentos/protocol";
 
 import type { Agent } from "./agents/agent.ts";
-import { infoOf } from "./agents/agent-view.ts";
+import { pastOf } from "./agents/agent-view.ts";
 import { healthOf } from "./agents/crash-insights.ts";
 import { unknownAgent } from "./messages/address.ts";
 import { isMember } from "./messages/reach.ts";
@@ -39,7 +39,7 @@ export class Supervision {
     if (living !== undefined) return living.info();
     const stored = this.#relay.parts.store.agentNamed(name);
     if (stored === undefined) throw unknownAgent(name);
-    return infoOf(stored, { activity: "idle", pending: 0 });
+    return pastOf(stored);
   }
 
   async input(name: string, data: string): Promise<MethodResult<"relay.input">> {

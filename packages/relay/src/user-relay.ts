@@ -12,7 +12,7 @@ import {
 } from "@agentos/protocol";
 
 import { Agent } from "./agents/agent.ts";
-import { infoOf } from "./agents/agent-view.ts";
+import { pastOf } from "./agents/agent-view.ts";
 import { continuityOf, taskWith } from "./agents/continuity.ts";
 import { Roster } from "./agents/roster.ts";
 import { Shadows } from "./agents/shadows.ts";
@@ -65,8 +65,7 @@ export class UserRelay {
     const living = this.#roster.byId(agentId);
     if (living !== undefined) return { agent: living.info(), seq: 0 };
     const past = this.#parts.store.agentById(agentId);
-    if (past !== undefined)
-      return { agent: infoOf(past, { activity: "idle", pending: 0 }), seq: 0 };
+    if (past !== undefined) return { agent: pastOf(past), seq: 0 };
     const spawned = this.#spawn(place, agentId, spec);
     this.#starting.set(agentId, spawned);
     try {

@@ -19,6 +19,34 @@ export interface RelayEventOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The seq of the log's last event; 0 where there is none. */
+export async function lastRelaySeq(link: RelayLink, signal?: AbortSignal): Promise<number> {
+  const { seq } = await link.request(
+    "relay.events",
+    { after: 0, newest: true, limit: 1 },
+    { signal },
+  );
+  return seq;
+}
+
+export interface RelayEventQuery extends Pick<
+  RelayEventOptions,
+  "agent" | "messageId" | "types" | "signal"
+> {
+  /** The last so many of those that match. Default 100. */
+  readonly limit?: number;
+}
+
+/** The log's last events that match, oldest first. */
+export async function lastRelayEvents(
+  link: RelayLink,
+  { limit = 100, types, signal, ...filter }: RelayEventQuery,
+): Promise<RelayEvent[]> {
+  const kinds = types === undefined ? {} : { types: [...types] };
+  const query = { ...filter, ...kinds, after: 0, newest: true, limit };
+  return (await link.request("relay.events", query, { signal })).events;
+}
+
 /** The relay's log from a place on, as it grows. */
 export async function* readRelayEvents(
   link: RelayLink,

@@ -1,67 +1,49 @@
-import { randomUUID } from "node:crypto";
-
 import {
   type AgentInfo,
   type AgentMetrics,
   DEFAULTS,
-  type DeliveryState,
-  type InboxEntry,
-  type JsonObject,
-  type MethodParams,
   type MethodResult,
   type RelayCounts,
   type RelayEvent,
   type RelayHealth,
-  type RelayMessage,
 } from "@agentos/protocol";
 
 import { parseSidecarChoice, type SidecarChoice } from "../options.ts";
 import type { SidecarCore } from "../sidecar/sidecar-core.ts";
 import { chosenSidecar } from "../sidecar/chosen-sidecar.ts";
 import { readAgentLog, type AgentLogOptions, type AgentLogEntry } from "./agent-log.ts";
-import { readRelayEvents, type RelayEventOptions } from "./relay-events.ts";
+import { type AgentWaitOptions, waitForExit, waitForIdle } from "./agent-waits.ts";
+import { type LifecycleHooks, withHooks } from "./lifecycle-hooks.ts";
+import {
+  lastRelayEvents,
+  readRelayEvents,
+  type RelayEventOptions,
+  type RelayEventQuery,
+} from "./relay-events.ts";
 import type { RelayLink } from "./relay-link.ts";
-import { type MessageWaitOptions, SentMessage } from "./sent-message.ts";
-import { sendText } from "./send-text.ts";
+import {
+  listenToEvents,
+  listenToOutput,
+  type ListenOptions,
+  type RelayEventOf,
+} from "./relay-listeners.ts";
+import { RelayMessages } from "./relay-messages.ts";
 
 /** An agent's own end, its tree's, and the answer. */
 const RELEASE_MS = DEFAULTS.agentShutdownMs + DEFAULTS.requestMs;
 /** For an agent to confirm another model. */
 const MODEL_MS = 10_000;
 
-export interface SendOptions {
-  /** Who says it: `human:…`, or an agent's name. Default `human:orchestrator`. */
-  readonly from?: string;
-  /** Default: the replied message's, or a new one. */
-  readonly threadId?: string;
-  /** The message that it answers. */
-  readonly replyTo?: string;
-  /** 0 is urgent, 4 can wait. Default 2. */
-  readonly priority?: number;
-  /** Reaches the agent beside the text. */
-  readonly data?: JsonObject;
-  /** `steer`: into the running turn, where the agent can. Default: urgent ones steer. */
-  readonly mode?: "wait" | "steer";
-  /** The message's id; the same one again is the same message. */
-  readonly id?: string;
+export interface AgentReleaseOptions {
+  /** Told to whoever goes on from it. */
+  readonly reason?: string;
+  readonly hooks?: LifecycleHooks;
 }
 
-export interface InboxOptions {
-  /** Whose: an agent's name, or `human:…`. Default `human:orchestrator`. */
-  readonly of?: string;
-  /** A person's messages count as read with this. Default false. */
-  readonly take?: boolean;
-  /** Those that were read already, too. */
-  readonly all?: boolean;
-  readonly limit?: number;
-}
-
-export type HistoryOptions = Omit<MethodParams<"relay.history">, "text">;
-export type RelayThread = MethodResult<"relay.threads">["threads"][number];
 export type RelayChannel = MethodResult<"relay.channels">["channels"][number];
 
 /** A user's agents on one sidecar, and what they say to one another. */
-export class Relay {
+export class Relay extends RelayMessages {
   readonly #link: RelayLink;
 
   /** The relay of a pool's sidecar, without a VM of one's own. */
@@ -71,6 +53,7 @@ export class Relay {
   }
 
   constructor(link: RelayLink) {
+    super(link);
     this.#link = link;
   }
 
@@ -85,80 +68,28 @@ export class Relay {
   }
 
   /** Ends an agent; resolves once nothing of it is left. What waited for it becomes dead letters. */
-  async release(name: string, options: { reason?: string } = {}): Promise<void> {
-    const params = { name, ...options };
-    await this.#link.request("relay.release", params, { deadlineMs: RELEASE_MS });
+  async release(name: string, { hooks, ...options }: AgentReleaseOptions = {}): Promise<void> {
+    const context = { operation: "release", agent: name } as const;
+    await withHooks(this.#link, context, hooks, async () => {
+      const params = { name, ...options };
+      await this.#link.request("relay.release", params, { deadlineMs: RELEASE_MS });
+    });
   }
 
-  /** Sends to an agent, `#channel`, `team:…`, `human:…` or `*`; resolves once the message is stored. */
-  async send(to: string, text: string, options: SendOptions = {}): Promise<SentMessage> {
-    const { id = `msg_${randomUUID()}`, ...more } = options;
-    return new SentMessage(
-      this.#link,
-      await sendText(this.#link, { messageId: id, to, ...more }, text),
-    );
+  /** Until an agent is idle: without work, mail and output for its `idleMs`. One that is gone, or never was, is `exited`. */
+  async waitForIdle(
+    name: string,
+    options: AgentWaitOptions = {},
+  ): Promise<"idle" | "exited" | "timeout"> {
+    return await waitForIdle(this.#link, name, options);
   }
 
-  /** Sends, and waits for a reply. */
-  async ask(
-    to: string,
-    text: string,
-    { timeoutMs, signal, ...options }: SendOptions & MessageWaitOptions = {},
-  ): Promise<RelayMessage> {
-    const sent = await this.send(to, text, options);
-    return await sent.reply(waiting(timeoutMs, signal));
-  }
-
-  /** Sends, and waits until every recipient is at that state. Default `consumed`. */
-  async sendAndWait(
-    to: string,
-    text: string,
-    {
-      until = "consumed",
-      timeoutMs,
-      signal,
-      ...options
-    }: SendOptions & MessageWaitOptions & { until?: DeliveryState } = {},
-  ): Promise<SentMessage> {
-    const sent = await this.send(to, text, options);
-    await sent.until(until, waiting(timeoutMs, signal));
-    return sent;
-  }
-
-  /** To every agent. */
-  async broadcast(text: string, options: SendOptions = {}): Promise<SentMessage> {
-    return await this.send("*", text, options);
-  }
-
-  /** A message by its id, its text whole, with what became of it. Rejects with `NOT_FOUND`. */
-  async message(messageId: string): Promise<MethodResult<"relay.message">> {
-    const found = await this.#link.request("relay.message", { messageId });
-    let { text } = found.message;
-    while (text.length < found.length) {
-      const next = await this.#link.request("relay.message", { messageId, offset: text.length });
-      text += next.message.text;
-    }
-    return { ...found, message: { ...found.message, text } };
-  }
-
-  /** What waits for somebody, oldest first. */
-  async inbox({ take = false, ...options }: InboxOptions = {}): Promise<InboxEntry[]> {
-    const { entries } = await this.#link.request("relay.inbox", options);
-    if (take && entries.length > 0) {
-      const deliveryIds = entries.map(({ delivery }) => delivery.deliveryId);
-      await this.#link.request("relay.read", { deliveryIds });
-    }
-    return entries;
-  }
-
-  /** Messages, newest first: of a channel, a thread or an agent. */
-  async history(options: HistoryOptions = {}): Promise<RelayMessage[]> {
-    return (await this.#link.request("relay.history", options)).messages;
-  }
-
-  /** Messages with that text in them, newest first. */
-  async search(text: string, options: HistoryOptions = {}): Promise<RelayMessage[]> {
-    return (await this.#link.request("relay.history", { ...options, text })).messages;
+  /** Until an agent is gone for good. One that never was is `exited`. */
+  async waitForExit(
+    name: string,
+    options: AgentWaitOptions = {},
+  ): Promise<"exited" | "released" | "timeout"> {
+    return await waitForExit(this.#link, name, options);
   }
 
   async channels(): Promise<RelayChannel[]> {
@@ -173,27 +104,28 @@ export class Relay {
     await this.#link.request("relay.leave", { name, channel });
   }
 
-  /** The threads, the one that was written to last first. */
-  async threads(options: { limit?: number } = {}): Promise<RelayThread[]> {
-    return (await this.#link.request("relay.threads", options)).threads;
-  }
-
-  /** Messages that nobody got, newest first. */
-  async deadLetters(options: { limit?: number } = {}): Promise<InboxEntry[]> {
-    return (await this.#link.request("relay.deadLetters", options)).entries;
-  }
-
-  /** Sends a dead letter again: to the agent of that name that lives now, or to another. */
-  async redeliver(
-    deliveryId: string,
-    options: { to?: string } = {},
-  ): Promise<{ deliveryId: string; recipient: string }> {
-    return await this.#link.request("relay.redeliver", { deliveryId, ...options });
-  }
-
   /** What happens, from a place on. */
   events(options: RelayEventOptions = {}): AsyncIterable<RelayEvent> {
     return readRelayEvents(this.#link, options);
+  }
+
+  /** What happened last, oldest first: of an agent, of a message, of some kinds. */
+  async lastEvents(query: RelayEventQuery = {}): Promise<RelayEvent[]> {
+    return await lastRelayEvents(this.#link, query);
+  }
+
+  /** Calls with each event of a kind from now on. The result ends it. What the listener throws is a warning. */
+  on<T extends RelayEvent["type"]>(
+    type: T,
+    listener: (event: RelayEventOf<T>) => unknown,
+    options: ListenOptions = {},
+  ): () => void {
+    return listenToEvents(this.#link, type, listener, options);
+  }
+
+  /** Calls with each piece of what an agent puts out from now on. The result ends it. */
+  onOutput(name: string, listener: (entry: AgentLogEntry) => unknown): () => void {
+    return listenToOutput(this.#link, name, listener);
   }
 
   /** An agent's session, as lines of output: what it said before, then what it says. */
@@ -233,12 +165,5 @@ function linkTo(core: SidecarCore, signal: AbortSignal | undefined): RelayLink {
   return {
     request: (method, params, options = {}) =>
       core.ask(method, params, { ...options, signal: options.signal ?? signal }),
-  };
-}
-
-function waiting(timeoutMs?: number, signal?: AbortSignal): MessageWaitOptions {
-  return {
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(signal === undefined ? {} : { signal }),
   };
 }

@@ -6,6 +6,7 @@ import type { VmAdmin } from "../leases/vm-admin.ts";
 import { openSession } from "../sessions/session.ts";
 import type { SessionPlace } from "../sessions/session-place.ts";
 import { type AgentOptions, wireAgentOptions } from "./agent-options.ts";
+import { type LifecycleHooks, withHooks } from "./lifecycle-hooks.ts";
 import { Relay } from "./relay.ts";
 
 /** Opening a session may take an agent's start, and then the answer. */
@@ -29,19 +30,12 @@ export class VmRelay extends Relay {
   }
 
   /** Starts an agent in the VM. Rejects with why it could not, and nothing of it is left. */
-  async spawn(name: string, options: AgentOptions): Promise<SpawnedAgent> {
-    const agentId = `agent-${randomUUID()}`;
-    const { spec, functions } = wireAgentOptions(name, agentId, options, process.env);
-    const startMs = options.timeouts?.startMs ?? DEFAULTS.agentStartMs;
-    const { agent, warning } = await this.#admin.request(
-      "relay.spawn",
-      { ...this.#admin.scope, agentId, agent: spec },
-      { deadlineMs: startMs + OPEN_MARGIN_MS },
-    );
-    const { onRequest } = options;
-    if (functions.size > 0 || onRequest !== undefined)
-      await openSession(this.#place, agent.sessionId, { functions, onRequest });
-    return warning === undefined ? agent : { ...agent, warning };
+  async spawn(
+    name: string,
+    { hooks, ...options }: AgentOptions & { readonly hooks?: LifecycleHooks<SpawnedAgent> },
+  ): Promise<SpawnedAgent> {
+    const context = { operation: "spawn", agent: name } as const;
+    return await withHooks(this.#admin, context, hooks, () => this.#spawn(name, options));
   }
 
   /**
@@ -67,5 +61,20 @@ export class VmRelay extends Relay {
       if (names.size === 0) break;
     }
     return found;
+  }
+
+  async #spawn(name: string, options: AgentOptions): Promise<SpawnedAgent> {
+    const agentId = `agent-${randomUUID()}`;
+    const { spec, functions } = wireAgentOptions(name, agentId, options, process.env);
+    const startMs = options.timeouts?.startMs ?? DEFAULTS.agentStartMs;
+    const { agent, warning } = await this.#admin.request(
+      "relay.spawn",
+      { ...this.#admin.scope, agentId, agent: spec },
+      { deadlineMs: startMs + OPEN_MARGIN_MS },
+    );
+    const { onRequest } = options;
+    if (functions.size > 0 || onRequest !== undefined)
+      await openSession(this.#place, agent.sessionId, { functions, onRequest });
+    return warning === undefined ? agent : { ...agent, warning };
   }
 }

@@ -32,6 +32,8 @@ export const AgentInfo = z.object({
   shadowOf: z.string().nullable(),
   state: AgentState,
   activity: AgentActivity,
+  /** It was told as idle, and nothing was seen of it since. */
+  idle: z.boolean(),
   /** Messages that wait for it. */
   pending: z.int(),
   restarts: z.int(),

@@ -201,6 +201,8 @@ export const RELAY_METHODS = {
     params: z.object({
       after: z.int().min(0),
       limit: z.int().min(1).max(10_000).optional(),
+      /** Of those that match, the last `limit` ones instead of the first. Never waits. */
+      newest: z.boolean().optional(),
       waitMs: z.int().min(0).max(86_400_000).optional(),
       agent: z.string().max(256).optional(),
       messageId: Id.optional(),

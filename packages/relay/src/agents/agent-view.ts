@@ -1,10 +1,15 @@
 import type { StoredAgent } from "@agentos/core";
-import type { AgentActivity, AgentInfo } from "@agentos/protocol";
+import type { AgentInfo } from "@agentos/protocol";
 
-/** What is told of an agent, alive or not. */
+/** What is told of an agent that is gone. */
+export function pastOf(stored: StoredAgent): AgentInfo {
+  return infoOf(stored, { activity: "idle", idle: false, pending: 0 });
+}
+
+/** What is told of an agent. */
 export function infoOf(
   stored: StoredAgent,
-  { activity, pending }: { activity: AgentActivity; pending: number },
+  { activity, idle, pending }: Pick<AgentInfo, "activity" | "idle" | "pending">,
 ): AgentInfo {
   const { agentId, name, vmId, spec, state, channels, model, restarts, createdAt } = stored;
   return {
@@ -20,6 +25,7 @@ export function infoOf(
     shadowOf: spec.shadowOf ?? null,
     state,
     activity,
+    idle,
     pending,
     restarts,
     createdAt,

@@ -107,7 +107,9 @@ export class Agent {
   }
 
   info(): AgentInfo {
-    return infoOf(this.#stored, { activity: this.activity, pending: this.mailbox.pending });
+    const { isTold: idle } = this.#idle;
+    const { pending } = this.mailbox;
+    return infoOf(this.#stored, { activity: this.activity, idle, pending });
   }
 
   /** Writes what changed of it, with what is told of that. */

@@ -25,6 +25,11 @@ export class IdleWatch {
     this.#lastMs = options.clock.now();
   }
 
+  /** Whether it was told, and nothing was seen since. */
+  get isTold(): boolean {
+    return this.#isTold;
+  }
+
   /** A sign of life. */
   sign(): void {
     this.#lastMs = this.#options.clock.now();

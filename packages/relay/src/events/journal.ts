@@ -149,9 +149,10 @@ export class Journal {
     request: ReadRequest,
     signal: AbortSignal,
   ): Promise<{ events: RelayEvent[]; seq: number; oldest: number }> {
-    const { waitMs = 0 } = request;
+    const { waitMs = 0, newest = false } = request;
     let batch = this.#batch(request, request.after);
-    if (batch.events.length === 0 && waitMs > 0) batch = await this.#wait(request, batch, signal);
+    if (batch.events.length === 0 && waitMs > 0 && !newest)
+      batch = await this.#wait(request, batch, signal);
     return {
       events: [...batch.events],
       seq: batch.seq,
@@ -161,17 +162,19 @@ export class Journal {
 
   #batch(request: ReadRequest, after: number): Batch {
     if (after >= this.#lastSeq) return { events: [], seq: after };
-    const { limit = RELAY_BOUNDS.batchEntries, agent, messageId, types } = request;
+    const { limit = RELAY_BOUNDS.batchEntries, newest = false, ...query } = request;
+    const { agent, messageId, types } = query;
     const events = this.#options.store.events({
       after,
       limit,
+      newest,
       maxBytes: DEFAULTS.eventBatchBytes,
       agent,
       messageId,
       types,
     });
     // Nothing that was asked for is in the rest either.
-    return { events, seq: events.at(-1)?.seq ?? this.#lastSeq };
+    return { events, seq: (newest ? undefined : events.at(-1)?.seq) ?? this.#lastSeq };
   }
 
   async #wait(request: ReadRequest, seen: Batch, signal: AbortSignal): Promise<Batch> {

@@ -1,10 +1,33 @@
 import type { SQLInputValue } from "node:sqlite";
 
-import type { HistoryQuery, StoredDelivery } from "@agentos/core";
+import type { HistoryQuery, RelayCursor, StoredDelivery } from "@agentos/core";
 import { channelOf, foldName } from "@agentos/protocol";
 
 /** Messages that a search for a text looks at, newest first. */
 const SEARCHED_MESSAGES = 20_000;
+
+/** Deliveries, as `d`, that may still change. */
+export const OPEN = "d.state IN ('accepted', 'queued', 'handed_over', 'consumed')";
+
+interface Select {
+  readonly sql: string;
+  readonly values: SQLInputValue[];
+}
+
+/** Conditions with their values, as a statement takes them. */
+class Where {
+  readonly #conditions: string[] = [];
+  readonly values: SQLInputValue[] = [];
+
+  add(condition: string, ...values: SQLInputValue[]): void {
+    this.#conditions.push(condition);
+    this.values.push(...values);
+  }
+
+  get sql(): string {
+    return this.#conditions.join(" AND ");
+  }
+}
 
 /** A delivery's own columns. */
 export function deliveryOf(delivery: StoredDelivery): { names: string[]; values: SQLInputValue[] } {
@@ -26,35 +49,48 @@ export function deliveryOf(delivery: StoredDelivery): { names: string[]; values:
   return { names: columns.map(([name]) => name), values: columns.map(([, value]) => value) };
 }
 
+/** The events that a cursor asks for: oldest first, or newest first. */
+export function eventsSql(
+  user: string,
+  { after, limit, newest, agent, messageId, types }: RelayCursor,
+): Select {
+  const where = new Where();
+  where.add("user = ? AND seq > ?", user, after);
+  if (agent !== undefined) where.add("agent = ?", foldName(agent));
+  if (messageId !== undefined) where.add("message_id = ?", messageId);
+  if (types !== undefined) where.add(`type IN (${types.map(() => "?").join(", ")})`, ...types);
+  const order = newest ? "DESC" : "ASC";
+  const sql = `SELECT event AS text FROM relay_events WHERE ${where.sql} ORDER BY seq ${order} LIMIT ?`;
+  return { sql, values: [...where.values, limit] };
+}
+
 /** The messages that a query asks for, newest first. */
 export function historySql(
   user: string,
   { channel, threadId, agent, text, before, limit }: HistoryQuery,
-): { sql: string; values: SQLInputValue[] } {
-  const wheres = ["m.user = ?"];
-  const values: SQLInputValue[] = [user];
-  const add = (where: string, ...more: SQLInputValue[]): void => {
-    wheres.push(where);
-    values.push(...more);
-  };
-  if (channel !== undefined) add("lower(m.target) = ?", `#${channelOf(channel).toLowerCase()}`);
-  if (threadId !== undefined) add("m.thread_id = ?", threadId);
+): Select {
+  const where = new Where();
+  where.add("m.user = ?", user);
+  if (channel !== undefined)
+    where.add("lower(m.target) = ?", `#${channelOf(channel).toLowerCase()}`);
+  if (threadId !== undefined) where.add("m.thread_id = ?", threadId);
   if (agent !== undefined) {
     const name = agent.replace(/^@/, "");
     const received = `m.id IN (SELECT message FROM relay_deliveries WHERE user = ? AND folded_recipient = ?)`;
-    add(`(m.sender = ? COLLATE NOCASE OR ${received})`, name, user, foldName(name));
+    where.add(`(m.sender = ? COLLATE NOCASE OR ${received})`, name, user, foldName(name));
   }
-  if (before !== undefined)
-    add("m.id < (SELECT id FROM relay_messages WHERE user = ? AND message_id = ?)", user, before);
+  if (before !== undefined) {
+    const place = "SELECT id FROM relay_messages WHERE user = ? AND message_id = ?";
+    where.add(`m.id < (${place})`, user, before);
+  }
   if (text !== undefined) {
     const newest = "SELECT max(id) FROM relay_messages WHERE user = ?";
-    add(`m.id > (${newest}) - ${SEARCHED_MESSAGES}`, user);
+    where.add(`m.id > (${newest}) - ${SEARCHED_MESSAGES}`, user);
     const escaped = text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
-    add("json_extract(m.message, '$.text') LIKE ? ESCAPE '\\'", `%${escaped}%`);
+    where.add("json_extract(m.message, '$.text') LIKE ? ESCAPE '\\'", `%${escaped}%`);
   }
-  const where = wheres.join(" AND ");
-  const sql = `SELECT m.message AS text FROM relay_messages m WHERE ${where} ORDER BY m.id DESC LIMIT ?`;
-  return { sql, values: [...values, limit] };
+  const sql = `SELECT m.message AS text FROM relay_messages m WHERE ${where.sql} ORDER BY m.id DESC LIMIT ?`;
+  return { sql, values: [...where.values, limit] };
 }
 
 /** As many as have room, but one where there is one. */

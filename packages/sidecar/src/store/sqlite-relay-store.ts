@@ -1,6 +1,4 @@
 import type {
-  AgentChange,
-  DeliveryChange,
   HistoryQuery,
   RelayCursor,
   RelayStore,
@@ -13,16 +11,15 @@ import type {
 import {
   Continuity,
   CrashRecord,
-  DEFAULTS,
   foldName,
   type InboxEntry,
   RelayEvent,
   type RelayMessage,
 } from "@agentos/protocol";
-import type { SQLInputValue } from "node:sqlite";
 import * as z from "zod";
 
-import { deliveryOf, historySql, within } from "./relay-queries.ts";
+import { eventsSql, historySql, OPEN, within } from "./relay-queries.ts";
+import { RelayWriter } from "./relay-writer.ts";
 import type { SealedText } from "./sealed-text.ts";
 import type { StateFile } from "./state-file.ts";
 import { readMessage, readStoredAgent, readStoredDelivery } from "./stored-relay.ts";
@@ -32,25 +29,22 @@ const MessageText = z.object({ message_text: z.string() });
 const Number = z.object({ number: z.int() });
 const Totals = z.object({ spawned: z.int(), crashes: z.int(), restarts: z.int() });
 
-/** Between two looks for what is too old to be kept. */
-const TRIM_EVERY = 1_024;
-
 const DELIVERY = `SELECT d.*, m.message_id FROM relay_deliveries d JOIN relay_messages m ON m.id = d.message`;
 const ENTRY = `SELECT d.*, m.message_id, m.message AS message_text FROM relay_deliveries d JOIN relay_messages m ON m.id = d.message`;
-const OPEN = "d.state IN ('accepted', 'queued', 'handed_over', 'consumed')";
 
 /** One user's relay in the pool's state file. */
 export class SqliteRelayStore implements RelayStore {
   readonly #file: StateFile;
   readonly #sealed: SealedText;
   readonly #user: string;
+  readonly #writer: RelayWriter;
   #lastSeq: number;
-  #messages = 0;
 
   constructor(file: StateFile, sealed: SealedText, user: string) {
     this.#file = file;
     this.#sealed = sealed;
     this.#user = user;
+    this.#writer = new RelayWriter(file, sealed, user);
     this.#lastSeq = this.#number(
       "SELECT coalesce(max(seq), 0) AS number FROM relay_events WHERE user = ?",
     );
@@ -71,33 +65,17 @@ export class SqliteRelayStore implements RelayStore {
   }
 
   write(write: RelayWrite): void {
-    this.#file.transact(() => {
-      if (write.addAgent !== undefined) this.#addAgent(write.addAgent);
-      if (write.changeAgent !== undefined) this.#changeAgent(write.changeAgent);
-      for (const message of write.addMessages ?? []) this.#addMessage(message);
-      for (const delivery of write.addDeliveries ?? []) this.#addDelivery(delivery);
-      for (const change of write.changeDeliveries ?? []) this.#changeDelivery(change);
-      if (write.addCrash !== undefined) this.#addCrash(write.addCrash);
-      if (write.saveContinuity !== undefined) this.#saveContinuity(write.saveContinuity);
-      this.#addEvents(write.events ?? []);
-    });
+    this.#file.transact(() => this.#writer.apply(write));
     this.#lastSeq = write.events?.at(-1)?.seq ?? this.#lastSeq;
   }
 
-  events({ after, limit, maxBytes, agent, messageId, types }: RelayCursor): RelayEvent[] {
-    const wheres = ["user = ?", "seq > ?"];
-    const values: SQLInputValue[] = [this.#user, after];
-    const add = (where: string, ...more: SQLInputValue[]): void => {
-      wheres.push(where);
-      values.push(...more);
-    };
-    if (agent !== undefined) add("agent = ?", foldName(agent));
-    if (messageId !== undefined) add("message_id = ?", messageId);
-    if (types !== undefined) add(`type IN (${types.map(() => "?").join(", ")})`, ...types);
-    const where = wheres.join(" AND ");
-    const sql = `SELECT event AS text FROM relay_events WHERE ${where} ORDER BY seq LIMIT ?`;
-    const rows = this.#file.rows(sql, ...values, limit);
-    return within(rows, maxBytes, textOf).map((text) => RelayEvent.parse(JSON.parse(text)));
+  events(cursor: RelayCursor): RelayEvent[] {
+    const { sql, values } = eventsSql(this.#user, cursor);
+    const rows = this.#file.rows(sql, ...values);
+    const events = within(rows, cursor.maxBytes, textOf).map((text) =>
+      RelayEvent.parse(JSON.parse(text)),
+    );
+    return cursor.newest ? events.toReversed() : events;
   }
 
   livingAgents(): StoredAgent[] {
@@ -207,114 +185,6 @@ export class SqliteRelayStore implements RelayStore {
     const sql = `SELECT * FROM relay_agents WHERE user = ? AND ${where}`;
     const [row] = this.#file.all(sql, this.#user, value);
     return row === undefined ? undefined : readStoredAgent(row, this.#sealed);
-  }
-
-  #addAgent(agent: StoredAgent): void {
-    const spec = this.#sealed.seal(JSON.stringify(agent.spec));
-    const into = `INSERT INTO relay_agents (user, agent_id, folded_name, name, vm_id, spec, state, channels, model, restarts, created_at)`;
-    const { agentId, name, vmId, state, channels, model, restarts, createdAt } = agent;
-    const values = [this.#user, agentId, foldName(name), name, vmId, spec, state];
-    const more = [JSON.stringify(channels), model, restarts, createdAt];
-    this.#file.change(`${into} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ...values, ...more);
-    this.#total("spawned");
-  }
-
-  #changeAgent({ agentId, change }: { agentId: string; change: AgentChange }): void {
-    const columns: [string, SQLInputValue | undefined][] = [
-      ["state", change.state],
-      ["channels", change.channels && JSON.stringify(change.channels)],
-      ["model", change.model],
-      ["restarts", change.restarts],
-    ];
-    this.#update("relay_agents", columns, "agent_id", agentId);
-    if (change.restarts !== undefined) this.#total("restarts");
-  }
-
-  #addMessage(message: RelayMessage): void {
-    const { messageId, threadId, from, to, at } = message;
-    const into =
-      "INSERT INTO relay_messages (user, message_id, thread_id, sender, target, at, message)";
-    const values = [this.#user, messageId, threadId, from, to, at, JSON.stringify(message)];
-    this.#file.change(`${into} VALUES (?, ?, ?, ?, ?, ?, ?)`, ...values);
-    this.#messages += 1;
-    if (this.#messages % TRIM_EVERY === 0) this.#trimMessages();
-  }
-
-  #addDelivery(delivery: StoredDelivery): void {
-    const { names, values } = deliveryOf(delivery);
-    const message = "(SELECT id FROM relay_messages WHERE user = ? AND message_id = ?)";
-    const marks = names.map(() => "?").join(", ");
-    const into = `INSERT INTO relay_deliveries (user, message, ${names.join(", ")})`;
-    const own = [this.#user, this.#user, delivery.messageId];
-    this.#file.change(`${into} VALUES (?, ${message}, ${marks})`, ...own, ...values);
-  }
-
-  #changeDelivery({ deliveryId, ...change }: DeliveryChange): void {
-    const columns: [string, SQLInputValue | undefined][] = [
-      ["state", change.state],
-      ["reason", change.reason],
-      ["detail", change.detail],
-      ["attempts", change.attempts],
-      ["history", change.history && JSON.stringify(change.history)],
-      ["session_seq", change.sessionSeq ?? undefined],
-    ];
-    this.#update("relay_deliveries", columns, "delivery_id", deliveryId);
-  }
-
-  #addCrash(crash: CrashRecord): void {
-    const into = "INSERT INTO relay_crashes (user, crash) VALUES (?, ?)";
-    this.#file.change(into, this.#user, JSON.stringify(crash));
-    const kept = "SELECT id FROM relay_crashes WHERE user = ? ORDER BY id DESC LIMIT 1 OFFSET ?";
-    const forget = `DELETE FROM relay_crashes WHERE user = ? AND id <= (${kept})`;
-    this.#file.change(forget, this.#user, this.#user, DEFAULTS.crashRecords);
-    this.#total("crashes");
-  }
-
-  #saveContinuity(continuity: Continuity): void {
-    const into = "INSERT OR REPLACE INTO relay_continuity VALUES (?, ?, ?)";
-    const name = foldName(continuity.agentName);
-    this.#file.change(into, this.#user, name, JSON.stringify(continuity));
-  }
-
-  #addEvents(events: readonly RelayEvent[]): void {
-    for (const event of events) {
-      const agent = "agent" in event ? foldName(event.agent) : null;
-      const messageId = "messageId" in event ? event.messageId : null;
-      const values = [this.#user, event.seq, event.type, agent, messageId, JSON.stringify(event)];
-      this.#file.change("INSERT INTO relay_events VALUES (?, ?, ?, ?, ?, ?)", ...values);
-      if (event.seq % TRIM_EVERY !== 0) continue;
-      const forget = "DELETE FROM relay_events WHERE user = ? AND seq <= ?";
-      this.#file.change(forget, this.#user, event.seq - DEFAULTS.relayEvents);
-    }
-  }
-
-  /** The oldest that no agent waits for: a person who never reads keeps nothing alive. */
-  #trimMessages(): void {
-    const kept = "SELECT id FROM relay_messages WHERE user = ? ORDER BY id DESC LIMIT 1 OFFSET ?";
-    const open = `SELECT d.message FROM relay_deliveries d WHERE d.user = ? AND d.agent_id IS NOT NULL AND ${OPEN}`;
-    const forget = `DELETE FROM relay_messages WHERE user = ? AND id <= (${kept}) AND id NOT IN (${open})`;
-    this.#file.change(forget, this.#user, this.#user, DEFAULTS.keptMessages, this.#user);
-  }
-
-  #total(name: "spawned" | "crashes" | "restarts"): void {
-    const into = "INSERT INTO relay_totals VALUES (?, 0, 0, 0) ON CONFLICT DO NOTHING";
-    this.#file.change(into, this.#user);
-    this.#file.change(`UPDATE relay_totals SET ${name} = ${name} + 1 WHERE user = ?`, this.#user);
-  }
-
-  #update(
-    table: string,
-    columns: readonly [string, SQLInputValue | undefined][],
-    key: string,
-    id: string,
-  ): void {
-    const found = columns.flatMap(([name, value]) =>
-      value === undefined ? [] : [{ name, value }],
-    );
-    const sets = found.map(({ name }) => `${name} = ?`).join(", ");
-    const values = found.map(({ value }) => value);
-    const sql = `UPDATE ${table} SET ${sets} WHERE user = ? AND ${key} = ?`;
-    this.#file.change(sql, ...values, this.#user, id);
   }
 
   #entries(rows: Iterable<Record<string, unknown>>, maxBytes: number): InboxEntry[] {
