@@ -94,6 +94,8 @@ export interface LimitHit {
 export interface VmHandle extends AsyncDisposable {
   readonly vmId: string;
   readonly isolation: string;
+  /** What else stands there, where the machine has it. */
+  readonly walls?: readonly string[];
   readonly limits: Readonly<
     Record<DriverLimitName, { value: number | null; enforcement: Enforcement }>
   >;

@@ -7,6 +7,8 @@ export const DriverReport = z.object({
   driver: z.string(),
   available: z.boolean(),
   isolation: z.string(),
+  /** What else stands between a VM and the host, where this machine has it: `landlock`, `landlock-scopes`. */
+  walls: z.array(z.string()).optional(),
   /** Why not, and what to do about it. */
   reason: z.string().optional(),
   remedy: z.string().optional(),

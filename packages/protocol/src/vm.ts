@@ -177,6 +177,8 @@ export const VmInfo = z.object({
   driver: z.string(),
   /** What stands between the VM and the host. */
   isolation: z.string(),
+  /** What else stands there, where the machine has it: `landlock`, `landlock-scopes`. */
+  walls: z.array(z.string()).optional(),
   image: z.string(),
   /** The snapshot that it began with, where that is still known. */
   from: Id.optional(),

@@ -118,9 +118,7 @@ static void judge(struct hello *hello) {
     agent_unwatch(fd);
     resume_accepting();
     link_attach(fd);
-    uint8_t version[4];
-    put_u32(version, LINK_VERSION);
-    link_control(K_READY, 0, 0, version, sizeof version);
+    link_ready();
   }
 }
 

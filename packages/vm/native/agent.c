@@ -88,9 +88,7 @@ void agent_configure(uint32_t stream, const uint8_t *config, size_t length) {
   prctl(PR_SET_DUMPABLE, 0);
   process_start_begin();
   configured = true;
-  uint8_t version[4];
-  put_u32(version, LINK_VERSION);
-  link_control(K_READY, 0, 0, version, sizeof version);
+  link_ready();
 }
 
 static void reap(void) {

@@ -63,6 +63,8 @@ void link_timers(int64_t now);
 void link_last_words(void);
 
 /* Appends a frame to the out-buffer; false if there is no room (without a link: dropped, true). */
+/* READY: the version of the link, and the walls. */
+void link_ready(void);
 bool link_control(uint8_t kind, uint32_t stream, uint64_t offset, const void *payload, uint32_t length);
 void link_fail(uint32_t stream, int error, const char *step);
 /* For payloads built in place: room for `most` bytes or NULL; then commit what was used. */

@@ -207,6 +207,9 @@ int layer_copy(int from, int to, struct copied *copied);
 /* What needs no configuration and takes nothing from what is still to be done. */
 int seal_early(const char **step);
 int seal(const struct config *config, const char **step);
+
+/* landlock.c: what the kernel has of it, as WALL_ bits. Only after no_new_privs, before the filter. */
+uint32_t landlock_install(void);
 /* Of the user namespace that the caller is in, whichever /proc says it: nobody in it may raise it. 0 leaves it; an errno, or 0. */
 int limit_watches(uint64_t watches);
 

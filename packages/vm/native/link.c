@@ -109,6 +109,13 @@ static bool read_more(void) {
   return false;
 }
 
+void link_ready(void) {
+  uint8_t payload[8];
+  put_u32(payload, LINK_VERSION);
+  put_u32(payload + 4, sandbox_walls());
+  link_control(K_READY, 0, 0, payload, sizeof payload);
+}
+
 bool link_input(void) {
   for (int turn = 0; in.fd >= 0; turn++) {
     if (turn >= TURN_FRAMES) return true;

@@ -87,6 +87,10 @@ static int drop_capabilities(void) {
   return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
 }
 
+static uint32_t walls;
+
+uint32_t sandbox_walls(void) { return walls; }
+
 int seal_early(const char **step) {
   static bool done;
   if (done) return 0;
@@ -121,6 +125,7 @@ int seal(const struct config *config, const char **step) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
   *step = "dumpable";
   if (prctl(PR_SET_DUMPABLE, 0) != 0) return errno;
+  walls = landlock_install();
   *step = "filter";
   return seccomp_install(config->profile);
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LINK_VERSION 2u
+#define LINK_VERSION 3u
 #define FRAME_HEADER_BYTES 17u
 #define FRAME_MAX_PAYLOAD (1024u * 1024u)
 #define SECRET_BYTES 32u
@@ -41,6 +41,11 @@ int sandbox_enter(const uint8_t *config, size_t length, int mount_fd, const char
  * waits. The CONFIG that follows says the rest.
  */
 int sandbox_prepare(const uint8_t *config, size_t length, int mount_fd, const char **step);
+
+/* Which of the walls that not every kernel has are up, as READY says it. */
+#define WALL_LANDLOCK 1u
+#define WALL_LANDLOCK_SCOPES 2u
+uint32_t sandbox_walls(void);
 
 /* The same directory, to be written: of PID 1 alone. -1: there is none. */
 int sandbox_doors(void);

@@ -37,7 +37,7 @@ const entry = (stream: number, id: string): Uint8Array =>
     Buffer.concat([Uint8Array.of(0, 1), u32(42), ...[1, 2, 3, 4, 5].map(u64), Buffer.from(id)]),
   );
 
-const ready = encodeFrame(LINK_KIND.ready, 0, 0, u32(2));
+const ready = encodeFrame(LINK_KIND.ready, 0, 0, Buffer.concat([u32(3), u32(1)]));
 const end = encodeFrame(LINK_KIND.end, 0, 0);
 
 async function attach(signal = AbortSignal.timeout(10_000)): Promise<Attached> {
@@ -49,6 +49,7 @@ test("an adopted VM tells what runs, and its stream numbers are not used again",
   answers = [[ready], [entry(7, "first"), entry(5, "second"), end]];
   const attached = await attach();
   if (!attached.ok) throw new Error("expected to be attached");
+  expect(attached.link).toMatchObject({ version: 3, walls: 1 });
   expect(attached.processes).toHaveLength(2);
   expect(attached.processes[0]).toEqual({
     stream: 7,
@@ -61,6 +62,19 @@ test("an adopted VM tells what runs, and its stream numbers are not used again",
     stdinReceived: 5,
   });
   expect(attached.link.open({ frame() {}, closed() {} })).toBe(8);
+  attached.link.end("the test is over");
+});
+
+test("a VM of the version before is adopted, and says nothing of its walls", async () => {
+  const refusal = Buffer.concat([u32(93), Buffer.from("version")]);
+  answers = [
+    [encodeFrame(LINK_KIND.fail, 0, 0, refusal)],
+    [encodeFrame(LINK_KIND.ready, 0, 0, u32(2))],
+    [end],
+  ];
+  const attached = await attach();
+  if (!attached.ok) throw new Error("expected to be attached");
+  expect(attached.link).toMatchObject({ version: 2, walls: 0 });
   attached.link.end("the test is over");
 });
 

@@ -60,7 +60,7 @@ class FakeInit implements AsyncDisposable {
     server.close();
     const init = new FakeInit(link, handshake, socket, folder);
     init.say(LINK_KIND.launched, 0, u32(123));
-    init.say(LINK_KIND.ready, 0, u32(1));
+    init.say(LINK_KIND.ready, 0, u32(2));
     await handshake.ready;
     return init;
   }
@@ -149,7 +149,7 @@ describe("what ends the link", () => {
     ["more than a window", (init, stream) => init.say(LINK_KIND.out, stream, Buffer.alloc(4097))],
     ["stdin nobody sent", (init, stream) => init.say(LINK_KIND.inAck, stream, undefined, 1)],
     ["a table nobody asked for", (init) => init.say(LINK_KIND.tableEntry, 5, Buffer.alloc(47))],
-    ["a second greeting", (init) => init.say(LINK_KIND.ready, 0, u32(1))],
+    ["a second greeting", (init) => init.say(LINK_KIND.ready, 0, u32(2))],
     ["a close", (init) => init.hangUp()],
   ];
 

@@ -80,6 +80,8 @@ describe("create", () => {
       driver: "linux",
       available: true,
       isolation: "namespaces",
+      // By what the kernel has.
+      walls: expect.any(Array),
       limits: {
         // By what cgroups this machine has.
         memoryBytes: expect.stringMatching(/^(hard|soft|none)$/),

@@ -82,7 +82,7 @@ test("[vmd.reproducible] another build of the same sources, elsewhere, has the s
     [copy, packageRoot].map((root) => readFile(join(root, `${name}.json`), "utf8")),
   );
   expect(first).toBe(second);
-  expect(JSON.parse(first ?? "")).toMatchObject({ name: "vmd", arch, link: 2 });
+  expect(JSON.parse(first ?? "")).toMatchObject({ name: "vmd", arch, link: 3 });
 });
 
 test("[vmd.provenance] a binary of other sources, or another binary, is not packed", async () => {
@@ -118,7 +118,7 @@ test("[vmd.hello] a vmd of another link version is refused by its own hello", as
   await using fixture = await DriverFixture.start({ vmdPath });
   expect(await fixture.driver.probe()).toMatchObject({
     available: false,
-    reason: "vmd speaks version 9 of the link, expected 2",
+    reason: "vmd speaks version 9 of the link, expected 3",
   });
-  await expect(fixture.create()).rejects.toThrow("expected link version 2, got 9");
+  await expect(fixture.create()).rejects.toThrow("expected link version 3, got 9");
 });

@@ -70,8 +70,16 @@ function formatDriver(finding: DriverFinding): string {
   const { driver, available, isolation, reason, remedy } = finding;
   const state = available ? "works" : `does not work: ${reason ?? "no reason given"}`;
   const title = `driver ${printable(driver)} (isolation: ${printable(isolation)}) ${printable(state)}`;
-  const lines = [title, ...remedyLines(remedy), ...(available ? limitLines(finding) : [])];
+  const lines = [title, ...remedyLines(remedy)];
+  if (available) lines.push(...wallLines(finding), ...limitLines(finding));
   return `${lines.join("\n")}\n\n`;
+}
+
+/** Only of a driver that says which there are. */
+function wallLines({ walls }: DriverFinding): string[] {
+  if (walls === undefined) return [];
+  const names = walls.length === 0 ? "none: this kernel has no Landlock" : walls.join(", ");
+  return [`  further walls: ${printable(names)}`];
 }
 
 function limitLines(finding: DriverFinding): string[] {

@@ -12,6 +12,7 @@ const driver: DriverFinding = {
   driver: "linux",
   available: true,
   isolation: "namespaces",
+  walls: ["landlock"],
   limits: { memoryBytes: none, cpus: none, ...limits },
 };
 const report: DoctorReport = {
@@ -40,6 +41,7 @@ describe("the report for a person", () => {
         "sidecar   pool, pid 7, version 1.2.3",
         "",
         "driver linux (isolation: namespaces) works",
+        "  further walls: landlock",
         "  LIMIT        HELD  WHY NOT",
         "  memoryBytes  none  EACCES",
         "  cpus         none  EACCES",

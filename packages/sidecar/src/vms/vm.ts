@@ -230,6 +230,7 @@ export class Vm {
       ...(spec.name === undefined ? {} : { name: spec.name }),
       driver: this.#driver,
       isolation: handle.isolation,
+      ...(handle.walls === undefined ? {} : { walls: [...handle.walls] }),
       image,
       ...(from === undefined ? {} : { from }),
       mounts: (spec.mounts ?? []).map(({ target }) => target),

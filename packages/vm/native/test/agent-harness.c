@@ -32,6 +32,8 @@ static int doors_fd = -1;
 
 int sandbox_doors(void) { return doors_fd; }
 
+uint32_t sandbox_walls(void) { return 0; }
+
 int sandbox_prepare(const uint8_t *config, size_t length, int mount_fd, const char **step) {
   return sandbox_enter(config, length, mount_fd, step);
 }

@@ -55,6 +55,7 @@ async function attachAs(version: number, options: AttachOptions): Promise<Attach
       return result;
     }
     link.version = result.version;
+    link.walls = result.walls;
     const listing = handshake.table();
     link.send(LINK_KIND.table, 0);
     const processes = await listing;

@@ -3,13 +3,14 @@ import { FRAME_HEADER_BYTES } from "@agentos/protocol";
 import { type Failure, readFailure } from "./failure.ts";
 import type { LinkStream } from "./link.ts";
 import { unexpected } from "./link.ts";
-import { LINK_KIND, LINK_VERSION, LINK_VERSIONS } from "./link-kinds.ts";
+import { LINK_KIND, LINK_VERSION, LINK_VERSIONS, WALLS_VERSION } from "./link-kinds.ts";
+import { PayloadReader } from "./payload-reader.ts";
 import { readTableEntry, type TableEntry } from "./table-entry.ts";
 import { violation } from "./violation.ts";
 
 /** What came of CREATE and CONFIG, or of HELLO. */
 export type HandshakeResult =
-  | { readonly ok: true; readonly version: number }
+  | { readonly ok: true; readonly version: number; readonly walls: number }
   | { readonly ok: false; readonly failure: Failure };
 
 /** launching -> configuring -> ready; adopting starts at configuring. */
@@ -71,12 +72,15 @@ export class Handshake implements LinkStream {
   }
 
   #finish(frame: Uint8Array): void {
-    const version = number(frame);
+    const payload = PayloadReader.ofFrame(frame);
+    const version = payload.u32();
     if (!LINK_VERSIONS.includes(version)) {
       throw violation(`expected link version ${LINK_VERSION}, got ${version}`);
     }
+    const walls = version >= WALLS_VERSION ? payload.u32() : 0;
+    payload.finish();
     this.#state = "ready";
-    this.#ready.resolve({ ok: true, version });
+    this.#ready.resolve({ ok: true, version, walls });
   }
 
   #fail(failure: Failure): void {

@@ -109,13 +109,13 @@ export const FIELD = {
 } as const;
 
 /** Version of docs/vmd-link.md that this build speaks, and has a vmd for. */
-export const LINK_VERSION = 2;
+export const LINK_VERSION = 3;
 
 /** Versions of VMs that it can adopt. */
-export const LINK_VERSIONS: readonly number[] = [LINK_VERSION, 1];
+export const LINK_VERSIONS: readonly number[] = [LINK_VERSION, 2];
 
-/** From this version on a VM has connections and doors. */
-export const NETWORK_VERSION = 2;
+/** From this version on a VM says which walls it has. */
+export const WALLS_VERSION = 3;
 
 /** What a frame of one kind may hold, and whether its pieces are passed on as they come. */
 interface KindRule {
@@ -136,7 +136,7 @@ const data: KindRule = { maxPayloadBytes: FRAME_MAX_PAYLOAD_BYTES, piecewise: tr
 /** What PID 1 may send. */
 export const VM_KINDS: KindRules = new Map([
   [LINK_KIND.launched, whole(4)],
-  [LINK_KIND.ready, whole(4)],
+  [LINK_KIND.ready, whole(8)],
   [LINK_KIND.fail, whole(4 + STEP_BYTES)],
   [LINK_KIND.end, whole(1)],
   [LINK_KIND.started, whole(4)],

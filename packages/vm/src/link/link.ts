@@ -63,6 +63,8 @@ export class Link {
   vmId: string;
   /** Of docs/vmd-link.md, the VM's. */
   version = LINK_VERSION;
+  /** Which of the walls that not every kernel has are up: bits. */
+  walls = 0;
   /** Resolves, never rejects, with why the link ended. */
   readonly closed: Promise<AgentOsError<"VM_ENDED">>;
   /** Resolves once the connection is closed, by both ends unless it was cut. */

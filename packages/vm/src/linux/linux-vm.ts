@@ -18,7 +18,7 @@ import { AgentOsError, type ProcessInfo } from "@agentos/protocol";
 
 import type { VmCgroup } from "../cgroup/vm-cgroup.ts";
 import type { Link } from "../link/link.ts";
-import { LINK_KIND, NETWORK_VERSION } from "../link/link-kinds.ts";
+import { LINK_KIND } from "../link/link-kinds.ts";
 import type { TableEntry } from "../link/table-entry.ts";
 import { adjustVm } from "./adjust-vm.ts";
 import { DiskUse } from "./disk/disk-use.ts";
@@ -37,6 +37,7 @@ import { LINUX_ISOLATION } from "./probe.ts";
 import type { VmEnd } from "./vm-end.ts";
 import { encodeRecord, type LinuxVmRecord } from "./vm-record.ts";
 import { WallTime } from "./wall-time.ts";
+import { wallNames } from "./walls.ts";
 
 const END_MS = 15_000;
 const { SIGSTOP, SIGCONT, SIGKILL } = constants.signals;
@@ -72,7 +73,8 @@ export class LinuxVm implements VmHandle {
   readonly environment: VmHandle["environment"];
   readonly files: LinuxFiles;
   readonly terminals: LinuxTerminals;
-  readonly network?: VmNetwork;
+  readonly network: VmNetwork;
+  readonly walls: readonly string[];
   readonly ended: Promise<VmEnding>;
   readonly #link: Link;
   readonly #options: LinuxVmOptions;
@@ -108,7 +110,8 @@ export class LinuxVm implements VmHandle {
     const processes = new LinuxProcesses(link, this.#hits);
     this.#processes = processes;
     this.terminals = new LinuxTerminals(link, (id) => processes.streamOf(id));
-    if (link.version >= NETWORK_VERSION) this.network = new LinuxNetwork(link);
+    this.network = new LinuxNetwork(link);
+    this.walls = wallNames(link.walls);
     this.#disk = new LiveDisk({
       ...options,
       freeze: (frozen) => this.#freeze(frozen),

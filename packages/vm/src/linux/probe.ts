@@ -6,6 +6,7 @@ import { execa } from "execa";
 import type { VmCgroups } from "../cgroup/vm-cgroup.ts";
 import { LINK_VERSION } from "../link/link-kinds.ts";
 import { linuxLimits } from "./limits.ts";
+import { wallNames } from "./walls.ts";
 
 const PROBE_MS = 10_000;
 const PERMISSION_ERRORS = ["EPERM", "EACCES"];
@@ -22,7 +23,8 @@ export interface Obstacle {
 /** Runs `vmd probe`, which makes a VM and seals it. Never rejects. */
 export async function probeLinux(vmd: string, cgroups: VmCgroups): Promise<DriverReport> {
   const answer = await runProbe(vmd);
-  return linuxReport(answer === "ok" ? undefined : answer, cgroups);
+  if ("reason" in answer) return linuxReport(answer, cgroups);
+  return { ...linuxReport(undefined, cgroups), walls: wallNames(answer.walls) };
 }
 
 /** The report of a machine on which the driver works, or meets an obstacle. */
@@ -36,7 +38,7 @@ export function linuxReport(obstacle: Obstacle | undefined, cgroups?: VmCgroups)
   };
 }
 
-async function runProbe(vmd: string): Promise<"ok" | Obstacle> {
+async function runProbe(vmd: string): Promise<Works | Obstacle> {
   const { stdout, failed, shortMessage } = await execa(vmd, ["probe"], {
     env: {},
     extendEnv: false,
@@ -50,12 +52,15 @@ async function runProbe(vmd: string): Promise<"ok" | Obstacle> {
   if (answer === undefined || failed) {
     return { reason: `vmd probe gave no answer: ${shortMessage ?? "unknown output"}` };
   }
-  return answer === "ok" || "reason" in answer
-    ? answer
-    : await obstacleOf(answer.step, answer.errno);
+  return "step" in answer ? await obstacleOf(answer.step, answer.errno) : answer;
 }
 
-type ProbeAnswer = "ok" | Obstacle | { step: string; errno: string };
+/** A VM was made, and these of its walls were tried. */
+interface Works {
+  readonly walls: number;
+}
+
+type ProbeAnswer = Works | Obstacle | { step: string; errno: string };
 
 function parseAnswer(text: string): ProbeAnswer | undefined {
   let value: unknown;
@@ -66,15 +71,19 @@ function parseAnswer(text: string): ProbeAnswer | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null || !("ok" in value)) return undefined;
-  if (value.ok === true) return "link" in value ? speaking(value.link) : undefined;
+  if (value.ok === true) {
+    if (!("link" in value)) return undefined;
+    const walls = "walls" in value && typeof value.walls === "number" ? value.walls : 0;
+    return speaking(value.link, walls);
+  }
   if (!("step" in value) || !("errno" in value)) return undefined;
   const { step, errno } = value;
   return typeof step === "string" && typeof errno === "string" ? { step, errno } : undefined;
 }
 
 /** A VM's hello would refuse any other version. */
-function speaking(link: unknown): "ok" | Obstacle {
-  if (link === LINK_VERSION) return "ok";
+function speaking(link: unknown, walls: number): Works | Obstacle {
+  if (link === LINK_VERSION) return { walls };
   return { reason: `vmd speaks version ${String(link)} of the link, expected ${LINK_VERSION}` };
 }
 

@@ -141,6 +141,7 @@ export class VmLaunch {
       const result = await this.#handshake.ready;
       this.#isRefused = !result.ok;
       if (!result.ok) throw await startError(vmId, mounts, result.failure);
+      link.walls = result.walls;
     } catch (error) {
       signal.throwIfAborted();
       if (!isAgentOsError(error, "VM_ENDED")) throw error;

@@ -22,7 +22,7 @@ export async function connectTo(agent: Agent): Promise<AgentLink> {
 
 export async function hello(
   agent: Agent,
-  { version = 2, epoch = 5, secret = secretByte }: Hello = {},
+  { version = 3, epoch = 5, secret = secretByte }: Hello = {},
 ): Promise<{ link: AgentLink; answer: Frame }> {
   const link = await connectTo(agent);
   link.send(Kind.hello, 0, 0, Buffer.concat([u32(version), u64(epoch), Buffer.alloc(32, secret)]));

@@ -31,6 +31,8 @@ export const isolation = rows(
     "probe.read-only": "/usr and /etc can't be written",
     "probe.environment": "the environment holds what was named, descriptors are 0, 1, 2",
     "walls.debug": "only a VM of the debug profile has programs that trace, and PID 1 is none's",
+    "walls.landlock":
+      "where the kernel has Landlock, a directory or socket of the host that was handed into a VM opens nothing there, and info() says so",
     "seen.all":
       "environment, descriptors, mounts, devices, capabilities, ids, sockets, names and files of /proc are what a list of them says, and nothing else",
     "seen.calls": "the system calls that the kernel takes are those of a list",

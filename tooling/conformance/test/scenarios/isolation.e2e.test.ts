@@ -199,7 +199,7 @@ describe("isolation", () => {
       "urandom",
       "zero",
     ]);
-    expect(probe.get("mknod")).toBe("EPERM");
+    expect(probe.get("mknod")).toMatch(/^(EPERM|EACCES)$/);
     expect(results(["kcore", "kmsg"])).not.toContain("ok");
   });
 
