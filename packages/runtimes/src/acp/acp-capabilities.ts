@@ -12,6 +12,6 @@ export const ACP_CAPABILITIES: RuntimeCapabilities = {
   outputSchema: false,
   subagents: false,
   compaction: false,
-  adoption: false,
+  adoption: true,
   modes: true,
 };

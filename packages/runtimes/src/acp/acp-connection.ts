@@ -1,4 +1,6 @@
-import type { RuntimeHost, RuntimeRequest } from "@agentos/core";
+import { randomInt } from "node:crypto";
+
+import type { AgentTrace, RuntimeHost, RuntimeRequest } from "@agentos/core";
 import { AgentOsError, type Json, type JsonObject } from "@agentos/protocol";
 
 import { type AgentLine, rawEvent } from "../agent-process/agent-line.ts";
@@ -6,7 +8,8 @@ import { LinePeer, LinePeerError } from "../agent-process/line-peer.ts";
 import { AgentProgram } from "../agent-program/agent-program.ts";
 import { assertMode, unknownMode } from "../agent-program/unknown-mode.ts";
 import type { AcpAgent, AcpProgram } from "./acp-agent.ts";
-import { lostSession } from "./acp-failure.ts";
+import { lostSession, noModes, noSession, reasonOf, wrongVersion } from "./acp-failure.ts";
+import { AcpMemo, type AcpTurnMemo } from "./acp-memo.ts";
 import { type AcpModes, acpModes } from "./acp-modes.ts";
 import {
   InitializeResult,
@@ -32,6 +35,8 @@ export interface AcpConnectionOptions {
   /** What it tells of its conversation. */
   readonly onUpdate: (kind: string, update: JsonObject) => void;
   readonly onPermission: (asked: PermissionParams) => Promise<Json>;
+  /** What another life has to know of the running turn. */
+  readonly turnMemo: () => AcpTurnMemo;
 }
 
 /** An agent's program, its messages, and the one conversation that is open in it. */
@@ -42,6 +47,9 @@ export class AcpConnection extends AgentProgram {
   #modelOption: string | undefined;
   #takesImages = false;
   #modes: AcpModes | undefined;
+  /** The request whose answer ends the turn. */
+  #promptId: number | null = null;
+  #left: Json = null;
 
   /** Rejects with `RESUME_LOST`, or as starting the program does; then nothing of it is left. */
   static async open(
@@ -49,6 +57,11 @@ export class AcpConnection extends AgentProgram {
     signal: { signal: AbortSignal },
   ): Promise<AcpConnection> {
     return await AgentProgram.opened(new AcpConnection(options), signal);
+  }
+
+  /** One that an earlier life has opened and prompted. Rejects where it is gone. */
+  static async adopt(options: AcpConnectionOptions, trace: AgentTrace): Promise<AcpConnection> {
+    return await AgentProgram.adopted(new AcpConnection(options), trace);
   }
 
   private constructor(options: AcpConnectionOptions) {
@@ -68,6 +81,8 @@ export class AcpConnection extends AgentProgram {
     );
     this.#options = options;
     this.#peer = new LinePeer({
+      // Answers to those of an earlier life may still come.
+      firstId: randomInt(1, 2 ** 31),
       send: (message) => this.send(message),
       onRequest: (method, params) => this.#asked(method, params),
       onNotification: (method, params) => this.#told(method, params),
@@ -84,9 +99,31 @@ export class AcpConnection extends AgentProgram {
   }
 
   /** Resolves at the turn's end. Rejects with `LinePeerError`, or why the program is gone. */
-  async prompt(prompt: readonly JsonObject[]): Promise<PromptResult> {
+  async prompt(turnId: string, prompt: readonly JsonObject[]): Promise<PromptResult> {
     const params = { sessionId: this.#sessionId, prompt: [...prompt] };
-    return PromptResult.parse(await this.#peer.request("session/prompt", params));
+    const onSent = (id: number): void => {
+      this.#promptId = id;
+      this.prompted(turnId);
+    };
+    return PromptResult.parse(await this.#peer.request("session/prompt", params, { onSent }));
+  }
+
+  /** The same for a turn that an earlier life has prompted. */
+  async goOn(turnId: string): Promise<PromptResult> {
+    const id = this.#promptId;
+    if (id === null) throw new LinePeerError(INVALID_PARAMS, "it was never prompted", undefined);
+    const [answer] = await Promise.all([this.#peer.expect(id), this.readOn(turnId)]);
+    return PromptResult.parse(answer);
+  }
+
+  /** The turn is over. */
+  ended(): void {
+    this.settled();
+  }
+
+  /** What the life before knew of the running turn. */
+  get left(): Json {
+    return this.#left;
   }
 
   cancel(): void {
@@ -150,7 +187,8 @@ export class AcpConnection extends AgentProgram {
       signal,
     );
     const { protocolVersion, agentCapabilities } = InitializeResult.parse(hello);
-    if (protocolVersion !== PROTOCOL_VERSION) throw wrongVersion(agent.name, protocolVersion);
+    if (protocolVersion !== PROTOCOL_VERSION)
+      throw wrongVersion(agent.name, PROTOCOL_VERSION, protocolVersion);
     this.#takesImages = agentCapabilities?.promptCapabilities?.image === true;
     const opened = await this.#open(agentCapabilities, signal);
     this.#modelOption = opened.configOptions?.find(({ category }) => category === "model")?.id;
@@ -188,17 +226,47 @@ export class AcpConnection extends AgentProgram {
     return SessionResult.parse(result ?? {});
   }
 
+  protected override memo(): AcpMemo {
+    const modes = this.#modes;
+    return {
+      sessionId: this.#sessionId,
+      promptId: this.#promptId,
+      takesImages: this.#takesImages,
+      modelOption: this.#modelOption ?? null,
+      modes:
+        modes === undefined
+          ? null
+          : { ...modes, available: [...modes.available], option: modes.option ?? null },
+      turn: this.#options.turnMemo(),
+    };
+  }
+
+  protected override async remember(memo: Json): Promise<void> {
+    const { sessionId, promptId, takesImages, modelOption, modes, turn } = AcpMemo.parse(memo);
+    this.#sessionId = sessionId;
+    this.#promptId = promptId;
+    this.#takesImages = takesImages;
+    this.#modelOption = modelOption ?? undefined;
+    this.#modes = modes === null ? undefined : { ...modes, option: modes.option ?? undefined };
+    this.#left = turn;
+  }
+
   protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
     this.#peer.close(exit);
     return exit;
   }
 
-  protected take(line: AgentLine): undefined {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | "end" | undefined {
     const message = line.kind === "json" ? line.value : undefined;
-    if (!isText(message)) this.#options.host.emit(rawEvent(line));
-    // What it asked is lost with the sidecar.
-    if (message !== undefined) void this.#peer.receive(message);
-    return undefined;
+    if (!isAgain && !isText(message)) this.#options.host.emit(rawEvent(line));
+    if (message === undefined) return undefined;
+    return this.#peer.receive(message) ?? (this.#isAnswer(message) ? "end" : undefined);
+  }
+
+  /** To the prompt. */
+  #isAnswer(message: Json): boolean {
+    if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
+    return message["method"] === undefined && message["id"] === this.#promptId;
   }
 
   #told(method: string, params: Json): void {
@@ -237,25 +305,4 @@ function isText(message: Json | undefined): boolean {
   if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
   const told = UpdateParams.safeParse(message["params"]).data;
   return /^agent_(message|thought)_chunk$/.test(told?.update.sessionUpdate ?? "");
-}
-
-function reasonOf({ message, data }: LinePeerError): string {
-  if (typeof data !== "object" || data === null || Array.isArray(data)) return message;
-  const { details } = data;
-  return typeof details === "string" ? `${message}: ${details}` : message;
-}
-
-function noModes(agent: string): AgentOsError<"UNSUPPORTED"> {
-  const what = `another mode of ${agent}`;
-  return new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
-}
-
-function wrongVersion(agent: string, actual: number): AgentOsError<"PROTOCOL_ERROR"> {
-  const reason = `${agent}: expected version ${PROTOCOL_VERSION} of ACP, got ${actual}`;
-  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
-}
-
-function noSession(agent: string): AgentOsError<"PROTOCOL_ERROR"> {
-  const reason = `${agent}: expected a sessionId in answer to session/new, got none`;
-  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
 }

@@ -30,6 +30,32 @@ export function lostSession(
   return new AgentOsError("RESUME_LOST", message, { sessionId, reason }, { cause });
 }
 
+/** Why a conversation could not be opened, in the agent's words. */
+export function reasonOf({ message, data }: LinePeerError): string {
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return message;
+  const { details } = data;
+  return typeof details === "string" ? `${message}: ${details}` : message;
+}
+
+export function noModes(agent: string): AgentOsError<"UNSUPPORTED"> {
+  const what = `another mode of ${agent}`;
+  return new AgentOsError("UNSUPPORTED", `${what} can't be had`, { what });
+}
+
+export function wrongVersion(
+  agent: string,
+  expected: number,
+  actual: number,
+): AgentOsError<"PROTOCOL_ERROR"> {
+  const reason = `${agent}: expected version ${expected} of ACP, got ${actual}`;
+  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
+}
+
+export function noSession(agent: string): AgentOsError<"PROTOCOL_ERROR"> {
+  const reason = `${agent}: expected a sessionId in answer to session/new, got none`;
+  return new AgentOsError("PROTOCOL_ERROR", reason, { reason });
+}
+
 /** Gemini's codes are HTTP's; others say it in their data. */
 function statusOf({ code, data }: LinePeerError): number | undefined {
   if (code >= 400 && code < 600) return code;

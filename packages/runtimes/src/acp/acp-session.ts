@@ -1,56 +1,59 @@
 import type {
   AgentModes,
+  AgentTrace,
   RuntimeHost,
   RuntimeRequest,
   RuntimeSession,
   RuntimeTurn,
   RuntimeTurnResult,
 } from "@agentos/core";
-import {
-  type AgentOsError,
-  isAgentOsError,
-  type Json,
-  type JsonObject,
-  type StopReason,
-  type Usage,
-} from "@agentos/protocol";
+import type { AgentOsError, Json, JsonObject } from "@agentos/protocol";
 
-import { LinePeerError } from "../agent-process/line-peer.ts";
 import { modelFailure, watchFailure } from "../vm-agent/model-failure.ts";
 import type { Surroundings } from "../vm-agent/surroundings.ts";
 import type { AcpAgent, AcpProgram } from "./acp-agent.ts";
-import { AcpConnection } from "./acp-connection.ts";
+import { AcpConnection, type AcpConnectionOptions } from "./acp-connection.ts";
 import { promptBlocks } from "./acp-content.ts";
-import { acpFailure } from "./acp-failure.ts";
+import { AcpTurnMemo } from "./acp-memo.ts";
 import type { PermissionParams, PromptResult } from "./acp-message.ts";
+import { count, endOf, endOfFailure, failed, type SeenTurn } from "./acp-outcome.ts";
 import { AcpTools } from "./acp-tools.ts";
 import { AcpTurn } from "./acp-turn.ts";
 
-/** What an agent's stop reasons mean. */
-const STOP_REASONS: Readonly<Record<string, StopReason>> = {
-  end_turn: "end_turn",
-  max_tokens: "max_tokens",
-  max_turn_requests: "max_turns",
-  refusal: "refusal",
-  cancelled: "cancelled",
-};
 const FROM_SYSTEM = "[from the system, not from the user]";
+/** What was said may be in the conversation already, or not. */
+const GO_ON = "The model's provider failed before you were done. Go on with the last request:";
+/** Of a reply, kept for another life of the sidecar. */
+const SAID_CHARS = 64 * 1024;
 
 export interface AcpSessionOptions {
   readonly agent: AcpAgent;
   readonly request: RuntimeRequest;
   readonly host: RuntimeHost;
   readonly surroundings: Surroundings;
-  readonly program: AcpProgram;
+  /** Its program and settings, to go on with that conversation of the agent's own. */
+  readonly prepare: (
+    agentSessionId: string | undefined,
+    options: { signal: AbortSignal },
+  ) => Promise<AcpProgram>;
   /** Said before the first prompt of a new conversation. */
   readonly preamble: string | undefined;
 }
 
+/** One that runs already: nothing is started. */
+const RUNNING: AcpProgram = { argv: [], env: {}, mcpServers: [], hasModel: true };
+
 /** One conversation with an agent that speaks ACP, version 1. */
 export class AcpSession implements RuntimeSession {
   readonly #options: AcpSessionOptions;
-  readonly #connection: AcpConnection;
   readonly #tools: AcpTools;
+  readonly #exited = Promise.withResolvers<AgentOsError>();
+  #connection: AcpConnection;
+  /** Whose end is the session's. */
+  #watched: AcpConnection | undefined;
+  /** It was taken over: what it had of the session's tools broke with the sidecar. */
+  #isWorn: boolean;
+  #model: string | undefined;
   #preamble: string | undefined;
   #run: AcpTurn | undefined;
   /** Why the running turn was stopped by us: a tool ran that may not, or the model failed and the agent goes on trying. */
@@ -64,42 +67,106 @@ export class AcpSession implements RuntimeSession {
     options: AcpSessionOptions,
     signal: { signal: AbortSignal },
   ): Promise<AcpSession> {
-    const { agent, program, request, host } = options;
-    const opened: { session?: AcpSession } = {};
+    const { agentSessionId } = options.request;
+    const program = await options.prepare(agentSessionId, signal);
+    return await AcpSession.#with(options, false, (parts) =>
+      AcpConnection.open({ ...parts, program }, signal),
+    );
+  }
+
+  /** One that an earlier life has opened and prompted. Rejects where it is gone. */
+  static async adopt(options: AcpSessionOptions, trace: AgentTrace): Promise<AcpSession> {
+    return await AcpSession.#with(options, true, (parts) => AcpConnection.adopt(parts, trace));
+  }
+
+  static async #with(
+    options: AcpSessionOptions,
+    isAdopted: boolean,
+    connect: (parts: AcpConnectionOptions) => Promise<AcpConnection>,
+  ): Promise<AcpSession> {
+    const { agent, request, host } = options;
+    const made: { session?: AcpSession } = {};
     const tools = new AcpTools({
       host,
       describe: (call, first) => agent.describe(call, first),
       isOwn: (call) => request.tools.some(({ name }) => agent.isOwn(call, name)),
-      onDenied: (text) => opened.session?.stop({ stopReason: "denied", text }),
+      hasOwn: (call) =>
+        request.tools.some(({ name, server }) => name === call.name && server === call.server),
+      onDenied: (text) => made.session?.stop({ stopReason: "denied", text }),
     });
-    const onUpdate = (kind: string, update: JsonObject): void => opened.session?.told(kind, update);
+    const onUpdate = (kind: string, update: JsonObject): void => made.session?.told(kind, update);
     const onPermission = async (asked: PermissionParams): Promise<Json> => {
-      opened.session?.stepped();
+      made.session?.stepped();
       return await tools.asked(asked);
     };
-    const parts = { agent, program, request, host, onUpdate, onPermission };
-    opened.session = new AcpSession(options, await AcpConnection.open(parts, signal), tools);
-    return opened.session;
+    const turnMemo = (): AcpTurnMemo => ({ said: made.session?.said ?? "", calls: tools.memo });
+    const parts = { agent, program: RUNNING, request, host, onUpdate, onPermission, turnMemo };
+    made.session = new AcpSession(options, await connect(parts), { parts, tools, isAdopted });
+    return made.session;
   }
 
-  private constructor(options: AcpSessionOptions, connection: AcpConnection, tools: AcpTools) {
-    const isNew = options.request.agentSessionId === undefined;
+  readonly #parts: AcpConnectionOptions;
+
+  private constructor(
+    options: AcpSessionOptions,
+    connection: AcpConnection,
+    {
+      parts,
+      tools,
+      isAdopted,
+    }: { parts: AcpConnectionOptions; tools: AcpTools; isAdopted: boolean },
+  ) {
+    const isNew = options.request.agentSessionId === undefined && !isAdopted;
     this.#options = options;
-    this.#connection = connection;
+    this.#parts = parts;
     this.#tools = tools;
     this.#preamble = isNew ? options.preamble : undefined;
     this.#isBegun = !isNew;
+    this.#isWorn = isAdopted && options.surroundings.door !== undefined;
+    this.#connection = connection;
+    this.#watch(connection);
   }
 
   get exited(): Promise<AgentOsError> {
-    return this.#connection.exited;
+    return this.#exited.promise;
   }
 
-  async prompt({ content, from, signal }: RuntimeTurn): Promise<RuntimeTurnResult> {
-    const { host, surroundings } = this.#options;
+  async prompt({
+    turnId,
+    content,
+    from,
+    attempt,
+    signal,
+  }: RuntimeTurn): Promise<RuntimeTurnResult> {
+    const { host } = this.#options;
+    if (this.#isWorn) await this.#renew(signal);
     const blocks = await promptBlocks(host.vm, content, this.#connection.takesImages);
-    const before = [this.#preamble, from === "hook" ? FROM_SYSTEM : undefined];
+    const before = [
+      this.#preamble,
+      from === "hook" ? FROM_SYSTEM : undefined,
+      attempt > 0 && this.#isBegun ? GO_ON : undefined,
+    ];
     const prompt = [...before.flatMap((text) => text ?? []).map(textBlock), ...blocks];
+    return await this.#running(signal, () => this.#connection.prompt(turnId, prompt));
+  }
+
+  async goOn({
+    turnId,
+    signal,
+  }: Pick<RuntimeTurn, "turnId" | "signal">): Promise<RuntimeTurnResult> {
+    return await this.#running(signal, async (run) => {
+      const { said, calls } = AcpTurnMemo.parse(this.#connection.left);
+      run.said = said;
+      this.#tools.restore(calls, this.#options.host.openCalls);
+      return await this.#connection.goOn(turnId);
+    });
+  }
+
+  async #running(
+    signal: AbortSignal,
+    begin: (run: AcpTurn) => Promise<PromptResult>,
+  ): Promise<RuntimeTurnResult> {
+    const { host, surroundings } = this.#options;
     signal.throwIfAborted();
     this.#tools.begin(signal);
     this.#stopped = undefined;
@@ -110,20 +177,58 @@ export class AcpSession implements RuntimeSession {
     signal.addEventListener("abort", cancel, { once: true });
     const endWatch = watchFailure(surroundings.endpoint, (error) => this.stop(failed(error)));
     try {
-      const result = await this.#connection.prompt(prompt);
+      const result = await begin(run);
       this.#begun();
-      return this.#ended(result, run, signal);
+      // What passes the gateway is counted there.
+      if (surroundings.endpoint === undefined) count(host, result);
+      return endOf(result, this.#seen(run, signal));
     } catch (error) {
-      return this.#failed(error, run, signal);
+      return endOfFailure(error, this.#seen(run, signal));
     } finally {
       endWatch();
       signal.removeEventListener("abort", cancel);
+      this.#connection.ended();
       this.#run = undefined;
     }
   }
 
+  /** Starts its program anew, with its conversation, its model and its mode. */
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { request } = this.#options;
+    const before = this.#connection;
+    const { sessionId: agentSessionId, modes } = before;
+    this.#watched = undefined;
+    try {
+      await before[Symbol.asyncDispose]();
+      const program = await this.#options.prepare(agentSessionId, { signal });
+      const parts = { ...this.#parts, program, request: { ...request, agentSessionId } };
+      this.#connection = await AcpConnection.open(parts, { signal });
+    } finally {
+      this.#watch(this.#connection);
+    }
+    const opened = this.#connection;
+    this.#isWorn = false;
+    if (this.#model !== undefined) await opened.setModel(this.#model);
+    if (modes !== undefined && modes.current !== opened.modes?.current)
+      await opened.setMode(modes.current);
+  }
+
+  #watch(connection: AcpConnection): void {
+    this.#watched = connection;
+    void (async () => {
+      const exit = await connection.exited;
+      if (this.#watched === connection) this.#exited.resolve(exit);
+    })();
+  }
+
+  /** What the reply is so far. */
+  get said(): string {
+    return this.#run?.said.slice(0, SAID_CHARS) ?? "";
+  }
+
   async setModel(model: string): Promise<void> {
     await this.#connection.setModel(model);
+    this.#model = model;
   }
 
   get modes(): AgentModes | undefined {
@@ -168,33 +273,12 @@ export class AcpSession implements RuntimeSession {
     this.#connection.cancel();
   }
 
-  #ended(
-    { stopReason, usage }: PromptResult,
-    run: AcpTurn,
-    signal: AbortSignal,
-  ): RuntimeTurnResult {
-    const { surroundings, host } = this.#options;
-    const { text } = run;
-    // What passes the gateway is counted there.
-    if (surroundings.endpoint === undefined && usage !== null && usage !== undefined)
-      host.modelCalled({ usage: usageOf(usage), hasToolCalls: false });
-    // Our own word comes first: agents call a cancelled turn by other names.
-    if (this.#stopped !== undefined) return this.#stopped;
-    if (signal.aborted) return { stopReason: "cancelled", text };
-    // Some agents end a failed turn as if it were a good one.
-    const failure = this.#modelFailure();
-    if (failure !== undefined) return failed(failure);
-    return { stopReason: STOP_REASONS[stopReason] ?? "end_turn", text };
-  }
-
-  #failed(error: unknown, run: AcpTurn, signal: AbortSignal): RuntimeTurnResult {
+  #seen(run: AcpTurn, signal: AbortSignal): SeenTurn {
     const { agent } = this.#options;
-    if (this.#stopped !== undefined) return this.#stopped;
-    if (signal.aborted) return { stopReason: "cancelled", text: run.text };
-    if (isAgentOsError(error, "AGENT_EXITED"))
-      return { stopReason: "error", text: "", error, aborted: !this.#isBegun };
-    if (!(error instanceof LinePeerError)) throw error;
-    return failed(this.#modelFailure() ?? acpFailure(agent.name, error));
+    const { name } = agent;
+    const stopped = this.#stopped;
+    const failure = this.#modelFailure();
+    return { agent: name, text: run.text, stopped, failure, signal, isBegun: this.#isBegun };
   }
 
   /** That of the running turn. */
@@ -206,20 +290,4 @@ export class AcpSession implements RuntimeSession {
 
 function textBlock(text: string): JsonObject {
   return { type: "text", text };
-}
-
-function failed(error: AgentOsError): RuntimeTurnResult {
-  return { stopReason: error.code === "RATE_LIMITED" ? "rate_limit" : "error", text: "", error };
-}
-
-function usageOf(usage: NonNullable<PromptResult["usage"]>): Usage {
-  return {
-    inputTokens: usage.inputTokens ?? null,
-    outputTokens: usage.outputTokens ?? null,
-    cacheReadTokens: usage.cachedReadTokens ?? null,
-    cacheWriteTokens: usage.cachedWriteTokens ?? null,
-    thinkingTokens: usage.thoughtTokens ?? null,
-    totalTokens: usage.totalTokens ?? null,
-    costUsd: null,
-  };
 }

@@ -8,10 +8,16 @@ import {
 } from "@agentos/protocol";
 
 import type { AcpCall } from "./acp-agent.ts";
+import type { AcpCallMemo, AcpKeptFields } from "./acp-memo.ts";
 import type { PermissionParams, ToolFields } from "./acp-message.ts";
+import { ToldOutput } from "./told-output.ts";
 
 /** Calls of one turn that are followed. */
 const MAX_CALLS = 4_096;
+
+/** The last of them, that another life has to know; of their inputs, the short ones. */
+const KEPT_CALLS = 64;
+const KEPT_INPUT_CHARS = 1_024;
 
 /** Of a call's id and its tool's name. */
 const CALL_ID_CHARS = 128;
@@ -26,6 +32,8 @@ export interface AcpToolsOptions {
   readonly describe: (call: ToolFields, first: ToolFields) => AcpCall;
   /** The session's own tools: the door asks for each call of theirs itself. */
   readonly isOwn: (call: ToolFields) => boolean;
+  /** Whether that is what it calls one of them. */
+  readonly hasOwn: (call: ToolCall) => boolean;
   /** A call that ran without asking is denied: the turn must end. */
   readonly onDenied: (message: string) => void;
 }
@@ -33,9 +41,12 @@ export interface AcpToolsOptions {
 interface Call {
   readonly first: ToolFields;
   fields: ToolFields;
-  state: "seen" | "asked" | "denied" | "ended" | "own";
+  state: AcpCallMemo["state"];
+  isJudged: boolean;
   readonly startedMs: number;
-  output: string;
+  readonly output: ToldOutput;
+  /** As an earlier life has told it. */
+  told?: ToolCall;
 }
 
 /** The tool calls of an agent that runs its tools itself: what it tells of them, and what it asks. */
@@ -52,6 +63,36 @@ export class AcpTools {
   begin(signal: AbortSignal): void {
     this.#turn = signal;
     this.#calls.clear();
+  }
+
+  /** What another life has to know. */
+  get memo(): AcpCallMemo[] {
+    return [...this.#calls.values()]
+      .slice(-KEPT_CALLS)
+      .map(({ first, fields, state, isJudged, output }) => ({
+        first: kept(first),
+        fields: kept(fields),
+        state,
+        isJudged,
+        told: output.memo,
+      }));
+  }
+
+  /** What an earlier life knew of the turn; `open`: what it has told of, and not the result. */
+  restore(left: readonly AcpCallMemo[], open: readonly ToolCall[]): void {
+    for (const { first, fields, told, ...rest } of left) {
+      const output = new ToldOutput(told);
+      const startedMs = performance.now();
+      const call = { first: fieldsOf(first), fields: fieldsOf(fields), startedMs, output, ...rest };
+      this.#calls.set(fields.toolCallId, call);
+    }
+    for (const call of open) {
+      const known = this.#calls.get(call.callId);
+      if (known !== undefined) known.told = call;
+      // It came by the door, which has broken with the sidecar: nobody asks for it again.
+      else if (this.#options.hasOwn(call)) void this.#lost(call);
+    }
+    for (const call of this.#calls.values()) if (call.isJudged) void this.#judge(call);
   }
 
   /** What a tool call, or an update of one, tells. */
@@ -93,7 +134,15 @@ export class AcpTools {
     if (known === undefined) {
       if (this.#calls.size >= MAX_CALLS) return undefined;
       const startedMs = performance.now();
-      const call: Call = { first: fields, fields, state: "seen", startedMs, output: "" };
+      const output = new ToldOutput();
+      const call: Call = {
+        first: fields,
+        fields,
+        state: "seen",
+        isJudged: false,
+        startedMs,
+        output,
+      };
       if (this.#options.isOwn(fields)) call.state = "own";
       this.#calls.set(fields.toolCallId, call);
       return call;
@@ -106,7 +155,14 @@ export class AcpTools {
   /** The agent did not ask for this one: it is judged all the same. */
   #ranUnasked(call: Call): void {
     call.state = "asked";
+    call.isJudged = true;
     void this.#judge(call);
+  }
+
+  /** Its result is that nobody knows. */
+  async #lost(call: ToolCall): Promise<void> {
+    // Rejected: cancelled with its turn.
+    await this.#options.host.callTool(call, this.#turn).catch(() => undefined);
   }
 
   async #judge(call: Call): Promise<void> {
@@ -114,6 +170,7 @@ export class AcpTools {
     const told = this.#toolCall(call);
     // Rejected: cancelled with its turn.
     const verdict = await host.authorizeTool(told, this.#turn).catch(() => undefined);
+    call.isJudged = false;
     if (verdict?.allow === false) onDenied(`${told.name}: ${verdict.message ?? "it was denied"}`);
   }
 
@@ -138,10 +195,8 @@ export class AcpTools {
   /** What is there on top of what was told. */
   #output(call: Call): void {
     if (call.state !== "asked") return;
-    const text = textOf(call.fields);
-    if (!text.startsWith(call.output) || text.length === call.output.length) return;
-    const delta = text.slice(call.output.length);
-    call.output = text;
+    const delta = call.output.take(textOf(call.fields));
+    if (delta === "") return;
     this.#options.host.emit({ type: "tool_output", callId: call.fields.toolCallId, delta });
   }
 
@@ -153,7 +208,8 @@ export class AcpTools {
     this.#options.host.toolEnded(result);
   }
 
-  #toolCall({ fields, first }: Call): ToolCall {
+  #toolCall({ fields, first, told }: Call): ToolCall {
+    if (told !== undefined) return told;
     const { name, input } = this.#options.describe(fields, first);
     const path = fields.locations?.[0]?.path;
     return {
@@ -163,6 +219,22 @@ export class AcpTools {
       ...(path?.startsWith("/") === true ? { path } : {}),
     };
   }
+}
+
+function kept({ toolCallId, title, kind, status, rawInput, locations }: ToolFields): AcpKeptFields {
+  const isShort = JSON.stringify(rawInput ?? null).length <= KEPT_INPUT_CHARS;
+  return {
+    toolCallId,
+    title: title?.slice(0, KEPT_INPUT_CHARS) ?? null,
+    kind: kind ?? null,
+    status: status ?? null,
+    rawInput: isShort ? (rawInput ?? null) : null,
+    path: locations?.[0]?.path ?? null,
+  };
+}
+
+function fieldsOf({ path, ...fields }: AcpKeptFields): ToolFields {
+  return { ...fields, ...(path === null ? {} : { locations: [{ path }] }) };
 }
 
 function selected(

@@ -23,6 +23,16 @@ export class AcpTurn {
     return this.#text.trim();
   }
 
+  /** The same, as it came. */
+  get said(): string {
+    return this.#text;
+  }
+
+  /** What an earlier life has heard of it. */
+  set said(text: string) {
+    this.#text = text;
+  }
+
   take(kind: string, update: Json): void {
     switch (kind) {
       case "agent_message_chunk":

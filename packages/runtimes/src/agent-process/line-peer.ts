@@ -31,6 +31,8 @@ export interface RequestChoice {
   readonly signal?: AbortSignal;
   /** Default: none. */
   readonly timeoutMs?: number;
+  /** The other end has it, under this id. */
+  readonly onSent?: (id: number) => void;
 }
 
 /** JSON-RPC in lines, both ways: requests, answers and notifications are matched, and everything else is let through. */
@@ -50,7 +52,7 @@ export class LinePeer {
   async request(
     method: string,
     params: Json,
-    { signal, timeoutMs }: RequestChoice = {},
+    { signal, timeoutMs, onSent }: RequestChoice = {},
   ): Promise<Json> {
     signal?.throwIfAborted();
     if (this.#failure !== undefined) throw this.#failure;
@@ -65,12 +67,27 @@ export class LinePeer {
         ? undefined
         : setTimeout(() => answer.reject(tooLate(method, timeoutMs)), timeoutMs);
     // Its failure is the answer's: a program that is gone tells so by itself.
-    this.#send({ id, method, params }).catch((error: unknown) => answer.reject(error));
+    this.#send({ id, method, params }).then(
+      () => onSent?.(id),
+      (error: unknown) => answer.reject(error),
+    );
     try {
       return await answer.promise;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** The answer to a request that an earlier life has sent. Rejects as `request` does. */
+  async expect(id: number): Promise<Json> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const answer = Promise.withResolvers<Json>();
+    this.#waiting.set(id, answer);
+    try {
+      return await answer.promise;
+    } finally {
       this.#waiting.delete(id);
     }
   }

@@ -23,6 +23,9 @@ export abstract class AgentProgram implements AsyncDisposable {
   #process: AgentProcess | undefined;
   #stdoutBytes = 0;
   #turnId: string | null = null;
+  /** What its turn ended with, and what was to be remembered then: until the next prompt, for the engine may not have written that end. */
+  #last: { readonly text: string; readonly memo: Json } | undefined;
+  #isSettled = false;
   /** Of an earlier life: they are taken again. */
   #left: readonly string[] = [];
 
@@ -69,8 +72,11 @@ export abstract class AgentProgram implements AsyncDisposable {
   /** The first words, until it can be prompted. */
   protected abstract greet(signal: AbortSignal): Promise<void>;
 
-  /** A line of its stdout. The result, where it has to be answered, resolves then. `isAgain`: an earlier life has told it as it is. */
-  protected abstract take(line: AgentLine, isAgain: boolean): Promise<void> | undefined;
+  /**
+   * A line of its stdout. A promise: it has to be answered, and is then. `end`: the turn ends with it. `isAgain`: an
+   * earlier life has told it as it is.
+   */
+  protected abstract take(line: AgentLine, isAgain: boolean): Promise<void> | "end" | undefined;
 
   /** It is gone: whoever waits for it is told. The error is what its end means. */
   protected abstract gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError;
@@ -91,12 +97,14 @@ export abstract class AgentProgram implements AsyncDisposable {
   /** It has this turn's prompt. */
   protected prompted(turnId: string): void {
     this.#turnId = turnId;
+    if (this.#isSettled) this.#last = undefined;
+    this.#isSettled = false;
     this.#keepTrace();
   }
 
   /** Its turn is over. */
   protected settled(): void {
-    this.#turnId = null;
+    this.#isSettled = true;
   }
 
   /** Of one that was taken over: what it says of this turn comes from now on. */
@@ -144,11 +152,16 @@ export abstract class AgentProgram implements AsyncDisposable {
   }
 
   #takeOpen(line: AgentLine, { isAgain }: { isAgain: boolean }): void {
-    const answered = this.take(line, isAgain);
-    if (answered === undefined || line.kind !== "json") return;
+    const taken = this.take(line, isAgain);
+    if (taken === undefined || line.kind !== "json") return;
     const { text } = line;
+    if (taken === "end") {
+      this.#last = { text, memo: this.memo() };
+      this.#isSettled = false;
+      return;
+    }
     this.#openLines.add(text);
-    void answered.finally(() => {
+    void taken.finally(() => {
       this.#openLines.delete(text);
       this.#keepTrace();
     });
@@ -157,7 +170,8 @@ export abstract class AgentProgram implements AsyncDisposable {
   #keepTrace(): void {
     const process = this.#process;
     if (process === undefined) return;
-    const openLines = [...this.#openLines];
+    const last = this.#last;
+    const openLines = [...this.#openLines, ...(last === undefined ? [] : [last.text])];
     const chars = openLines.reduce((sum, { length }) => sum + length, 0);
     const isKept = chars <= OPEN_LINES_CHARS;
     const trace = {
@@ -165,7 +179,7 @@ export abstract class AgentProgram implements AsyncDisposable {
       stdoutBytes: this.#stdoutBytes,
       openLines: isKept ? openLines : [],
       turnId: isKept ? this.#turnId : null,
-      memo: this.memo(),
+      memo: last === undefined ? this.memo() : last.memo,
     };
     const { stdoutBytes } = trace;
     this.#host.keepTrace(trace, () => process.acknowledge(stdoutBytes));

@@ -160,7 +160,7 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
     return error;
   }
 
-  protected take(line: AgentLine, isAgain: boolean): Promise<void> | undefined {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | "end" | undefined {
     const known = line.kind === "json" ? parseClaudeLine(line.value) : undefined;
     // The line that follows them has all that they said.
     if (!isAgain && known?.type !== "stream_event") this.#options.host.emit(rawEvent(line));
@@ -169,7 +169,7 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
     if (known.type === "system" && known.subtype === "init") this.#begun(known.session_id);
     if (known.type === "result") this.#resulted(known);
     this.#turn?.take(known);
-    return undefined;
+    return known.type === "result" && (known.queued_turn_count ?? 0) === 0 ? "end" : undefined;
   }
 
   #resulted(result: ClaudeResult): void {

@@ -67,6 +67,7 @@ export const DynamicCall = z.object({
 });
 /** What another life of the sidecar has to know of a running turn. */
 export const CodexMemo = z.object({
+  threadId: z.string(),
   hookPort: z.int(),
   turnId: z.string().nullable(),
   /** What Codex said last. */

@@ -72,7 +72,6 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
   /** One that an earlier life has opened and prompted. Rejects where it is gone. */
   static async adopt(options: CodexSessionOptions, trace: AgentTrace): Promise<CodexSession> {
     const session = new CodexSession(options);
-    session.#threadId = options.request.agentSessionId ?? "";
     session.#isBegun = true;
     return await AgentProgram.adopted(session, trace);
   }
@@ -235,13 +234,15 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
 
   protected override memo(): CodexMemo {
     const said = (this.#run?.text ?? "").slice(0, SAID_CHARS);
-    return { hookPort: this.#hook?.port ?? 0, turnId: this.#turnId ?? null, said };
+    const hookPort = this.#hook?.port ?? 0;
+    return { threadId: this.#threadId, hookPort, turnId: this.#turnId ?? null, said };
   }
 
   protected override async remember(memo: Json): Promise<void> {
     const { host } = this.#options;
     this.#left = CodexMemo.parse(memo);
-    const { hookPort } = this.#left;
+    const { threadId, hookPort } = this.#left;
+    this.#threadId = threadId;
     this.#hook = await CodexHook.open(host.vm, (input) => this.#tools.beforeTool(input), hookPort);
   }
 
@@ -251,10 +252,12 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
     return exit;
   }
 
-  protected take(line: AgentLine, isAgain: boolean): Promise<void> | undefined {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | "end" | undefined {
     const message = line.kind === "json" ? line.value : undefined;
-    if (!isAgain && !isDelta(message)) this.#options.host.emit(rawEvent(line));
-    return message === undefined ? undefined : this.#peer.receive(message);
+    const method = methodOf(message);
+    if (!isAgain && !/delta$/i.test(method)) this.#options.host.emit(rawEvent(line));
+    if (message === undefined) return undefined;
+    return this.#peer.receive(message) ?? (method === "turn/completed" ? "end" : undefined);
   }
 
   #told(method: string, params: Json): void {
@@ -296,10 +299,10 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
   }
 }
 
-function isDelta(message: Json | undefined): boolean {
-  if (typeof message !== "object" || message === null || Array.isArray(message)) return false;
+function methodOf(message: Json | undefined): string {
+  if (typeof message !== "object" || message === null || Array.isArray(message)) return "";
   const { method } = message;
-  return typeof method === "string" && /delta$/i.test(method);
+  return typeof method === "string" ? method : "";
 }
 
 function hookMissing(): AgentOsError<"PROTOCOL_ERROR"> {

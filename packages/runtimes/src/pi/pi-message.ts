@@ -30,8 +30,8 @@ const MessageEnd = z.object({
 });
 export type PiMessage = z.infer<typeof MessageEnd>["message"];
 
-/** What another life of the sidecar has to know of a running turn: the line of what Pi said last. */
-export const PiMemo = z.object({ said: z.string().nullable() });
+/** What another life of the sidecar has to know of a running turn: the line of what Pi said last, too. */
+export const PiMemo = z.object({ agentSessionId: z.string(), said: z.string().nullable() });
 
 const Partial = z.object({ content: z.array(Block).optional() });
 

@@ -61,7 +61,6 @@ export class PiSession extends AgentProgram implements RuntimeSession {
   /** One that an earlier life has opened and prompted. Rejects where it is gone. */
   static async adopt(options: PiSessionOptions, trace: AgentTrace): Promise<PiSession> {
     const session = new PiSession(options);
-    session.#agentSessionId = options.request.agentSessionId ?? "";
     session.#isBegun = options.request.agentSessionId !== undefined;
     return await AgentProgram.adopted(session, trace);
   }
@@ -156,11 +155,13 @@ export class PiSession extends AgentProgram implements RuntimeSession {
   }
 
   protected override memo(): Json {
-    return { said: this.#said };
+    return { agentSessionId: this.#agentSessionId, said: this.#said };
   }
 
   protected override async remember(memo: Json): Promise<void> {
-    this.#said = PiMemo.parse(memo).said;
+    const { agentSessionId, said } = PiMemo.parse(memo);
+    this.#agentSessionId = agentSessionId;
+    this.#said = said;
   }
 
   protected gone(exit: AgentOsError<"AGENT_EXITED">): AgentOsError {
@@ -172,7 +173,7 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     return error;
   }
 
-  protected take(line: AgentLine, isAgain: boolean): Promise<void> | undefined {
+  protected take(line: AgentLine, isAgain: boolean): Promise<void> | "end" | undefined {
     const { host } = this.#options;
     const value = line.kind === "json" ? line.value : undefined;
     if (!isAgain && !REPEATS.has(typeOf(value))) host.emit(rawEvent(line));
@@ -180,7 +181,7 @@ export class PiSession extends AgentProgram implements RuntimeSession {
     if (known?.type === "extension_ui_request") return this.#dialog(known);
     if (known?.type === "response") this.#requests.answered(known);
     else if (known !== undefined) this.#told(known);
-    return undefined;
+    return known?.type === "agent_settled" ? "end" : undefined;
   }
 
   #told(line: PiLine): void {

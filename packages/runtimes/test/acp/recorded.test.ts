@@ -47,7 +47,8 @@ describe.each(Object.entries(RECORDED))("%s, by what the real one said", (name, 
   test("[acp.recorded] a tool is asked about, allowed and denied; a cancel, and the next turn", async () => {
     const recording = await replay(new URL(`recordings/${name}-turns.jsonl`, import.meta.url), {
       kindOf: ({ method, result }) => JSON.stringify([method ?? null, result ?? null]),
-      idOf: () => undefined,
+      idOf: ({ id, method }) =>
+        method !== undefined && (typeof id === "number" || typeof id === "string") ? id : undefined,
     });
     const program: FakeProgram = async (context) => {
       if (context.argv[1] !== "--version") return await recording.program(context);

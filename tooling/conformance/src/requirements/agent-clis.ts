@@ -28,6 +28,10 @@ export const agentClis = rows("seeds/002", {
     "an agent whose sidecar was killed goes on to its turn's end, and what it says is told once",
   "agent.adopted-calls":
     "a tool of the session that ran when the sidecar was killed does not run again",
+  "agent.adopted-each":
+    "that holds for every runtime with a protocol of its own: words, tools and the end are told once",
+  "agent.adopted-door":
+    "tools that an agent reaches by the door are there again in the turn after its sidecar was killed",
   "agent.interrupted": "where an agent can't be taken over, its turn is interrupted",
   "agent.steer": "a running turn is given more to think about, and the transcript says so",
   "agent.modes": "an agent's own modes are listed and set, and one that it has not is refused",

@@ -25,8 +25,6 @@ export interface AgentUnderTest {
   readonly byHand?: (argv: readonly string[], prompt: string) => readonly string[];
   /** False: it has no modes of its own. */
   readonly hasModes?: false;
-  /** False: with its sidecar, its turn is lost. */
-  readonly goesOn?: false;
   /** False: its protocol tells it that a tool was denied, and not why. */
   readonly hearsWhy?: false;
   /** Checks that it can't pass, and why: shown in the table. */

@@ -64,7 +64,6 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     kept: "/home/agent/.gemini/tmp",
     process: /gemini/,
     hearsWhy: false,
-    goesOn: false,
     exceptions: {
       compact: "ACP has no request for it",
       steer: "ACP has no request for it",
@@ -84,7 +83,6 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     kept: "/home/agent/.local/share/opencode",
     process: /opencode/,
     hearsWhy: false,
-    goesOn: false,
     exceptions: {
       compact: "ACP has no request for it",
       steer: "ACP has no request for it",

@@ -387,6 +387,6 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     },
   },
   NO_KEY,
-  KILLED_SIDECAR,
+  ...KILLED_SIDECAR,
   OVERHEAD,
 ];
