@@ -1,4 +1,5 @@
 import {
+  AgentOsError,
   type Budget,
   type Capabilities,
   type ChatMessage,
@@ -75,7 +76,7 @@ export interface SessionOptions {
   /** Tools that run in this program. */
   readonly tools?: readonly ToolDefinition[];
   readonly mcpServers?: Readonly<Record<string, McpServer>>;
-  /** Subagents by name. */
+  /** Subagents by name, which the agent may start. A tool may be given to several; different ones have different names. */
   readonly agents?: Readonly<Record<string, SubagentOptions>>;
   /** JSON Schema of an object: the turn's `output` matches it. */
   readonly outputSchema?: SessionSpec["outputSchema"];
@@ -114,6 +115,7 @@ export function wireSession(
   newId: string,
   env: Readonly<Record<string, string | undefined>>,
 ): { spec: SessionRequest; functions: Map<string, SessionFunction> } {
+  assertToolNames(options);
   const functions = new Map<string, SessionFunction>();
   const { id, resume, tools, agents, policies, hooks, triggers, onRequest, provider, ...plain } =
     options;
@@ -139,6 +141,23 @@ export function wireAgent(
   functions: Map<string, SessionFunction>,
 ): SubagentSpec {
   return tools === undefined ? agent : { ...agent, tools: wireTools(tools, functions) };
+}
+
+/** Calls come by a tool's name: the session and its subagents may share one tool, not one name. */
+function assertToolNames({ tools = [], agents = {} }: SessionOptions): void {
+  const known = new Map<string, ToolDefinition>();
+  for (const tool of [...tools, ...Object.values(agents).flatMap((agent) => agent.tools ?? [])]) {
+    const { name } = tool;
+    if ((known.get(name) ?? tool) !== tool) throw twoTools(name);
+    known.set(name, tool);
+  }
+}
+
+function twoTools(name: string): AgentOsError<"INVALID_ARGUMENT"> {
+  const expected = "one tool of each name, of the session and its agents together";
+  const message = `options.tools: expected ${expected}, got two named ${JSON.stringify(name)}`;
+  const details = { argument: "options.tools", expected, actual: name };
+  return new AgentOsError("INVALID_ARGUMENT", message, details);
 }
 
 function wireTools(

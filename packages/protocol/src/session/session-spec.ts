@@ -72,7 +72,7 @@ export const Capabilities = z.strictObject({
   /** At most one of the two: which built-in tools the agent has. */
   enabledTools: z.array(ToolName).optional(),
   disabledTools: z.array(ToolName).optional(),
-  /** Default false. */
+  /** Default: where there are `agents`. */
   subagents: z
     .union([
       z.boolean(),

@@ -189,22 +189,25 @@ describe("a model that gives nothing of use", () => {
     ["three unusable answers", wrong, {}, 3],
     ["as many unusable ones as is said", wrong, { badSteps: 5 }, 5],
     ["as many empty ones as is said", silent, { emptySteps: 4 }, 4],
-  ] as const)("is stopped after %s in a row", async ([_name, answers, runtime, count]) => {
-    await using server = await FakeModelServer.start({ script: answers });
-    const host = await TestHost.start({ tools: { look: () => "seen" } });
-    await using agent = await TestAgent.open({ url: server.url, host, runtime });
-    const { stopReason, error } = await agent.prompt("Hi.");
-    expect({ stopReason, code: error?.code }).toEqual({
-      stopReason: "error",
-      code: "PROTOCOL_ERROR",
-    });
-    expect(host.used).toHaveLength(count);
-  });
+  ] as const)(
+    "[session.case-29] is stopped after %s in a row",
+    async ([_name, answers, runtime, count]) => {
+      await using server = await FakeModelServer.start({ script: answers });
+      const host = await TestHost.start({ tools: { look: () => "seen" } });
+      await using agent = await TestAgent.open({ url: server.url, host, runtime });
+      const { stopReason, error } = await agent.prompt("Hi.");
+      expect({ stopReason, code: error?.code }).toEqual({
+        stopReason: "error",
+        code: "PROTOCOL_ERROR",
+      });
+      expect(host.used).toHaveLength(count);
+    },
+  );
 
   test.for([
     ["badSteps", toolCall("nobody_has_it", {})],
     ["emptySteps", thinking("Hm.")],
-  ] as const)("0 lets it go on: %s", async ([name, part]) => {
+  ] as const)("[session.case-29] 0 lets it go on: %s", async ([name, part]) => {
     await using server = await FakeModelServer.start({
       script: script([otherwise().times(12).reply(part), otherwise().reply(text("At last."))]),
     });

@@ -18,7 +18,7 @@ const finish = (input: Json): string => {
 };
 
 describe.for(PROVIDERS)("structured output of $name", (provider) => {
-  test("[session.case-60] is the last input of the tool finish that was taken", async () => {
+  test("[session.case-60] [api.case-60] is the last input of the tool finish that was taken", async () => {
     await using server = await FakeModelServer.start({
       script: script([
         when(({ step }) => step === 0).reply(toolCall("finish", { total: 3 })),

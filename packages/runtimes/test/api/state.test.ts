@@ -52,13 +52,11 @@ describe.for(PROVIDERS)("the state of $name", (provider) => {
       expect(seen).toContain(part);
     }
   });
-});
 
-describe("the state", () => {
   test("[api.case-65] an id is recorded at the first prompt, before the model is asked", async () => {
     await using server = await FakeModelServer.start({ script: counting });
     const host = await TestHost.start();
-    await using agent = await TestAgent.open({ url: server.url, host });
+    await using agent = await TestAgent.open({ url: server.url, host, provider });
     expect(host.sessionIds).toEqual([]);
     const running = agent.prompt("Hi.");
     await server.journal.next();
@@ -69,7 +67,9 @@ describe("the state", () => {
     ]);
     await running;
   });
+});
 
+describe("the state", () => {
   test("another agent's id, or none of its state, is RESUME_LOST", async () => {
     await using server = await FakeModelServer.start({ script: counting });
     const host = await TestHost.start();

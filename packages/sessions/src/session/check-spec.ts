@@ -3,6 +3,7 @@ import { AgentOsError, type PolicyRule, type SessionSpec } from "@agentos/protoc
 
 import { objectSchema } from "../tools/object-schema.ts";
 import { assertPrompt } from "./assert-prompt.ts";
+import { checkSubagents } from "./check-subagents.ts";
 import { assertCron } from "./cron-time.ts";
 import { invalidArgument } from "./session-errors.ts";
 
@@ -14,6 +15,7 @@ export function checkSpec(spec: SessionSpec, runtime: AgentRuntime): void {
     assertPrompt(resume.freshPrompt, "session.resume.freshPrompt");
   for (const trigger of spec.triggers ?? []) checkTrigger(trigger);
   checkCapabilities(spec, runtime);
+  checkSubagents(spec);
   if (runtime.capabilities.permissions === "none") checkPolicy(spec, runtime.name);
 }
 

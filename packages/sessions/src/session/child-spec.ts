@@ -45,8 +45,8 @@ export function childSpec(parent: SessionSpec, agent: SubagentSpec, childId: str
 }
 
 /** How deep a session's agents may go: 0 for one that may start none. */
-export function depthOf({ capabilities }: SessionSpec): number {
-  const subagents = capabilities?.subagents ?? false;
+export function depthOf({ capabilities, agents = {} }: SessionSpec): number {
+  const subagents = capabilities?.subagents ?? Object.keys(agents).length > 0;
   if (subagents === false) return 0;
   return subagents === true ? 1 : (subagents.maxDepth ?? 1);
 }

@@ -42,11 +42,26 @@ describe("sessions side by side", () => {
   });
 
   test("[session.case-15] two sidecars never see each other's sessions", async () => {
-    await using one = await SessionWorld.start();
-    const two = await SessionWorld.start();
-    await two[Symbol.asyncDispose]();
-    await expect(one.session.prompt("hi")).resolves.toMatchObject({ text: "hi" });
-    expect((await one.client.peer.request("session.list", {})).sessions).toHaveLength(1);
+    await using one = await SessionWorld.start(undefined, { spec: { sessionId: "one" } });
+    await using two = await SessionWorld.start(undefined, { spec: { sessionId: "two" } });
+    for (const [at, own, other] of [
+      [one, "one", "two"],
+      [two, "two", "one"],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- One after the other.
+      const { sessions } = await at.client.peer.request("session.list", {});
+      expect(sessions.map(({ sessionId }) => sessionId)).toEqual([own]);
+      for (const method of ["session.info", "session.delete"] as const) {
+        // oxlint-disable-next-line no-await-in-loop -- As above.
+        await expect(at.client.peer.request(method, { sessionId: other })).rejects.toMatchObject({
+          code: "NOT_FOUND",
+        });
+      }
+    }
+    const { turnId } = await one.session.send("hi");
+    await two.world.sidecar.close("the end");
+    await expect(one.session.result(turnId)).resolves.toMatchObject({ text: "hi" });
+    await expect(one.session.prompt("again")).resolves.toMatchObject({ text: "again" });
   });
 
   test("[session.case-16] [session.case-83] an agent that throws fails its own turn only, and the next one runs", async () => {

@@ -1,3 +1,4 @@
+import { DEFAULTS, METHODS } from "@agentos/protocol";
 import { Gate, ScriptedRuntime } from "@agentos/testing";
 import { describe, expect, test } from "vitest";
 
@@ -5,9 +6,14 @@ import { TestSidecar } from "../sidecar-harness.ts";
 import { SessionClient } from "./session-client.ts";
 import { SessionWorld } from "./session-world.ts";
 
-const METHODS = [
+/** All but those that need no session. */
+const SESSION_METHODS = [
   "session.prompt",
   "session.cancel",
+  "session.steer",
+  "session.setModel",
+  "session.setMode",
+  "session.compact",
   "session.respond",
   "session.signalIdle",
   "session.clearHistory",
@@ -131,6 +137,8 @@ describe("a session's life", () => {
       sessionId: "nobody",
       turnId: "t",
       content: "hi",
+      model: "m",
+      mode: "m",
       source: "prompt",
       requestId: "r",
       answer: { kind: "permission", decision: "allow" },
@@ -140,8 +148,11 @@ describe("a session's life", () => {
       agent: { description: "d" },
       into: { vmId, fence, sessionId: "f" },
     } as const;
+    const named = Object.keys(METHODS).filter((name) => name.startsWith("session."));
+    const withoutOne = ["session.create", "session.list"];
+    expect([...SESSION_METHODS, ...withoutOne].toSorted()).toEqual(named.toSorted());
     const unknown = { code: "NOT_FOUND", details: { kind: "session", id: "nobody" } };
-    for (const method of METHODS) {
+    for (const method of SESSION_METHODS) {
       // oxlint-disable-next-line no-await-in-loop -- Each by itself.
       await expect(at.client.peer.request(method, params)).rejects.toMatchObject(unknown);
     }
@@ -189,26 +200,32 @@ describe("a session's life", () => {
     expect(runtime.opened).toHaveLength(10);
   });
 
-  test("[session.case-9] [session.case-84] [session.row-shutdown] the sidecar's end exits every agent, one that fails included", async () => {
+  test("[session.case-9] [session.case-84] [session.row-shutdown] the sidecar's end exits every agent, those included that fail or hang", async () => {
+    const asked = new Gate();
     let ends = 0;
     const runtime = new ScriptedRuntime({
       onDispose: async () => {
         ends += 1;
         if (ends === 1) throw new Error("stuck");
+        if (ends === 3) asked.open();
+        else await new Promise(() => undefined);
       },
       script: async ({ forever }) => await forever(),
     });
     await using world = await TestSidecar.start({ runtimes: [runtime] });
     await using client = await world.connect();
-    const first = await SessionClient.create(client);
-    const second = await SessionClient.create(client);
-    const { turnId } = await second.send("stay");
-    const told = second.find((event) => event.type === "turn_end" && event.turnId === turnId);
+    await SessionClient.create(client);
+    await SessionClient.create(client);
+    const last = await SessionClient.create(client);
+    const { turnId } = await last.send("stay");
+    const told = last.find((event) => event.type === "turn_end" && event.turnId === turnId);
     await expect.poll(() => runtime.prompts.length).toBe(1);
-    await world.sidecar.close("the end");
-    expect(ends).toBe(2);
+    const closed = world.sidecar.close("the end");
+    await asked.opened;
     await expect(told).resolves.toMatchObject({ result: { stopReason: "cancelled" } });
-    expect(first.sessionId).not.toBe(second.sessionId);
+    world.clock.advance(DEFAULTS.agentShutdownMs);
+    await closed;
+    expect(ends).toBe(3);
   });
 
   test("[session.case-10] [session.row-delete] [session.row-disconnect] a closed session's state is kept and can be resumed; a deleted one is forgotten", async () => {

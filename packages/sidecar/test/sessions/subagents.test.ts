@@ -4,6 +4,8 @@ import { SessionClient } from "./session-client.ts";
 import { SessionWorld } from "./session-world.ts";
 
 const HELPER = { description: "reads" };
+const ALLOW = "session.capabilities.subagents.allow";
+const TOOLS = "session.agents.tools";
 
 describe("subagents", () => {
   test("[session.spawn] [session.case-61] one has its own id, model, tools, usage and life; its idleness never ends the parent's turn", async () => {
@@ -105,5 +107,34 @@ describe("subagents", () => {
       budget: "tokens",
     });
     await expect.poll(() => at.runtime.agents.size).toBe(1);
+  });
+
+  test("[session.case-55] [session.case-57] those that nobody could start are refused, and different tools of one name", async () => {
+    await using at = await SessionWorld.start();
+    const open = (spec: object) => SessionClient.createIn(at.client, at.session.scope, spec);
+    const tool = { name: "deploy", description: "d", inputSchema: { type: "object" } };
+    const helper = { ...HELPER, tools: [tool] };
+    const agents = { helper };
+    const other = { ...tool, description: "something else" };
+    for (const [spec, argument] of [
+      [{ agents, capabilities: { subagents: false } }, "session.agents"],
+      [{ agents, capabilities: { subagents: { allow: ["helfer"] } } }, ALLOW],
+      [{ capabilities: { subagents: { allow: ["helper"] } } }, ALLOW],
+      [{ agents, tools: [other] }, TOOLS],
+      [{ agents: { helper, second: { ...HELPER, tools: [other] } } }, TOOLS],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- Each by itself.
+      await expect(open(spec)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        details: { argument },
+      });
+    }
+    await expect(open({ agents, tools: [tool] })).resolves.toBeDefined();
+  });
+
+  test("agents alone are enough for a tool to start them", async () => {
+    await using at = await SessionWorld.start(undefined, { spec: { agents: { helper: HELPER } } });
+    const names = at.runtime.opened.at(-1)?.tools.map(({ name }) => name);
+    expect(names).toContain("start_subagent");
   });
 });

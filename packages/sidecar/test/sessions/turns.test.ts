@@ -53,30 +53,6 @@ describe("turns", () => {
     ]);
   });
 
-  test("[session.case-22] [session.case-23] [session.case-33] many readers each see every event, whatever the others read", async () => {
-    const go = new Gate();
-    await using at = await SessionWorld.start(async ({ until, say }) => {
-      await until(go.opened);
-      for (let count = 0; count < 50; count += 1) {
-        say(`${count} `);
-        // oxlint-disable-next-line no-await-in-loop -- Several events.
-        await new Promise(setImmediate);
-      }
-      return "done";
-    });
-    const { turnId } = await at.session.send("go");
-    const ends = Array.from({ length: 20 }, () => at.session.result(turnId));
-    await at.client.peer.request("ping", {});
-    go.open();
-    const results = await Promise.all(ends);
-    expect(new Set(results.map(({ text }) => text))).toEqual(new Set(["done"]));
-    const all = await at.session.events();
-    const later = await at.session.events(5);
-    expect(later.events).toEqual(all.events.slice(5));
-    const said = all.events.map((event) => (event.type === "text" ? event.delta : "")).join("");
-    expect(said).toBe(Array.from({ length: 50 }, (_, count) => `${count} `).join(""));
-  });
-
   test("[session.case-26] [session.case-27] thoughts and text are both told; only a finished reply is the last response", async () => {
     await using at = await SessionWorld.start(async ({ prompt, host, say, forever }) => {
       host.emit({ type: "thought", delta: "hm" });

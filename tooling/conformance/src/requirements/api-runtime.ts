@@ -16,12 +16,22 @@ const cases = rows("sessions", {
   "session.case-82": "a rate limit is not counted as an answer of no use",
 });
 
-/** Cases of the engine as they hold against models, on all wire formats. */
+/**
+ * The cases that a wire format can break, on each of them: what is told, thought, called, counted, failed,
+ * cut off and gone on from is read from its stream or written into its requests. The others are the engine's
+ * own: no format reaches them.
+ */
 const formats = rows("sessions", {
+  "api.case-10": "a closed session goes on where it was, its tools' results included",
+  "api.case-16": "a model that is not there fails its own session's turn only",
   "api.case-21": "text is told in order and adds up to the exact text, with its exact usage",
   "api.case-26": "thoughts and text are told apart, and thoughts alone are no answer",
   "api.case-28": "a failure is never an empty success, and the next try repeats no step",
+  "api.case-34": "a cancel ends the request, and the next turn knows what was said",
+  "api.case-38": "a turn's usage is its own calls', the total the sum, and its cost has a price",
+  "api.case-42": "what a denied call is answered reaches the model, and the tool never runs",
   "api.case-56": "tools of one step run side by side, and their results have the calls' order",
+  "api.case-60": "structured output is what the finish tool took, on every format",
   "api.case-65": "the agent's session is recorded before the model is asked",
   "api.case-68": "an exhausted limit says when it is there again",
   "api.case-72": "a missing key names its variables before anything starts",

@@ -16,9 +16,10 @@ export const sessionTools = rows("session", {
   "session.case-53": "a path is where it really leads",
   "session.case-54":
     "what crosses the VM's border asks by default; with nobody to ask it is denied",
-  "session.case-55": "enabled and disabled tools together are refused",
+  "session.case-55":
+    "enabled and disabled tools together are refused, and subagents that nobody could start",
   "session.case-56": "a batch's results have their calls' ids, and one failure leaves the others",
-  "session.case-57": "two tools of one name are refused",
+  "session.case-57": "two tools of one name are refused, a subagent's included",
   "session.case-58": "the tools are listed with their source",
   "session.case-92": "a command's confirmation decides",
   "session.read-url": "a page of the web is read as text, through the VM's network policy",

@@ -20,9 +20,14 @@ function tool(name: string, run: () => unknown) {
 test("[bad.session] what can't be is refused with a typed error, and no session is left", async () => {
   await using world = await SessionWorld.start();
   const twin = tool("twin", () => "");
+  const helperWith = (own: ReturnType<typeof tool>) => ({ description: "helps", tools: [own] });
   const refused = [
     [{ runtime: "parrot" }, "UNKNOWN_RUNTIME"],
     [{ tools: [twin, twin] }, "INVALID_ARGUMENT"],
+    [
+      { tools: [twin], agents: { helper: helperWith(tool("twin", () => "another")) } },
+      "INVALID_ARGUMENT",
+    ],
     [{ outputSchema: { type: "parrot" } }, "INVALID_ARGUMENT"],
     [{ outputSchema: { type: "string" } }, "INVALID_ARGUMENT"],
     [{ capabilities: { enabledTools: PARROT } }, "INVALID_ARGUMENT"],
