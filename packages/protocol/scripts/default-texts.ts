@@ -24,6 +24,7 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
   waitingCreateMs: "A create waits this long for a place, then `POOL_EXHAUSTED`.",
   warmPoolSize: "VMs kept ready ahead of need.",
   warmPoolRefillMs: "A VM taken from the warm pool is replaced after this.",
+  spareVms: "VMs sealed ahead for the specification that was asked for twice in a row.",
   memoryBytes: "`limits.memoryBytes` of a VM.",
   pids: "`limits.pids` of a VM.",
   diskBytes: "`limits.diskBytes` of a VM.",

@@ -41,6 +41,7 @@ export const DEFAULTS = {
   waitingCreateMs: 30_000,
   warmPoolSize: 2,
   warmPoolRefillMs: 30,
+  spareVms: 1,
   memoryBytes: 4 * GIB,
   pids: 2_048,
   diskBytes: 8 * GIB,

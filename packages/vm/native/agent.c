@@ -17,7 +17,7 @@
 
 static int epoll_fd = -1, signal_fd = -1, mount_fd = -1;
 static int64_t now_us, next_deadline_us = INT64_MAX, grace_until_us, grace_us;
-static bool configured;
+static bool configured, kept = true;
 
 static int64_t read_clock(void) {
   struct timespec now;
@@ -47,12 +47,14 @@ int agent_rewatch(int fd, uint32_t events, enum watched what, uint32_t index) {
 void agent_unwatch(int fd) { epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); }
 
 void agent_detached(void) {
-  /* A pooled VM is nobody's: it goes with the sidecar that made it. */
-  grace_until_us = now_us + (configured ? grace_us : 0);
+  /* A pooled VM and a spare one are nobody's: they go with the sidecar that made them. */
+  grace_until_us = now_us + (configured && kept ? grace_us : 0);
   agent_deadline(grace_until_us);
 }
 
 void agent_attached(void) { grace_until_us = 0; }
+
+void agent_keep(bool keep) { kept = keep; }
 
 bool agent_configured(void) { return configured; }
 

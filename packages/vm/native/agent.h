@@ -38,6 +38,8 @@ void agent_unwatch(int fd);
 /* The link is gone: everything attached to it ends, and the grace time begins. */
 void agent_detached(void);
 void agent_attached(void);
+/* Whether the VM is somebody's: what is nobody's goes with its link. */
+void agent_keep(bool keep);
 bool agent_configured(void);
 void agent_configure(uint32_t stream, const uint8_t *config, size_t length);
 void agent_prepare(uint32_t stream, const uint8_t *config, size_t length);

@@ -5,7 +5,7 @@
 
 bool dispatch_known(uint8_t kind) {
   switch (kind) {
-    case K_CONFIG: case K_PREPARE: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
+    case K_CONFIG: case K_PREPARE: case K_KEEP: case K_EXEC: case K_DATA_IN: case K_EOF_IN: case K_ACK: case K_SIGNAL:
     case K_RELEASE: case K_TABLE: case K_PING: case K_PROCESSES: case K_SHUTDOWN: case K_RESUME:
     case K_READ_LOG: case K_FILE: case K_RESIZE: case K_ATTACH:
     case K_CONNECT: case K_LISTEN: case K_TAKE: case K_REFUSE:
@@ -127,6 +127,9 @@ bool dispatch(const struct frame *frame, uint8_t *payload) {
       if (frame->length != 0) return false;
       _exit(0);
     case K_PREPARE: agent_prepare(frame->stream, payload, frame->length); return true;
+    case K_KEEP:
+      if (frame->length == 1) agent_keep(payload[0] != 0);
+      return frame->length == 1;
     case K_CONFIG: agent_configure(frame->stream, payload, frame->length); return true;
     default: break;
   }

@@ -15,6 +15,7 @@ enum frame_kind {
   K_CONFIG = 0x04,
   K_HELLO = 0x05,
   K_PREPARE = 0x06,
+  K_KEEP = 0x07,
   K_EXEC = 0x10,
   K_DATA_IN = 0x11,
   K_EOF_IN = 0x12,

@@ -1,7 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { expect, test } from "vitest";
+import type { VmRequest } from "@agentos/core";
+import { describe, expect, test } from "vitest";
 
 import { hostProcesses } from "./host-processes.ts";
 import { DriverFixture, run, vmRequest } from "./linux-vm-fixture.ts";
@@ -16,6 +17,18 @@ async function initsOf(): Promise<number[]> {
     }),
   );
   return named.flat();
+}
+
+/** Those that have had their configuration: their calls are filtered. */
+async function sealedOf(): Promise<number[]> {
+  const inits = await initsOf();
+  const sealed = await Promise.all(
+    inits.map(async (pid) => {
+      const status = await readFile(`/proc/${pid}/status`, "latin1").catch(() => "");
+      return /^Seccomp:\t2$/m.test(status) ? [pid] : [];
+    }),
+  );
+  return sealed.flat();
 }
 
 /** The CPU time of each VM's first process. */
@@ -84,6 +97,53 @@ test("a create that is given up gives its pooled VM back to nobody", async () =>
   const vm = await creating.catch(() => undefined);
   await vm?.[Symbol.asyncDispose]();
   await expect.poll(async () => (await initsOf()).length, { timeout: 10_000 }).toBe(1);
+});
+
+/** What a request of that kind finds waiting. */
+async function spareOf(fixture: DriverFixture, change: Partial<VmRequest>): Promise<number> {
+  const vms = [await fixture.create(change), await fixture.create(change)];
+  await Promise.all(vms.map((vm) => vm[Symbol.asyncDispose]()));
+  await expect.poll(sealedOf, { timeout: 10_000 }).toHaveLength(1);
+  const [spare = 0] = await sealedOf();
+  return spare;
+}
+
+describe("a spare VM", () => {
+  test("is sealed for what was asked for twice in a row, and is the next one's", async () => {
+    const limits = { pids: 77, diskBytes: 2 ** 20 };
+    await using fixture = await poolOf(1);
+    const spare = await spareOf(fixture, { limits });
+    const vm = await fixture.create({ limits });
+    expect(await sealedOf()).toContain(spare);
+    const { stdout } = await run(vm, ["sh", "-c", "cat /proc/self/limits; df -k /workspace"]);
+    expect(stdout).toMatch(/^Max processes +7[78] /m);
+    expect(stdout).toMatch(/ 1024 .*\/workspace$/m);
+    await vm[Symbol.asyncDispose]();
+    expect(await sealedOf()).not.toContain(spare);
+  });
+
+  test("is not for another request, and goes when another is asked for twice", async () => {
+    await using fixture = await poolOf(1);
+    const spare = await spareOf(fixture, { limits: { pids: 77 } });
+    const limits = { pids: 55 };
+    const other = await fixture.create({ limits });
+    await other[Symbol.asyncDispose]();
+    expect(await sealedOf()).toEqual([spare]);
+    await using again = await fixture.create({ limits });
+    const { stdout } = await run(again, ["cat", "/proc/self/limits"]);
+    expect(stdout).toMatch(/^Max processes +5[56] /m);
+    await expect.poll(async () => (await sealedOf()).includes(spare)).toBe(false);
+  });
+
+  test("that died is replaced, and a create goes on without it", async () => {
+    await using fixture = await poolOf(1);
+    const spare = await spareOf(fixture, {});
+    process.kill(spare, "SIGKILL");
+    await expect.poll(sealedOf, { timeout: 10_000 }).not.toContain(spare);
+    const vm = await fixture.create();
+    expect((await run(vm, ["echo", "hi"])).stdout).toBe("hi\n");
+    await expect.poll(sealedOf, { timeout: 10_000 }).toHaveLength(2);
+  });
 });
 
 test("an idle pool uses no CPU", async () => {

@@ -8,6 +8,7 @@ export const LINK_KIND = {
   config: 0x04,
   hello: 0x05,
   prepare: 0x06,
+  keep: 0x07,
   snapshot: 0x08,
   layer: 0x09,
   adjust: 0x0a,

@@ -15,6 +15,9 @@ import { startError, startFailed } from "./start-failure.ts";
 import { VmEnd } from "./vm-end.ts";
 
 const TEAR_DOWN_MS = 10_000;
+/** KEEP's payloads: whether the VM waits for the next sidecar when it loses this one. */
+const NOT_KEPT = Uint8Array.of(0);
+const KEPT = Uint8Array.of(1);
 
 export interface LaunchOptions {
   /** The VM's id between us and its spawner. */
@@ -36,6 +39,8 @@ export interface VmStart {
   readonly config: (hostId: number | undefined) => Promise<Uint8Array>;
   /** What the VM's cgroups are to hold it to. */
   readonly limits: CgroupLimits;
+  /** It is nobody's until `lease`. */
+  readonly isSpare?: boolean;
 }
 
 /** One VM from its first frame to the last trace of it. */
@@ -72,16 +77,27 @@ export class VmLaunch {
 
   /** The VM comes up as far as it can without a configuration. */
   async prepare(signal: AbortSignal): Promise<void> {
-    await this.#open(signal);
+    if (this.#link === undefined) await this.#open(signal);
+  }
+
+  /** A sealed VM that was nobody's is the VM of that id. */
+  lease(vmId: string): Link {
+    const link = this.#link;
+    if (link === undefined) throw new Error("expected a launch that was started");
+    link.vmId = vmId;
+    link.send(LINK_KIND.keep, 0, KEPT);
+    return link;
   }
 
   /** Resolves with the link of a sealed VM. On a rejection nothing of the VM is left. */
-  async start({ request, config, limits }: VmStart, signal: AbortSignal): Promise<Link> {
+  async start({ request, config, limits, isSpare }: VmStart, signal: AbortSignal): Promise<Link> {
     try {
       const payload = await config(this.options.identity.hostId);
       const frame = encodeFrame(LINK_KIND.config, 0, 0, payload);
+      if (isSpare === true) await this.prepare(signal);
       const waiting = this.#link;
       const link = waiting ?? (await this.#open(signal, frame));
+      if (isSpare === true) link.send(LINK_KIND.keep, 0, NOT_KEPT);
       waiting?.send(LINK_KIND.config, 0, payload);
       link.vmId = request.vmId;
       await Promise.all([this.#ready(link, request, signal), this.#hold(limits)]);

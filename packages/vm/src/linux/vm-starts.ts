@@ -11,6 +11,7 @@ import type { LaunchSource } from "./launch-source.ts";
 import { cgroupLimits, checkRequiredLimits, configLimits, limitStates } from "./limits.ts";
 import { checkMounts } from "./mounts.ts";
 import { Slots } from "./slots.ts";
+import { SpareVms } from "./spare-vms.ts";
 import { type DiskConfig, encodeConfig } from "./vm-config.ts";
 import type { VmLaunch, VmStart } from "./vm-launch.ts";
 import { WarmPool } from "./warm-pool.ts";
@@ -37,20 +38,34 @@ export interface StartedVm {
   readonly disk: VmDisk;
 }
 
-/** Starts VMs as requests want them: through one of the warm pool where that can serve, else from nothing. */
+/** What a request comes to on this machine. */
+interface StartPlan {
+  readonly start: VmStart;
+  readonly facts: Pick<StartedVm, "limits" | "image" | "disk">;
+  /** Of a lineage. */
+  readonly hostId: number | undefined;
+  readonly isPoolable: boolean;
+}
+
+/** Starts VMs as requests want them: a spare one where there is one, through one of the warm pool where that can serve, else from nothing. */
 export class VmStarts implements AsyncDisposable {
   readonly #options: VmStartsOptions;
   readonly #pool: WarmPool;
+  readonly #spares: SpareVms | undefined;
   readonly #starting = new Slots(MAX_STARTING);
 
   constructor(options: VmStartsOptions) {
     this.#options = options;
+    const { isBusy, warmPoolSize = DEFAULTS.warmPoolSize } = options;
     this.#pool = new WarmPool({
-      size: options.warmPoolSize ?? DEFAULTS.warmPoolSize,
+      size: warmPoolSize,
       refillMs: DEFAULTS.warmPoolRefillMs,
       prepare: (signal) => this.#prepare(signal),
-      isBusy: options.isBusy,
+      isBusy,
     });
+    const prepare = (request: VmRequest, signal: AbortSignal) =>
+      this.#prepareSpare(request, signal);
+    this.#spares = warmPoolSize === 0 ? undefined : new SpareVms({ prepare, isBusy });
   }
 
   /** Never rejects: where it fails, a start fails as well and tells why. */
@@ -60,6 +75,25 @@ export class VmStarts implements AsyncDisposable {
 
   /** On a rejection nothing of the VM is left. */
   async start(request: VmRequest, signal: AbortSignal): Promise<StartedVm> {
+    const plan = await this.#plan(request);
+    const spare = this.#spares?.take(request);
+    if (spare !== undefined)
+      return { ...plan.facts, launch: spare, link: spare.lease(request.vmId) };
+    const release = await this.#starting.take(signal);
+    try {
+      return { ...plan.facts, ...(await this.#launch(plan, signal)) };
+    } finally {
+      release();
+    }
+  }
+
+  /** Ends what waits in the pool. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#pool[Symbol.asyncDispose](), this.#spares?.[Symbol.asyncDispose]()]);
+  }
+
+  /** Rejects where the request can't be served here. */
+  async #plan(request: VmRequest): Promise<StartPlan> {
     const { source, snapshots, images } = this.#options;
     const [mounts, image, cgroups, { disk: own, hostId }] = await Promise.all([
       checkMounts(request.mounts),
@@ -83,19 +117,8 @@ export class VmStarts implements AsyncDisposable {
         insideView(request, limits),
         await this.#diskConfig(disk, owner, root),
       );
-    const release = await this.#starting.take(signal);
-    try {
-      const start = { request, config, limits: cgroupLimits(limits) };
-      const started = await this.#launch(start, { image, hostId, isPoolable }, signal);
-      return { ...started, limits, image, disk };
-    } finally {
-      release();
-    }
-  }
-
-  /** Ends what waits in the pool. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool[Symbol.asyncDispose]();
+    const start = { request, config, limits: cgroupLimits(limits) };
+    return { start, facts: { limits, image, disk }, hostId, isPoolable };
   }
 
   async #diskConfig(
@@ -116,11 +139,9 @@ export class VmStarts implements AsyncDisposable {
 
   /** Cold, one of a lineage has its host id. */
   async #launch(
-    start: VmStart,
-    place: { image: VmImage; hostId: number | undefined; isPoolable: boolean },
+    { start, facts: { image }, hostId, isPoolable }: StartPlan,
     signal: AbortSignal,
   ): Promise<Pick<StartedVm, "launch" | "link">> {
-    const { image, hostId, isPoolable } = place;
     const pooled = isPoolable ? this.#pool.take() : undefined;
     if (pooled !== undefined) {
       try {
@@ -133,6 +154,12 @@ export class VmStarts implements AsyncDisposable {
     }
     const launch = await this.#options.source.launch(image.encoded, hostId);
     return { launch, link: await launch.start(start, signal) };
+  }
+
+  async #prepareSpare(request: VmRequest, signal: AbortSignal): Promise<VmLaunch> {
+    const plan = await this.#plan(request);
+    const start = { ...plan.start, isSpare: true };
+    return (await this.#launch({ ...plan, start }, signal)).launch;
   }
 
   async #prepare(signal: AbortSignal): Promise<VmLaunch> {

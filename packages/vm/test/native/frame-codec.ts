@@ -3,6 +3,7 @@
 export const Kind = {
   config: 0x04,
   hello: 0x05,
+  keep: 0x07,
   exec: 0x10,
   dataIn: 0x11,
   eofIn: 0x12,

@@ -8,6 +8,7 @@ export const Kind = {
   kill: 0x03,
   config: 0x04,
   prepare: 0x06,
+  keep: 0x07,
   exec: 0x10,
   ack: 0x13,
   signal: 0x14,

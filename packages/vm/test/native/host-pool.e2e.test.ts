@@ -37,6 +37,7 @@ async function pooled(spawner: Spawner, image: Buffer): Promise<{ link: Link; pi
 
 const everybody = (signal: number): Buffer =>
   frame(Kind.signal, Buffer.concat([u32(signal), Buffer.from([EVERYBODY])]));
+const keep = (byte: number): Buffer => frame(Kind.keep, Buffer.from([byte]));
 const image = (): Buffer => Buffer.concat(hostPrograms().filter(ofImage));
 const rest = (): Buffer[] => hostPrograms().filter((bytes) => !ofImage(bytes));
 
@@ -60,6 +61,21 @@ describe.skipIf(program === undefined)("a pooled VM", () => {
     expect(command).toContain("(vmd)");
     link.close();
     await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 900, interval: 10 }).toBe(false);
+  });
+
+  it("is nobody's when it is sealed, until KEEP says that it is kept", async () => {
+    const spawner = await start();
+    const spare = await pooled(spawner, image());
+    spare.link.send(keep(0), frame(Kind.config, Buffer.concat(rest())));
+    expect((await spare.link.next())?.kind).toBe(Kind.ready);
+    const kept = await pooled(spawner, image());
+    kept.link.send(keep(0), frame(Kind.config, Buffer.concat(rest())), keep(1), frame(Kind.ping));
+    expect((await kept.link.next())?.kind).toBe(Kind.ready);
+    expect((await kept.link.next())?.kind).toBe(Kind.pong);
+    spare.link.close();
+    kept.link.close();
+    await expect.poll(() => existsSync(`/proc/${spare.pid}`), { interval: 10 }).toBe(false);
+    expect(existsSync(`/proc/${kept.pid}`)).toBe(true);
   });
 
   const refused: [string, () => Buffer[], string][] = [

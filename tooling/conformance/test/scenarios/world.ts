@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -58,10 +60,26 @@ export function filesIn(directory: string): string[] {
   return namesIn(directory).filter((name) => !VM_SOCKET.test(name));
 }
 
-/** Whether there are exactly as many sockets of VMs as VMs, counting those that wait in the warm pool. */
+/** Whether there is a VM at each VM's socket, and none but those that are leased, or wait for a lease. */
 export async function hasNoStraySocket(directory: string): Promise<boolean> {
   const sockets = namesIn(directory).filter((name) => VM_SOCKET.test(name));
-  return sockets.length === (await AgentOs.list()).length + DEFAULTS.warmPoolSize;
+  const waiting = sockets.length - (await AgentOs.list()).length;
+  if (waiting < DEFAULTS.warmPoolSize) return false;
+  if (waiting > DEFAULTS.warmPoolSize + DEFAULTS.spareVms) return false;
+  const listening = await Promise.all(sockets.map((name) => isListening(join(directory, name))));
+  return listening.every(Boolean);
+}
+
+async function isListening(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 const VM_SOCKET = /\bv-[0-9a-f]+$/;
