@@ -139,7 +139,13 @@ export abstract class AgentProgram implements AsyncDisposable {
 
   #keep(process: AgentProcess): void {
     this.#process = process;
-    void process.exited.then((exit) => this.#exited.resolve(this.gone(exit)));
+    void this.#watch(process);
+  }
+
+  async #watch(process: AgentProcess): Promise<void> {
+    this.#exited.resolve(this.gone(await process.exited));
+    // What it has left goes with it, at once. Where that fails, whoever gives the agent up is told.
+    await process[Symbol.asyncDispose]().catch(() => undefined);
   }
 
   #line(line: AgentLine, end: number): void {

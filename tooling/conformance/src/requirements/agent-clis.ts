@@ -32,6 +32,8 @@ export const agentClis = rows("seeds/002", {
     "that holds for every runtime with a protocol of its own: words, tools and the end are told once",
   "agent.adopted-door":
     "tools that an agent reaches by the door are there again in the turn after its sidecar was killed",
+  "agent.no-orphan":
+    "after close, cancel, crash and the end of its VM no process of an agent is left, whatever it left behind",
   "agent.interrupted": "where an agent can't be taken over, its turn is interrupted",
   "agent.steer": "a running turn is given more to think about, and the transcript says so",
   "agent.modes": "an agent's own modes are listed and set, and one that it has not is refused",

@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
-
-import { AgentOs, defineTool, type SessionEvent, type SessionOptions } from "@agentos/client";
+import { type AgentOs, defineTool, type SessionEvent } from "@agentos/client";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 
 import { DRIVERS_HERE } from "../drivers/each-driver.ts";
 import { useWorld } from "../scenarios/world.ts";
+import { standInOptions, vmWithStandIn } from "./stand-in-vm.ts";
 
 useWorld();
 
@@ -14,34 +13,18 @@ const WORDS = 80;
 const KILLED_AT = [20, 60];
 const ALL = Array.from({ length: WORDS }, (_, index) => `word-${index} `).join("");
 
-const provider = (name: string) => ({
-  provider: { name, baseUrl: "http://127.0.0.1:9/v1", apiKey: "no-vm-has-it" },
-});
-const STAND_INS: Readonly<Record<string, Pick<SessionOptions, "provider">>> = {
-  acp: {},
-  codex: provider("openai"),
-  pi: provider("anthropic"),
-};
-
-async function withStandIn(runtime: string) {
-  const source = new URL(`stand-ins/${runtime}.mjs`, import.meta.url);
-  const os = await AgentOs.create({ driver: "linux" });
-  const command = `/workspace/${runtime}.mjs`;
-  await os.fs.writeFile(command, await readFile(source, "utf8"), { mode: 0o755 });
-  return { os, options: { runtime, command, ...STAND_INS[runtime] } };
-}
+const RUNTIMES = ["acp", "codex", "pi"] as const;
 
 async function kill(os: AgentOs): Promise<void> {
   process.kill((await os.info()).sidecarPid, "SIGKILL");
 }
 
 describe.runIf(DRIVERS_HERE.includes("linux"))("an agent whose sidecar is killed", () => {
-  test.each(Object.keys(STAND_INS))(
+  test.each(RUNTIMES)(
     "[agent.adopted-each] %s goes on to its turn's end: every word once, and its tool once",
     async (runtime) => {
-      const { os, options } = await withStandIn(runtime);
-      await using _ = os;
-      await using session = await os.createSession(options);
+      await using os = await vmWithStandIn(runtime);
+      await using session = await os.createSession(standInOptions(runtime));
       const turn = session.prompt("GO");
       const events: SessionEvent[] = [];
       const kills = [...KILLED_AT];
@@ -67,8 +50,7 @@ describe.runIf(DRIVERS_HERE.includes("linux"))("an agent whose sidecar is killed
   );
 
   test("[agent.adopted-door] a call by the door runs once, is told as unknown, and the next turn has the tools", async () => {
-    const { os, options } = await withStandIn("acp");
-    await using _ = os;
+    await using os = await vmWithStandIn("acp");
     let runs = 0;
     const deploy = defineTool({
       name: "deploy",
@@ -81,7 +63,7 @@ describe.runIf(DRIVERS_HERE.includes("linux"))("an agent whose sidecar is killed
         return "deployed";
       },
     });
-    await using session = await os.createSession({ ...options, tools: [deploy] });
+    await using session = await os.createSession({ ...standInOptions("acp"), tools: [deploy] });
     const turn = session.prompt("DEPLOY");
     const outcomes: string[] = [];
     for await (const event of turn)

@@ -26,11 +26,12 @@ import {
 import { expect } from "vitest";
 import * as z from "zod";
 
-import type { AgentCheck, CheckContext } from "./agent-under-test.ts";
+import type { AgentCheck } from "./agent-under-test.ts";
 import { NO_KEY } from "./canary.ts";
 import { REST, shellJob } from "./jobs.ts";
 import { KILLED_SIDECAR } from "./killed-sidecar.ts";
 import { MODES } from "./modes.ts";
+import { NO_ORPHANS } from "./orphans.ts";
 import { OVERHEAD } from "./overhead.ts";
 
 const RESET_SECONDS = 3600;
@@ -54,11 +55,6 @@ async function failureOf(turn: Turn): Promise<AgentOsError> {
 /** Bodies of model requests that were answered in the way of a turn. */
 function lastRequest(server: FakeModelServer, said: RegExp) {
   return server.journal.entries.findLast(({ request }) => said.test(request?.lastUserText ?? ""));
-}
-
-async function agentProcesses({ os, agent }: CheckContext): Promise<string[]> {
-  const processes = await os.processes();
-  return processes.map(({ command }) => command).filter((command) => agent.process.test(command));
 }
 
 export const AGENT_CHECKS: readonly AgentCheck[] = [
@@ -369,23 +365,7 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       expect((await session.prompt("NEXT")).text).toContain("next works");
     },
   },
-  {
-    id: "orphans",
-    title: "no orphan",
-    async run(context) {
-      const { agent, model, open } = context;
-      const server = await model(
-        shellJob(agent, "(setsid sleep 1234 >/dev/null 2>&1 &) ; echo left"),
-      );
-      const session = await open(server);
-      await session.prompt("SHELL JOB");
-      expect(await agentProcesses(context)).not.toEqual([]);
-      await session.close();
-      expect(await agentProcesses(context)).toEqual([]);
-      const left = (await context.os.processes()).map(({ command }) => command);
-      expect(left.filter((command) => command.includes("sleep 1234"))).toEqual([]);
-    },
-  },
+  ...NO_ORPHANS,
   NO_KEY,
   ...KILLED_SIDECAR,
   OVERHEAD,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Speaks ACP: tells a word every 10 ms, asks for its tool in the middle, and waits for the answer at the end.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -12,6 +12,7 @@ const update = (told) => say({ method: "session/update", params: { sessionId, up
 const tell = (text) =>
   update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } });
 const verdict = Promise.withResolvers();
+const cancelled = Promise.withResolvers();
 
 async function words() {
   const toolCall = { toolCallId: "call-1", title: "look", kind: "execute", status: "pending" };
@@ -39,12 +40,22 @@ function useTool() {
   }
 }
 
+/** What leaves its session, and its parent with it; then it waits. */
+async function leave() {
+  const options = { detached: true, stdio: "ignore" };
+  spawn("sh", ["-c", "sleep 4321 & setsid sleep 4322 &"], options).unref();
+  tell("left");
+  await cancelled.promise;
+}
+
 async function answer({ method, params }) {
   if (method === "initialize")
     return { protocolVersion: 1, agentCapabilities: { loadSession: true } };
   if (method === "session/new") return { sessionId };
   if (method !== "session/prompt") return {};
-  if (params.prompt.some(({ text }) => text.includes("DEPLOY"))) useTool();
+  const said = params.prompt.map(({ text }) => text).join(" ");
+  if (said.includes("DEPLOY")) useTool();
+  else if (said.includes("LEAVE")) await leave();
   else await words();
   return { stopReason: "end_turn" };
 }
@@ -52,6 +63,7 @@ async function answer({ method, params }) {
 for await (const line of createInterface({ input: process.stdin })) {
   const message = JSON.parse(line);
   if (message.method === undefined) verdict.resolve();
+  else if (message.method === "session/cancel") cancelled.resolve();
   else if (message.id !== undefined)
     void answer(message).then((result) => say({ id: message.id, result }));
 }
