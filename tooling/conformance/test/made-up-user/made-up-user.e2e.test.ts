@@ -7,7 +7,7 @@ import { madeUpUser } from "../../src/made-up-user.ts";
 import { Installation } from "./installation.ts";
 import { runScenarios, type ScenarioResult } from "./scenario-run.ts";
 
-const INSTALL_AND_RUN_MS = 300_000;
+const INSTALL_AND_RUN_MS = 700_000;
 const claims = readClaims(join(import.meta.dirname, "../../../..")).filter(({ file }) =>
   file.startsWith(SCENARIOS),
 );
