@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,8 @@ while printf '> '; IFS= read -r line; do
   echo "$line" >> heard
   case $line in
     *exit-3*) exit 3;;
+    *be-killed*) kill -9 $$;;
+    *show-kept*) echo "$(cat kept), changed" > kept; echo "kept: $(cat kept)";;
     *busy*) [ -e once ] || { touch once; while :; do echo busy; sleep 0.1; done; };;
   esac
 done
@@ -30,6 +32,15 @@ const [program, ...args] = process.argv.slice(1);
 const stdio = ["pipe", "inherit", "inherit"];
 process.stdin.pipe(require("node:child_process").spawn(program, args, { stdio }).stdin);
 `;
+
+/** Of the log, how the broker is ended there, and the lines that stderr has. */
+const LEVELS = [
+  ["silent", "shutdown", 0],
+  ["error", "input", 0],
+  ["warn", "SIGTERM", 0],
+  ["info", "SIGINT", 2],
+  ["debug", "shutdown", 5],
+] as const;
 
 let directory: string;
 let link: string;
@@ -68,10 +79,22 @@ function start(wrapper: readonly string[] = [], more: readonly string[] = []) {
   return { child, client: new V1Client(child.stdin, child.stdout) };
 }
 
+/** What runs anywhere with the test's own directory in its environment. */
+async function processes(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const all = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+      return environment.includes(directory) ? [pid] : [];
+    }),
+  );
+  return all.flat();
+}
+
 const agentIn = (cwd: string) => ({ runtime: "pty", cli: "bash", args: ["./loop.sh"], cwd });
 
 describe("agentos relay-broker", () => {
-  test("[broker.end-to-end] an agent in a VM on its own directory: task, message, input, its code, and the end", async () => {
+  test("[broker.end-to-end] [broker.case-1] [broker.case-2] [broker.case-5] [broker.case-29] an agent in a VM on its own directory: task, message, input, its code or signal, and nothing that is left", async () => {
     const { child, client } = start();
     const work = join(directory, "work");
     await client.ask("hello");
@@ -100,9 +123,19 @@ describe("agentos relay-broker", () => {
     const typed = await client.result("send_input", { name: "Ann", data: "exit-3\r" });
     expect(typed).toEqual({ name: "Ann", bytes_written: 7 });
     await expect(client.event("agent_exited", { name: "Ann" })).resolves.toMatchObject({ code: 3 });
-    await expect(client.result("get_crash_insights")).resolves.toMatchObject({ total_crashes: 1 });
+    await client.result("spawn_agent", { agent: { name: "Cem", ...agentIn(work) } });
+    const { agents } = await client.result("list_agents");
+    expect(agents).toMatchObject([{ name: "Cem", pid: expect.any(Number) }]);
+    await client.result("send_input", { name: "Cem", data: "be-killed\r" });
+    await expect(client.event("agent_exited", { name: "Cem" })).resolves.toMatchObject({
+      code: null,
+      signal: "SIGKILL",
+    });
+    await expect(client.result("get_crash_insights")).resolves.toMatchObject({ total_crashes: 2 });
+    await expect(processes()).resolves.not.toEqual([]);
     await client.result("shutdown");
     await expect(child).resolves.toMatchObject({ exitCode: 0, stderr: "" });
+    await expect.poll(() => processes()).toEqual([]);
   });
 
   test("[broker.case-48] its parent is killed: it and its agents are gone", async () => {
@@ -182,23 +215,64 @@ describe("agentos relay-broker", () => {
     expect(run.stderr.split("\n")).toEqual([expect.stringMatching(/^agentos: .*\.agent-relay/)]);
   });
 
-  test("[broker.case-53] [broker.case-59] without any network it works, and at every level of logs stdout has frames alone", async () => {
-    const { client, child } = start([
-      "unshare",
-      "-n",
-      "env",
-      "AGENTOS_LOG=debug",
-      "AGENTOS_DEBUG=1",
-    ]);
-    const lines: string[] = [];
-    child.stdout.on("data", (chunk: Buffer) => lines.push(chunk.toString()));
-    const agent = { name: "Ann", ...agentIn(join(directory, "work")) };
-    await client.result("spawn_agent", { agent });
-    const { event_id } = await client.result("send_message", { to: "Ann", text: "hello" });
-    await client.event("delivery_ack", { event_id });
-    await client.result("shutdown");
+  test("[broker.case-31] [broker.case-53] [broker.case-59] without any network stdout has frames alone at every level of logs, and each way to end it is clean", async () => {
+    const run = async ([level, end, lines]: (typeof LEVELS)[number]): Promise<void> => {
+      const { client, child } = start(["unshare", "-n", "env", `AGENTOS_LOG=${level}`]);
+      const told: string[] = [];
+      child.stdout.on("data", (chunk: Buffer) => told.push(chunk.toString()));
+      const agent = { name: "Ann", ...agentIn(join(directory, "work")) };
+      await client.result("spawn_agent", { agent });
+      const { event_id } = await client.result("send_message", { to: "Ann", text: "a-secret" });
+      await client.event("delivery_ack", { event_id });
+      if (end === "shutdown") await client.result("shutdown");
+      else if (end === "input") client.end();
+      else child.kill(end);
+      const { exitCode, stderr } = await child;
+      expect([level, exitCode, stderr === "" ? 0 : stderr.split("\n").length]).toEqual([
+        level,
+        0,
+        lines,
+      ]);
+      expect(stderr).not.toContain("a-secret");
+      for (const line of told.join("").trimEnd().split("\n"))
+        expect(JSON.parse(line)).toMatchObject({ v: 1, type: expect.any(String) });
+    };
+    await Promise.all(LEVELS.map(run));
+  });
+
+  test("[broker.copy] agents work on a copy of their directory with --copy; a driver that can't be had is refused", async () => {
+    const work = join(directory, "work");
+    await writeFile(join(work, "kept"), "as it was");
+    const { client } = start([], ["--copy"]);
+    await client.result("spawn_agent", { agent: { name: "Ann", ...agentIn(work) } });
+    const data = "copied\r";
+    await client.result("send_input", { name: "Ann", data });
+    const said = (): string =>
+      client.events
+        .filter(({ kind }) => kind === "worker_stream")
+        .map(({ chunk }) => chunk)
+        .join("");
+    await client.result("send_message", { to: "Ann", text: "show-kept" });
+    await expect.poll(said, { timeout: 15_000 }).toContain("kept: as it was, changed");
+    await expect(readFile(join(work, "kept"), "utf8")).resolves.toBe("as it was");
+    await expect(readdir(work)).resolves.toEqual(["kept", "loop.sh"]);
+    client.end();
     await client.ended;
-    for (const line of lines.join("").trimEnd().split("\n"))
-      expect(JSON.parse(line)).toMatchObject({ v: 1, type: expect.any(String) });
+    const other = start([], ["--driver", "no-such-driver"]);
+    const agent = { name: "Ann", ...agentIn(work) };
+    const refused = await other.client.ask("spawn_agent", { agent });
+    expect(refused.payload).toMatchObject({
+      code: "spawn_failed",
+      message: expect.stringContaining("no-such-driver"),
+    });
+    other.client.end();
+    await other.client.ended;
+  });
+
+  test("[broker.arguments] a level of logs that is none ends it with one line that says so", async () => {
+    const options = { env: { ...env, AGENTOS_LOG: "loud" }, extendEnv: false, reject: false };
+    const run = await execa(process.execPath, [link, "init"], options);
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.stderr).toMatch(/^agentos: AGENTOS_LOG: expected silent, error, .*, got loud$/);
   });
 });

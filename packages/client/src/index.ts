@@ -61,6 +61,7 @@ export type { TerminalOptions } from "./terminal/terminal-options.ts";
 export {
   type AgentInfo,
   type AgentMetrics,
+  type Continuity,
   AgentOsError,
   type Content,
   type CrashRecord,

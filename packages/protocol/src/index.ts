@@ -142,13 +142,13 @@ export {
   AgentInfo,
   AgentMetrics,
   AgentState,
-  Continuity,
   CrashCategory,
   CrashRecord,
   RelayCounts,
   RelayHealth,
 } from "./relay/agent-info.ts";
 export { AgentName, ChannelName, channelOf, foldName, TeamName } from "./relay/agent-name.ts";
+export { Continuity } from "./relay/continuity.ts";
 export {
   AgentSpec,
   DeliveryMode,

@@ -1,6 +1,8 @@
 import type { AgentPlace } from "@agentos/core";
 import {
   type AgentInfo,
+  AgentOsError,
+  type Continuity,
   type AgentMetrics,
   type AgentSpec,
   encodeError,
@@ -40,6 +42,14 @@ export class Supervision {
     const stored = this.#relay.parts.store.agentNamed(name);
     if (stored === undefined) throw unknownAgent(name);
     return pastOf(stored);
+  }
+
+  /** Throws `NOT_FOUND`. */
+  continuity(name: string): Continuity {
+    const left = this.#relay.parts.store.continuity(name);
+    if (left !== undefined) return left;
+    const details = { kind: "continuity", id: name };
+    throw new AgentOsError("NOT_FOUND", `there is no continuity of ${name}`, details);
   }
 
   async input(name: string, data: string): Promise<MethodResult<"relay.input">> {

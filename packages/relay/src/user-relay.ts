@@ -213,7 +213,8 @@ export class UserRelay {
     this.#roster.assertFree(spec.name);
     this.#shadows.check(spec);
     if (spec.parent !== undefined) this.#roster.get(spec.parent);
-    const left = spec.continueFrom === undefined ? undefined : store.continuity(spec.continueFrom);
+    const { continueFrom } = spec;
+    const left = typeof continueFrom === "string" ? store.continuity(continueFrom) : continueFrom;
     const seq = journal.lastSeq;
     const agent = this.#build(this.#newAgent(place, agentId, spec));
     journal.write({ addAgent: agent.stored }, []);
@@ -227,8 +228,8 @@ export class UserRelay {
     }
     this.#ready(agent);
     const warning =
-      spec.continueFrom !== undefined && left === undefined
-        ? { warning: `there is no continuity of ${spec.continueFrom}` }
+      typeof continueFrom === "string" && left === undefined
+        ? { warning: `there is no continuity of ${continueFrom}` }
         : {};
     return { agent: agent.info(), seq, ...warning };
   }

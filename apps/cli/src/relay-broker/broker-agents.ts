@@ -1,3 +1,4 @@
+import { V1Error } from "./v1-error.ts";
 import type { V1Agent } from "./v1-requests.ts";
 
 /** An agent as its v1 client knows it. */
@@ -41,6 +42,13 @@ export class BrokerAgents {
   alive(name: string): BrokerAgent | undefined {
     const agent = this.find(name);
     return agent?.state === "gone" ? undefined : agent;
+  }
+
+  /** Throws `agent_not_found`. */
+  get(name: string): BrokerAgent {
+    const agent = this.alive(name);
+    if (agent !== undefined) return agent;
+    throw new V1Error("agent_not_found", `there is no agent ${name}`);
   }
 
   forget(agent: BrokerAgent): void {

@@ -2,7 +2,9 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+import { ContinuityFiles } from "./continuity-files.ts";
 import { PendingMessages } from "./pending-messages.ts";
+import { WorkerLogs } from "./worker-logs.ts";
 
 /** SQLite's primary result code for a file that another process has locked. */
 const SQLITE_BUSY = 5;
@@ -10,6 +12,8 @@ const SQLITE_BUSY = 5;
 /** Where a persistent broker keeps its state: `.agent-relay` in its directory. One broker at a time has it. */
 export class BrokerHome implements Disposable {
   readonly pending: PendingMessages;
+  readonly continuity: ContinuityFiles;
+  readonly logs: WorkerLogs;
   readonly #path: string;
   readonly #database: DatabaseSync;
 
@@ -17,6 +21,8 @@ export class BrokerHome implements Disposable {
     this.#path = path;
     this.#database = database;
     this.pending = new PendingMessages(database);
+    this.continuity = new ContinuityFiles(join(path, "continuity"));
+    this.logs = new WorkerLogs(join(path, "team", "worker-logs"));
     writeFileSync(pidFileIn(path), `${process.pid}\n`, { mode: 0o600 });
   }
 

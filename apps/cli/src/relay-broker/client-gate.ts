@@ -25,6 +25,10 @@ export class ClientGate implements RelayGate {
     await this.#relay.release(name, reason === undefined ? {} : { reason });
   }
 
+  async continuity(name: string): ReturnType<RelayGate["continuity"]> {
+    return await this.#relay.continuity(name);
+  }
+
   async agents(): ReturnType<RelayGate["agents"]> {
     return await this.#relay.agents();
   }

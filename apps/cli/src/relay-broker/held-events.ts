@@ -33,3 +33,8 @@ export class HeldEvents {
     }
   }
 }
+
+/** What events about an agent are held by. */
+export function nameKey(name: string): string {
+  return `agent:${name.toLowerCase()}`;
+}

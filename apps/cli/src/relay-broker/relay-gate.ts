@@ -2,6 +2,7 @@ import type {
   AgentInfo,
   AgentMetrics,
   AgentOptions,
+  Continuity,
   RelayCounts,
   RelayEvent,
   RelayHealth,
@@ -13,6 +14,8 @@ export interface RelayGate extends AsyncDisposable {
   /** Starts an agent that works in that directory of the host. */
   spawn(name: string, cwd: string, options: AgentOptions): Promise<{ warning?: string }>;
   release(name: string, reason: string | undefined): Promise<void>;
+  /** What a released agent left. */
+  continuity(name: string): Promise<Continuity>;
   agents(): Promise<AgentInfo[]>;
   send(message: GateMessage): Promise<{ recipients: readonly string[]; threadId: string }>;
   /** A message's whole text and what came with it. */

@@ -3,6 +3,7 @@ import { AgentOs } from "@agentos/client";
 import { EXIT_CODE } from "../exit-code.ts";
 import type { EndSignal, Io } from "../io.ts";
 import { flush } from "../output/write.ts";
+import { BrokerLog } from "./broker-log.ts";
 import { BrokerHome } from "./broker-home.ts";
 import { ClientGate } from "./client-gate.ts";
 import { HostVms } from "./host-vms.ts";
@@ -10,8 +11,6 @@ import { serveBroker } from "./serve-broker.ts";
 
 /** What the end may take, agents included: whoever waits for it waits no longer. */
 const END_MS = 800;
-/** Of one line on stderr. */
-const STDERR_CHARACTERS = 4_000;
 const ENDS: readonly EndSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 export interface BrokerCommandOptions {
@@ -26,10 +25,7 @@ export async function runBroker(io: Io, options: BrokerCommandOptions): Promise<
   const end = new AbortController();
   const stop = (): void => end.abort();
   for (const signal of ENDS) io.signals.on(signal, stop);
-  const warn = (text: string): void => {
-    const line = text.replaceAll(/\s+/g, " ").slice(0, STDERR_CHARACTERS);
-    io.stderr.write(`agentos: ${line}\n`);
-  };
+  const log = new BrokerLog(io);
   using home = options.persist === true ? BrokerHome.take(io.directory) : undefined;
   const sidecar = await AgentOs.createSidecar({});
   const vms = new HostVms({ sidecar, copy: options.copy === true, driver: options.driver });
@@ -37,8 +33,9 @@ export async function runBroker(io: Io, options: BrokerCommandOptions): Promise<
   try {
     const { stdin, stdout, directory } = io;
     const { signal } = end;
-    const pending = home?.pending;
-    await serveBroker({ gate, pending, stdin, stdout, directory, warn, signal });
+    log.info(`serves ${directory}`);
+    await serveBroker({ gate, home, stdin, stdout, directory, log, signal });
+    log.info("ended");
     await flush(io.stdout);
     return EXIT_CODE.ok;
   } finally {

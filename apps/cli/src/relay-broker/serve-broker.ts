@@ -2,10 +2,13 @@ import type { Readable, Writable } from "node:stream";
 
 import { Broker } from "./broker.ts";
 import { BrokerAgents } from "./broker-agents.ts";
+import { BrokerFigures } from "./broker-figures.ts";
+import type { BrokerHome } from "./broker-home.ts";
+import type { BrokerLog } from "./broker-log.ts";
+import { BrokerMessages } from "./broker-messages.ts";
 import { EventRelay } from "./event-relay.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { HeldEvents } from "./held-events.ts";
-import type { PendingMessages } from "./pending-messages.ts";
 import { readLines } from "./read-lines.ts";
 import type { RelayGate } from "./relay-gate.ts";
 import { isRequestType, V1, V1Envelope, type V1RequestType } from "./v1-requests.ts";
@@ -16,75 +19,81 @@ const MOST_REQUESTS = 256;
 
 export interface ServeOptions {
   readonly gate: RelayGate;
-  /** What waits outlives a broker with it. */
-  readonly pending?: PendingMessages | undefined;
+  /** What is kept for a later broker. */
+  readonly home?: Pick<BrokerHome, "pending" | "continuity" | "logs"> | undefined;
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly directory: string;
-  readonly warn: (text: string) => void;
+  readonly log: Pick<BrokerLog, "error" | "warn" | "debug">;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
 
 /** Speaks v1 until its input ends, it is told to shut down, or the signal. Disposes nothing. */
 export async function serveBroker(options: ServeOptions): Promise<void> {
-  const { gate, pending, stdin, stdout, directory, warn, signal } = options;
+  const { gate, home, stdin, stdout, directory, log, signal } = options;
+  const warn = (text: string): void => log.warn(text);
+  const { pending, continuity, logs } = home ?? {};
   const writer = new FrameWriter(stdout);
   const held = new HeldEvents();
   const agents = new BrokerAgents();
-  const events = new EventRelay({ gate, pending, agents, writer, held, warn });
-  const broker = new Broker({ gate, pending, agents, events, writer, held, directory, warn });
+  const events = new EventRelay({ gate, pending, logs, agents, writer, held, warn });
+  const waiting = () => events.pending;
+  const figures = new BrokerFigures({ gate, agents, writer, pending: waiting, directory, warn });
+  const messages = new BrokerMessages({ gate, pending, agents, held, warn });
+  const broker = new Broker({ gate, agents, messages, figures, held, continuity, directory, warn });
   const telling = events.run();
   const over = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => over.resolve(), { once: true });
   if (signal.aborted) over.resolve();
-  const reading = serveLines(stdin, writer, broker, () => over.resolve());
+  const reading = serveLines(stdin, { writer, broker, log, shutDown: () => over.resolve() });
   await Promise.race([reading, over.promise]);
   events.stop();
   stdin.destroy();
   await telling;
 }
 
-async function serveLines(
-  stdin: Readable,
-  writer: FrameWriter,
-  broker: Broker,
-  shutDown: () => void,
-): Promise<void> {
+interface Serving {
+  readonly writer: FrameWriter;
+  readonly broker: Broker;
+  readonly log: ServeOptions["log"];
+  readonly shutDown: () => void;
+}
+
+async function serveLines(stdin: Readable, serving: Serving): Promise<void> {
   const running = new Set<Promise<void>>();
   for await (const line of readLines(stdin)) {
-    const done = serveLine(line, writer, broker, shutDown).finally(() => running.delete(done));
+    const done = serveLine(line, serving).finally(() => running.delete(done));
     running.add(done);
     if (running.size >= MOST_REQUESTS) await Promise.race(running);
   }
 }
 
-async function serveLine(
-  line: string | undefined,
-  writer: FrameWriter,
-  broker: Broker,
-  shutDown: () => void,
-): Promise<void> {
+async function serveLine(line: string | undefined, serving: Serving): Promise<void> {
   if (line?.trim() === "") return;
+  const { writer, broker, log, shutDown } = serving;
   const { requestId, type, payload, problem } = readFrame(line);
   if (problem !== undefined || type === undefined || requestId === null) {
-    writer.error(
-      requestId,
-      problem ?? new V1Error("invalid_request", "request_id: expected a text"),
-    );
+    const refused = problem ?? new V1Error("invalid_request", "request_id: expected a text");
+    log.debug(`${requestId}: ${refused.code}`);
+    writer.error(requestId, refused);
     return;
   }
   let isAnswered = false;
   try {
     await broker.handle(type, payload, (result) => {
       isAnswered = true;
+      log.debug(`${requestId}: ${type} ok`);
       if (type === "hello") writer.answer("hello_ack", requestId, result);
       else writer.answer("ok", requestId, { result });
     });
     if (type === "shutdown") shutDown();
   } catch (error) {
+    const told = v1Error(error, type);
+    log.debug(`${requestId}: ${type} ${told.code}`);
+    if (told.code === "internal_error") log.error(`${requestId}: ${type} ${told.message}`);
     // Answered once, whatever comes afterwards.
-    if (!isAnswered) writer.error(requestId, v1Error(error, type));
+    if (!isAnswered) writer.error(requestId, told);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AgentOptions } from "@agentos/client";
+import type { AgentOptions, Continuity } from "@agentos/client";
 
 import { V1Error } from "./v1-error.ts";
 import type { V1Agent, V1Payload } from "./v1-requests.ts";
@@ -21,6 +21,7 @@ const PROVIDERS: Readonly<Record<string, { runtime: string; provider?: string }>
 export function wireAgent(
   { agent, initial_task, idle_threshold_secs, continue_from }: V1Payload<"spawn_agent">,
   cwd: string,
+  left?: Continuity,
 ): AgentOptions {
   const session = agent.runtime === "headless" ? headless(agent) : onTerminal(agent);
   const task = initial_task?.trim() === "" ? undefined : initial_task;
@@ -30,7 +31,7 @@ export function wireAgent(
     channels: agent.channels ?? [],
     ...given("task", task),
     ...given("team", agent.team),
-    ...given("continueFrom", continue_from),
+    ...given("continueFrom", left ?? continue_from),
     ...given("shadowOf", agent.shadow_of),
     ...shadowMode(agent.shadow_mode),
     ...(idle_threshold_secs == null ? {} : { idleMs: idle_threshold_secs * 1_000 }),
@@ -62,19 +63,22 @@ function headless(agent: V1Agent): AgentOptions {
     const names = Object.keys(PROVIDERS).join(", ");
     throw new V1Error("spawn_failed", `expected a provider of ${names}, got ${name || "none"}`);
   }
-  const args = agent.args ?? [];
-  const model = agent.model ?? modelIn(args);
+  const { model, args } = withoutModel(agent.args ?? []);
   return {
     runtime: known.runtime,
     ...given("provider", known.provider),
-    ...given("model", model),
+    ...given("model", agent.model ?? model),
+    ...(args.length === 0 ? {} : { args }),
   };
 }
 
-function modelIn(args: readonly string[]): string | undefined {
-  const at = args.indexOf("--model");
-  const joined = args.find((each) => each.startsWith("--model="));
-  return at === -1 ? joined?.slice("--model=".length) : args[at + 1];
+/** The model is the session's own affair; the other arguments are its program's. */
+function withoutModel(all: readonly string[]): { model?: string; args: string[] } {
+  const at = all.findIndex((each) => each === "--model" || each.startsWith("--model="));
+  if (at === -1) return { args: [...all] };
+  const joined = all[at]?.startsWith("--model=") === true;
+  const model = joined ? all[at]?.slice("--model=".length) : all[at + 1];
+  return { ...given("model", model), args: all.toSpliced(at, joined ? 1 : 2) };
 }
 
 function restartPolicy(policy: V1Agent["restart_policy"]): Pick<AgentOptions, "restart"> {

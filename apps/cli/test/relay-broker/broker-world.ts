@@ -22,7 +22,11 @@ export class BrokerWorld implements AsyncDisposable {
       stdin,
       stdout,
       directory: DIRECTORY,
-      warn: (text) => void this.warnings.push(text),
+      log: {
+        error: (text) => void this.warnings.push(text),
+        warn: (text) => void this.warnings.push(text),
+        debug: () => undefined,
+      },
       signal: this.#end.signal,
     });
   }

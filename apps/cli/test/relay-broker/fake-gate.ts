@@ -1,4 +1,4 @@
-import { type AgentInfo, AgentOsError, type RelayEvent } from "@agentos/client";
+import { type AgentInfo, AgentOsError, type Continuity, type RelayEvent } from "@agentos/client";
 
 import type { GateMessage, RelayGate } from "../../src/relay-broker/relay-gate.ts";
 
@@ -42,6 +42,12 @@ export class FakeGate implements RelayGate {
 
   async release(name: string, reason = "released"): Promise<void> {
     this.happen({ type: "agent_released", agent: name, reason, by: "human:orchestrator" });
+  }
+
+  async continuity(agentName: string): Promise<Continuity> {
+    const times = { releasedAt: 1_000, lifetimeMs: 500 };
+    const left = { agentName, runtime: "pty", task: null, cwd: "/", summary: "left" };
+    return { ...left, ...times, messages: [] };
   }
 
   async agents(): Promise<AgentInfo[]> {

@@ -65,7 +65,74 @@ describe("agents of a broker", () => {
     expect(world.heard).toEqual(["exit-0", "hello"]);
   });
 
-  test("[broker.case-24] [broker.case-25] idle is told once at the threshold, and again after work; 0 is never", async () => {
+  test("[broker.case-7] a duplicate name is refused, and the first one works on", async () => {
+    await using world = await LiveWorld.start();
+    await world.spawn("Ann");
+    const agent = { name: "ANN", runtime: "pty", cli: "bash" };
+    await expect(world.client.refusal("spawn_agent", { agent })).resolves.toBe("duplicate_name");
+    const event_id = await world.send("Ann", "still there");
+    await world.client.event("delivery_verified", { event_id });
+    await expect(count(world)).resolves.toBe(1);
+    expect(world.client.kinds({ kind: "agent_spawned" })).toHaveLength(1);
+  });
+
+  test("[broker.case-25] who waits for idle or exit hears the one that comes: silence, an end by itself, a release", async () => {
+    await using world = await LiveWorld.start();
+    for (const name of ["Ann", "Bob", "Cem"])
+      await world.spawn(name, {}, { idle_threshold_secs: 5 });
+    /** As clients wait: the first of these about the agent, from now on. */
+    const settled = async (name: string): Promise<unknown> => {
+      const from = world.client.frames.length;
+      const { payload } = await world.client.frame(
+        (frame) =>
+          world.client.frames.indexOf(frame) >= from &&
+          frame.payload["name"] === name &&
+          /^agent_(idle|exited|released)$/.test(String(frame.payload["kind"])),
+      );
+      return payload["kind"];
+    };
+    const [ann, bob, cem] = [settled("Ann"), settled("Bob"), settled("Cem")];
+    await world.send("Bob", "exit-0");
+    await expect(bob).resolves.toBe("agent_exited");
+    await world.client.result("release_agent", { name: "Cem" });
+    await expect(cem).resolves.toBe("agent_released");
+    world.clock.advance(5_100);
+    await expect(ann).resolves.toBe("agent_idle");
+    await world.client.ask("hello");
+    expect(world.client.kinds({ kind: "agent_idle" })).toHaveLength(1);
+    expect(world.client.kinds({ name: "Bob", kind: "agent_exit" })).toHaveLength(1);
+  });
+
+  test("[broker.case-34] a spawn and a release are answered once, and told as what they came to: hooks around them are called once", async () => {
+    await using world = await LiveWorld.start({ isClaudeMissing: true });
+    const hooked: string[] = [];
+    const around = async (type: string, payload: object): Promise<void> => {
+      hooked.push(`${type} start`);
+      const frame = await world.client.ask(type, { ...payload });
+      hooked.push(`${type} ${frame.type === "ok" ? "success" : String(frame.payload["code"])}`);
+    };
+    await around("spawn_agent", { agent: { name: "Ann", runtime: "pty", cli: "bash" } });
+    await around("spawn_agent", {
+      agent: { name: "Bob", runtime: "headless", provider: "claude" },
+    });
+    await around("release_agent", { name: "Ann" });
+    await around("release_agent", { name: "Ann" });
+    await world.client.ask("hello");
+    expect(hooked).toEqual([
+      "spawn_agent start",
+      "spawn_agent success",
+      "spawn_agent start",
+      "spawn_agent spawn_failed",
+      "release_agent start",
+      "release_agent success",
+      "release_agent start",
+      "release_agent agent_not_found",
+    ]);
+    expect(world.client.kinds({ name: "Bob" })).toEqual([]);
+    expect(world.client.frames.filter(({ type }) => type !== "event")).toHaveLength(5);
+  });
+
+  test("[broker.case-24] idle is told once at the threshold, and again after work; 0 is never", async () => {
     await using world = await LiveWorld.start();
     await world.spawn("Ann", {}, { idle_threshold_secs: 5 });
     await world.spawn("Bob", {}, { idle_threshold_secs: 0 });
@@ -134,7 +201,7 @@ describe("agents of a broker", () => {
     await expect(count(world)).resolves.toBe(0);
   });
 
-  test("[broker.case-27] [broker.case-28] a crash has its category and code, and lowers the score by 10", async () => {
+  test("[broker.case-27] a crash has its category and code, and lowers the score by 10", async () => {
     await using world = await LiveWorld.start();
     for (const [name, code] of [
       ["Ann", 3],
@@ -159,12 +226,31 @@ describe("agents of a broker", () => {
         { category: "segfault", count: 1 },
       ],
     });
-    await expect(world.client.refusal("get_metrics", { agent: "Ann" })).resolves.toBe(
-      "agent_not_found",
-    );
     await expect(world.client.result("get_metrics")).resolves.toMatchObject({
       agents: [],
       broker: { total_agents_spawned: 3, total_crashes: 3, active_agents: 0 },
+    });
+  });
+
+  test("[broker.case-28] metrics of an unknown agent are an error, and the status has what waits", async () => {
+    await using world = await LiveWorld.start();
+    await expect(world.client.refusal("get_metrics", { agent: "Ann" })).resolves.toBe(
+      "agent_not_found",
+    );
+    await world.spawn("Ann");
+    await expect(world.client.result("get_metrics", { agent: "ann" })).resolves.toMatchObject({
+      agents: [{ name: "Ann" }],
+    });
+    const busy = await world.send("Ann", "stay");
+    await world.client.event("delivery_active", { event_id: busy });
+    const event_id = await world.send("Ann", "waits");
+    await world.client.event("delivery_queued", { event_id });
+    await expect(world.client.result("get_status")).resolves.toMatchObject({
+      pending_delivery_count: 2,
+      pending_deliveries: [
+        { worker_name: "Ann", event_id: busy, attempts: 1 },
+        { worker_name: "Ann", event_id, delivery_id: expect.stringMatching(/^del_/) },
+      ],
     });
   });
 
@@ -185,25 +271,6 @@ describe("agents of a broker", () => {
     await expect(
       world.client.result("spawn_agent", { agent, continue_from: "Nobody" }),
     ).resolves.toMatchObject({ warning: expect.stringContaining("Nobody") });
-  });
-
-  test("[broker.case-35] [broker.case-36] output is told as the one's that said it, and ends with it", async () => {
-    await using world = await LiveWorld.start();
-    await world.spawn("Ann");
-    await world.spawn("Bob");
-    await world.send("Ann", "for ann");
-    await world.send("Bob", "for bob");
-    const said = (name: string): string =>
-      world.client.events
-        .filter((event) => event["kind"] === "worker_stream" && event["name"] === name)
-        .map(({ chunk }) => String(chunk))
-        .join("");
-    await expect.poll(() => said("Ann")).toContain("got: for ann");
-    await expect.poll(() => said("Bob")).toContain("got: for bob");
-    expect(said("Ann")).not.toContain("bob");
-    await world.client.result("release_agent", { name: "Ann" });
-    const bad = { name: "../../etc/passwd", data: "x" };
-    await expect(world.client.refusal("send_input", bad)).resolves.toBe("agent_not_found");
   });
 
   test("[broker.case-50] a headless agent is answered once its provider is there, and refused where it can't be", async () => {

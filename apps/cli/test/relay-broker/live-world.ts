@@ -14,6 +14,7 @@ import {
   type ScriptedTurn,
 } from "@agentos/testing";
 
+import { BrokerHome } from "../../src/relay-broker/broker-home.ts";
 import { ClientGate } from "../../src/relay-broker/client-gate.ts";
 import { HostVms } from "../../src/relay-broker/host-vms.ts";
 import { serveBroker } from "../../src/relay-broker/serve-broker.ts";
@@ -26,6 +27,8 @@ export interface LiveWorldOptions {
   readonly script?: (turn: ScriptedTurn, text: string) => Promise<string>;
   /** What the agents can do beside prompts. */
   readonly controls?: NonNullable<ScriptedRuntimeOptions["controls"]>;
+  /** It keeps what a later broker wants. */
+  readonly persist?: boolean;
   /** The provider of that name is not installed. */
   readonly isClaudeMissing?: boolean;
 }
@@ -40,6 +43,7 @@ export class LiveWorld implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #served: Promise<void>;
   readonly #gate: ClientGate;
+  readonly #home: BrokerHome | undefined;
   readonly #sidecar: Sidecar;
 
   static async start(options: LiveWorldOptions = {}): Promise<LiveWorld> {
@@ -73,7 +77,8 @@ export class LiveWorld implements AsyncDisposable {
     const sidecar = await AgentOs.getSharedSidecar({ pool, ...directories });
     const vms = new HostVms({ sidecar, copy: false, driver: undefined });
     const gate = new ClientGate(sidecar, vms);
-    return new LiveWorld({ directory, clock, runtimes, gate, sidecar: started.sidecar });
+    const home = options.persist === true ? BrokerHome.take(directory) : undefined;
+    return new LiveWorld({ directory, clock, runtimes, gate, home, sidecar: started.sidecar });
   }
 
   private constructor(parts: {
@@ -81,9 +86,11 @@ export class LiveWorld implements AsyncDisposable {
     clock: FakeClock;
     runtimes: readonly [ScriptedRuntime, ScriptedRuntime];
     gate: ClientGate;
+    home: BrokerHome | undefined;
     sidecar: Sidecar;
   }) {
-    const { directory, clock, runtimes, gate, sidecar } = parts;
+    const { directory, clock, runtimes, gate, home, sidecar } = parts;
+    this.#home = home;
     [this.pty, this.claude] = runtimes;
     this.directory = directory;
     this.clock = clock;
@@ -93,10 +100,11 @@ export class LiveWorld implements AsyncDisposable {
     this.client = new V1Client(stdin, stdout);
     this.#served = serveBroker({
       gate,
+      home,
       stdin,
       stdout,
       directory: join(directory, "work"),
-      warn: nothing,
+      log: { error: nothing, warn: nothing, debug: nothing },
       signal: this.#end.signal,
     });
   }
@@ -114,6 +122,11 @@ export class LiveWorld implements AsyncDisposable {
     return event_id;
   }
 
+  /** Where it keeps what it keeps. */
+  get home(): string {
+    return join(this.directory, ".agent-relay");
+  }
+
   /** What the agents were told, in order. */
   get heard(): string[] {
     return this.pty.prompts.map((turn) => textOf(turn));
@@ -123,6 +136,7 @@ export class LiveWorld implements AsyncDisposable {
     this.#end.abort();
     await this.#served;
     await this.#gate[Symbol.asyncDispose]();
+    this.#home?.[Symbol.dispose]();
     await this.#sidecar.close("the test is over");
     await rm(this.directory, { recursive: true, force: true });
   }

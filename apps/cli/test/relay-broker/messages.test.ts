@@ -44,12 +44,14 @@ describe("messages", () => {
       thread_id: "t1",
       data: { n: 1 },
     });
-    await expect(world.client.event("delivery_ack")).resolves.toMatchObject({
-      name: "A",
-      delivery_id: `del_${event_id}`,
-      confirmation: "turn",
-      timestamp: expect.any(Number),
-    });
+    for (const kind of ["queued", "injected", "ack", "verified"])
+      await expect(world.client.event(`delivery_${kind}`)).resolves.toMatchObject({
+        name: "A",
+        delivery_id: `del_${event_id}`,
+        event_id,
+        confirmation: kind === "queued" ? "none" : "turn",
+        timestamp: expect.any(Number),
+      });
   });
 
   test("[broker.case-51] what was only typed is acked as written, and never verified", async () => {
@@ -106,9 +108,13 @@ describe("messages", () => {
 
   test("[broker.case-12] nobody is agent_not_found; a channel without members has no targets", async () => {
     await using world = new BrokerWorld();
-    await expect(world.client.refusal("send_message", { to: "Z", text: "t" })).resolves.toBe(
-      "agent_not_found",
-    );
+    await world.spawn("R");
+    await world.client.result("release_agent", { name: "R" });
+    for (const to of ["Z", "@Z", "R"])
+      await expect(world.client.refusal("send_message", { to, text: "t" })).resolves.toBe(
+        "agent_not_found",
+      );
+    expect(world.gate.sent).toEqual([]);
     await expect(
       world.client.result("send_message", { to: "#empty", text: "" }),
     ).resolves.toMatchObject({ targets: [] });
@@ -179,6 +185,7 @@ describe("agents' ends", () => {
       { kind: "agent_idle", idle_secs: 30 },
       { kind: "agent_restarting", code: 3, signal: null, restart_count: 1, delay_ms: 100 },
       { kind: "agent_restarted", restart_count: 1 },
+      { kind: "agent_exit", reason: "pty_closed" },
       { kind: "agent_exited", code: null, signal: "SIGKILL" },
       { kind: "agent_permanently_dead" },
     ]);

@@ -156,7 +156,7 @@ describe("requests", () => {
       name: "B",
       runtime: "headless",
       provider: "claude",
-      args: ["--model", "haiku"],
+      args: ["--model", "haiku", "--verbose"],
     };
     await world.client.result("spawn_agent", { agent: headless, initial_task: "  " });
     expect(world.gate.spawned).toMatchObject([
@@ -174,7 +174,7 @@ describe("requests", () => {
           restart: { enabled: true, maxRestarts: 2, cooldownMs: 100 },
         },
       },
-      { cwd: DIRECTORY, options: { runtime: "claude-code", model: "haiku" } },
+      { cwd: DIRECTORY, options: { runtime: "claude-code", model: "haiku", args: ["--verbose"] } },
     ]);
     expect(world.gate.spawned[1]?.options).not.toHaveProperty("task");
     expect(world.gate.spawned[0]?.options.restart).not.toHaveProperty("maxConsecutiveFailures");

@@ -1,4 +1,4 @@
-import { AgentSpec, parseArgument } from "@agentos/protocol";
+import { AgentSpec, type Continuity, parseArgument } from "@agentos/protocol";
 
 import type { SessionFunction } from "../sessions/session-functions.ts";
 import { type SessionOptions, wireSession } from "../sessions/session-options.ts";
@@ -22,8 +22,8 @@ export interface AgentOptions extends Omit<SessionOptions, "id" | "resume"> {
   readonly nudge?: AgentSpec["nudge"];
   /** Default: an agent that dies is not started again. */
   readonly restart?: AgentSpec["restart"];
-  /** An agent that was released: what it left is told to this one. */
-  readonly continueFrom?: string;
+  /** An agent that was released, or what one left: it is told to this one. */
+  readonly continueFrom?: string | Continuity;
   /** The agent whose messages it gets copies of. */
   readonly shadowOf?: string;
   readonly shadowMode?: AgentSpec["shadowMode"];

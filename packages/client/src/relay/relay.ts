@@ -1,6 +1,7 @@
 import {
   type AgentInfo,
   type AgentMetrics,
+  type Continuity,
   DEFAULTS,
   type MethodResult,
   type RelayCounts,
@@ -90,6 +91,11 @@ export class Relay extends RelayMessages {
     options: AgentWaitOptions = {},
   ): Promise<"exited" | "released" | "timeout"> {
     return await waitForExit(this.#link, name, options);
+  }
+
+  /** What the last released agent of that name left. Rejects with `NOT_FOUND`. */
+  async continuity(name: string): Promise<Continuity> {
+    return await this.#link.request("relay.continuity", { name });
   }
 
   async channels(): Promise<RelayChannel[]> {

@@ -87,16 +87,3 @@ export const RelayHealth = z.object({
   score: z.int().min(0).max(100),
 });
 export type RelayHealth = z.infer<typeof RelayHealth>;
-
-/** What an agent that was released left for one that goes on. */
-export const Continuity = z.object({
-  agentName: z.string(),
-  runtime: z.string(),
-  task: z.string().nullable(),
-  cwd: z.string(),
-  releasedAt: z.number(),
-  lifetimeMs: z.number(),
-  messages: z.array(z.object({ from: z.string(), text: z.string() })),
-  summary: z.string(),
-});
-export type Continuity = z.infer<typeof Continuity>;

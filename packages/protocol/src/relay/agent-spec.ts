@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { SessionSpec } from "../session/session-spec.ts";
+import { Continuity } from "./continuity.ts";
 import { AgentName, ChannelName, TeamName } from "./agent-name.ts";
 
 const milliseconds = z
@@ -82,8 +83,8 @@ export const AgentSpec = z.strictObject({
   idleMs: milliseconds.optional(),
   nudge: NudgePolicy.optional(),
   restart: RestartPolicy.optional(),
-  /** An agent that was released: what it left is told to this one with its task. */
-  continueFrom: AgentName.optional(),
+  /** An agent that was released, or what one left: it is told to this one with its task. */
+  continueFrom: z.union([AgentName, Continuity]).optional(),
   /** The agent whose messages it gets copies of. */
   shadowOf: AgentName.optional(),
   /** Default `explicit_ask`. */

@@ -6,6 +6,7 @@ import { JsonObject } from "../session/json.ts";
 import { VmScope } from "../vm.ts";
 import { AgentInfo, AgentMetrics, RelayCounts, RelayHealth } from "./agent-info.ts";
 import { AgentName, ChannelName } from "./agent-name.ts";
+import { Continuity } from "./continuity.ts";
 import { AgentSpec, DeliveryMode } from "./agent-spec.ts";
 import {
   Delivery,
@@ -55,6 +56,12 @@ export const RELAY_METHODS = {
     summary: "One agent, its last state where it is gone.",
     params: AgentRef,
     result: AgentInfo,
+  },
+  "relay.continuity": {
+    scope: "user",
+    summary: "What the last released agent of a name left.",
+    params: AgentRef,
+    result: Continuity,
   },
   "relay.input": {
     scope: "user",

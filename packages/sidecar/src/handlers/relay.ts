@@ -44,6 +44,7 @@ function supervising(relay: UserRelay): Handlers {
     },
     "relay.agents": (query) => supervision.agents(query),
     "relay.agent": ({ name }) => supervision.agent(name),
+    "relay.continuity": ({ name }) => supervision.continuity(name),
     "relay.input": ({ name, data }) => supervision.input(name, data),
     "relay.setModel": (params) => supervision.setModel(params),
     "relay.metrics": ({ name }) => supervision.metrics(name),
