@@ -1,7 +1,6 @@
 import { type Command, CommanderError } from "commander";
 
 import type { Io } from "./io.ts";
-import { failureExitCode, isBrokenPipe, printFailure } from "./output/failure.ts";
 
 /** What every command takes. */
 export interface GlobalOptions {
@@ -25,6 +24,8 @@ export class CommandContext {
       this.exitCode = await work(options);
     } catch (error) {
       if (error instanceof CommanderError) throw error;
+      // What it needs to know of errors is loaded only for one.
+      const { failureExitCode, isBrokenPipe, printFailure } = await import("./output/failure.ts");
       if (!isBrokenPipe(error)) await printFailure(this.io, error, options.json === true);
       this.exitCode = failureExitCode(error);
     }

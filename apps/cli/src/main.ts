@@ -32,7 +32,7 @@ function refuse(): number {
   const { node } = process.versions;
   process.stderr.write(`agentos: expected Node ${OLDEST_NODE} or newer, this is ${node}\n`);
   process.stderr.write(
-    "         Put a newer node first in PATH; in a clone: npx node apps/cli/dist/main.js\n",
+    "         Put a newer node first in PATH; in a clone: npx node apps/cli/dist/bin/agentos.js\n",
   );
   return 125;
 }

@@ -17,7 +17,6 @@ import { defineTerminalCommands } from "./definitions/terminal.ts";
 import { defineWorkflowCommands } from "./definitions/workflow.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import type { Io } from "./io.ts";
-import { printFailure } from "./output/failure.ts";
 import { VERSION } from "./version.ts";
 
 const HELP = `
@@ -32,6 +31,7 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<n
     return context.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
+      const { printFailure } = await import("./output/failure.ts");
       await printFailure(io, error, false);
       return EXIT_CODE.failed;
     }

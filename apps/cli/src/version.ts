@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
-const manifest: unknown = JSON.parse(
-  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
-);
+import { PACKAGE_ROOT } from "./package-root.ts";
+
+const manifest: unknown = JSON.parse(readFileSync(new URL("package.json", PACKAGE_ROOT), "utf8"));
 
 /** This build's version. */
 export const VERSION =

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { execa } from "execa";
 
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../dist/bin/agentos.js", import.meta.url));
 
 export interface CommandOptions {
   cwd?: string;

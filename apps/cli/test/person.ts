@@ -7,7 +7,7 @@ import { execa } from "execa";
 import type { AgentOsCommand } from "./agentos-command.ts";
 
 const host = fileURLToPath(new URL("pty-host.py", import.meta.url));
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../dist/bin/agentos.js", import.meta.url));
 
 /** Whether this machine has what plays a person's terminal. */
 export const canPlayTerminal = ((): boolean => {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { V1Client } from "./relay-broker/v1-client.ts";
 
-const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../dist/bin/agentos.js", import.meta.url));
 const PYTHON_CLIENT = fileURLToPath(new URL("relay-broker/v1_client.py", import.meta.url));
 /** Reads lines for ever; says each, ends with the code that one asks for, and leaves a sign of life. */
 const LOOP = `

@@ -9,7 +9,7 @@ import { StartReply, type StartRequest } from "@agentos/protocol";
 
 import { frameOf } from "./start-request.ts";
 
-const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../dist/bin/agentos-sidecar.js", import.meta.url));
 
 export interface Exit {
   code: number | null;

@@ -5,10 +5,14 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import * as z from "zod";
 
 import { type PublishedPackage, ROOT } from "./published-packages.ts";
 import { filesOf, type Tarball } from "./tarball.ts";
 
+const Main = z.object({ ".": z.object({ default: z.string() }) });
+/** Folders that a bundler writes. */
+const BUNDLES = /^dist\/(?:bin|bundle)\//;
 const ATTW = join(ROOT, "node_modules", ".bin", "attw");
 
 /** What is wrong with a tarball as a package; empty where nothing is. */
@@ -35,7 +39,7 @@ export async function staleFiles(
   const built = names.filter((name) => name.startsWith("dist/") && name.endsWith(".js"));
   const bundled = await bundleOf(tarball, folder);
   return built.filter((name) =>
-    name.startsWith("dist/bin/") ? !bundled.has(name) : !existsSync(sourceOf(folder, name)),
+    BUNDLES.test(name) ? !bundled.has(name) : !existsSync(sourceOf(folder, name)),
   );
 }
 
@@ -43,10 +47,14 @@ function sourceOf(folder: string, name: string): string {
   return join(folder, name.replace(/^dist\//, "src/").replace(/\.js$/, ".ts"));
 }
 
-/** The files of a bundle: its entries in the manifest, and what they import. */
+/** The files of a bundle: its entries in the manifest, bins or what is imported, and what they import. */
 async function bundleOf({ manifest }: Tarball, folder: string): Promise<Set<string>> {
   const bins =
     typeof manifest.bin === "string" ? [manifest.bin] : Object.values(manifest.bin ?? {});
+  const imported = Main.safeParse(manifest.exports).data?.["."].default;
+  const entries = [...bins, ...(imported === undefined ? [] : [imported])].map((name) =>
+    join(name),
+  );
   const found = new Set<string>();
   const visit = async (name: string): Promise<void> => {
     if (found.has(name)) return;
@@ -57,6 +65,6 @@ async function bundleOf({ manifest }: Tarball, folder: string): Promise<Set<stri
     );
     await Promise.all(imports.map(visit));
   };
-  await Promise.all(bins.map((bin) => visit(join(bin))));
+  await Promise.all(entries.filter((name) => BUNDLES.test(name)).map(visit));
   return found;
 }

@@ -12,9 +12,10 @@ import {
 import { execa } from "execa";
 
 import type { Io } from "../io.ts";
+import { PACKAGE_ROOT } from "../package-root.ts";
 
 /** The scripted model's program, which a clone has and the published package has not. */
-const SCRIPTED = "../../../../tooling/fake-model/dist/main.js";
+const SCRIPTED = "../../tooling/fake-model/dist/main.js";
 /** Any one will do: it is checked by nobody. */
 const SCRIPTED_KEY = "scripted";
 /** Of the newest models Codex offers tools in a form that the script does not know. */
@@ -75,7 +76,7 @@ async function scriptedModel(
   { agent = "api", model = SCRIPTED_MODELS[agent] }: DemoModelOptions,
   signal: AbortSignal,
 ): Promise<DemoModel | undefined> {
-  const program = fileURLToPath(new URL(SCRIPTED, import.meta.url));
+  const program = fileURLToPath(new URL(SCRIPTED, PACKAGE_ROOT));
   const isThere = await access(program).then(
     () => true,
     () => false,

@@ -3,8 +3,10 @@ import { fileURLToPath } from "node:url";
 
 import { AgentOsError } from "@agentos/client";
 
+import { PACKAGE_ROOT } from "../package-root.ts";
+
 /** In a clone, and in the published package. */
-const PLACES = ["../../../../examples/word-count", "../../demo-project"] as const;
+const PLACES = ["../../examples/word-count", "demo-project"] as const;
 
 /** The one change that the demo makes: what is wrong in which file, and what is right. */
 export const DEMO_FIX = {
@@ -16,7 +18,7 @@ export const DEMO_FIX = {
 /** The directory of the small project that the demo works on. Rejects with `NOT_FOUND`. */
 export async function findDemoProject(): Promise<string> {
   for (const place of PLACES) {
-    const path = fileURLToPath(new URL(place, import.meta.url));
+    const path = fileURLToPath(new URL(place, PACKAGE_ROOT));
     if (await exists(path)) return path;
   }
   const id = "examples/word-count";

@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { AgentOsError } from "@agentos/protocol";
-import { execa } from "execa";
 import * as z from "zod";
 
 /** npm's own settings, where it finds them and how it gets out; nothing else of the caller's environment. */
@@ -55,6 +54,8 @@ export async function npmInstall(
 ): Promise<InstalledPackage> {
   const spec = `${name}@${version}`;
   const [program, ...words] = npm();
+  // What most programs never need is loaded when it is.
+  const { execa } = await import("execa");
   const result = await execa(program, [...words, ...FLAGS, `--prefix=${folder}`, spec], {
     cwd: folder,
     env: environment(process.env),

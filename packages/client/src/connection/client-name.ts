@@ -2,15 +2,16 @@ import { readFileSync } from "node:fs";
 
 import * as z from "zod";
 
+const NAME = "@agentos/client";
 const Manifest = z.object({ version: z.string() });
 let name: { name: string; version: string } | undefined;
 
 /** What this client calls itself on the wire. */
 export function clientName(): { name: string; version: string } {
   name ??= {
-    name: "@agentos/client",
+    name: NAME,
     version: Manifest.parse(
-      JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")),
+      JSON.parse(readFileSync(new URL(import.meta.resolve(`${NAME}/package.json`)), "utf8")),
     ).version,
   };
   return name;

@@ -4,7 +4,7 @@ import type { FileType } from "@agentos/protocol";
 
 import type { VmFiles } from "../files/vm-files.ts";
 import { type ListedFile, listFiles, type ListOptions, unlessGone } from "./file-list.ts";
-import { filePatch, NO_FILE, type PatchSide } from "./file-patch.ts";
+import { NO_FILE, type PatchSide } from "./patch-side.ts";
 
 /** Files whose bytes are compared at once. */
 const COMPARED_AT_ONCE = 32;
@@ -116,6 +116,8 @@ async function pieceOf(files: VmFiles, path: string, start: number): Promise<Uin
 async function patchOf({ before, after }: Compared, { kind, path }: VmChange): Promise<string> {
   const old = kind === "added" ? NO_FILE : await sideOf(before, path);
   const now = kind === "deleted" ? NO_FILE : await sideOf(after, path);
+  // Only here: most programs compare nothing.
+  const { filePatch } = await import("./file-patch.ts");
   return filePatch(path, old, now);
 }
 

@@ -1,20 +1,13 @@
 import { structuredPatch, type StructuredPatchHunk } from "diff";
 
+import { NO_FILE, type PatchSide } from "./patch-side.ts";
+
 /** Lines around a change. */
 const CONTEXT = 3;
 /** Beyond so many changed lines the shortest way is not looked for. */
 const MAX_EDITS = 1_000;
 /** Of a mode as git writes it, what kind of file it is of. */
 const KIND_LENGTH = 3;
-
-/** What a patch says of one side: its bytes, or undefined where there is no file. */
-export interface PatchSide {
-  readonly bytes: Uint8Array | undefined;
-  /** As git writes it, such as 100644. */
-  readonly mode: string | undefined;
-}
-
-export const NO_FILE: PatchSide = { bytes: undefined, mode: undefined };
 
 /** A file's part of a unified patch, as git makes and takes it. Of bytes that are no text only the name is in it. */
 export function filePatch(path: string, before: PatchSide, after: PatchSide): string {

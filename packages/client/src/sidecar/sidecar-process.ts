@@ -2,7 +2,7 @@ import { existsSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 
 import { AgentOsError, DEFAULTS, type StartReply, type StartRequest } from "@agentos/protocol";
-import { execa } from "execa";
+import type { execa } from "execa";
 
 import { encodeStartRequest, readStartReply } from "./start-message.ts";
 import { SidecarLog } from "./sidecar-log.ts";
@@ -35,8 +35,10 @@ export class SidecarProcess {
 
   /** Starts one, or resolves with undefined where another of the pool is alive. Rejects with `SIDECAR_START_FAILED`; then the process is gone. */
   static async start(options: StartOptions): Promise<SidecarProcess | undefined> {
+    // Only here: most programs find a sidecar that runs.
+    const { execa: start } = await import("execa");
     const log = await SidecarLog.open(options.logPath);
-    const child = spawn(options.mainPath, log.output, options.request.stateDirectory);
+    const child = spawn(start, options, log.output);
     const isShared = options.request.pool !== undefined;
     try {
       child.stdin.write(encodeStartRequest(options.request));
@@ -100,10 +102,10 @@ export class SidecarProcess {
 const NODE_FLAGS = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1"];
 
 // The type is execa's own, of exactly these options.
-function spawn(mainPath: string, stderr: WriteStream, stateDirectory: string) {
-  return execa(process.execPath, [...NODE_FLAGS, mainPath], {
+function spawn(start: typeof execa, { mainPath, request }: StartOptions, stderr: WriteStream) {
+  return start(process.execPath, [...NODE_FLAGS, mainPath], {
     cwd: "/",
-    env: environment(stateDirectory),
+    env: environment(request.stateDirectory),
     extendEnv: false,
     stdin: "pipe",
     stdout: "pipe",

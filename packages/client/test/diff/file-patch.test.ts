@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { filePatch, NO_FILE } from "../../src/diff/file-patch.ts";
+import { filePatch } from "../../src/diff/file-patch.ts";
+import { NO_FILE } from "../../src/diff/patch-side.ts";
 
 const LINES = ["a\n", "b\n", "c\n", "\n", "é\n"];
 const NAMES = ["plain", "with space", 'quote"d', "back\\slash", "new\nline", "ünï"];

@@ -11,7 +11,7 @@ import { filesIn, hasNoStraySocket, processesWith, until, useWorld } from "./wor
 
 const world = useWorld();
 const PROGRAM = join(import.meta.dirname, "program.ts");
-const COMMAND = createRequire(import.meta.url).resolve("@agentos/cli/dist/main.js");
+const COMMAND = createRequire(import.meta.url).resolve("@agentos/cli/dist/bin/agentos.js");
 
 interface Line {
   sidecarPid: number;
