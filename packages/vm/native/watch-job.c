@@ -7,20 +7,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (64u * 1024u)
-#define RECORD_BYTES (2u + 2u * (2u + WATCH_PATH_BYTES))
 #define SEEN (IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF)
 #define QUIET (IN_DONT_FOLLOW | IN_EXCL_UNLINK)
 
-static char buffer[BUFFER_BYTES];
-static size_t used, last; /* last: the record that was told last */
-static int watch_fd = -1;
+static int watch_fd = -1, mounts_fd = -1;
 static bool recursive;
 static char top[PATH_MAX];
 
@@ -32,45 +29,9 @@ static struct {
   char name[NAME_MAX + 1];
 } moved;
 
-static int flush(void) {
-  for (size_t at = 0; at < used;) {
-    ssize_t n = write(1, buffer + at, used - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return builtin_fail("write", n < 0 ? errno : EIO);
-    at += (size_t)n;
-  }
-  used = 0;
-  return 0;
-}
-
-static void put_text(const char *text) {
-  size_t length = strlen(text);
-  put_u16(buffer + used, (uint16_t)length);
-  memcpy(buffer + used + 2, text, length);
-  used += 2 + length;
-}
-
-/* A program that writes a file in many pieces changes it once for each batch. */
-static bool was_told(uint8_t kind, const char *path) {
-  return kind == WATCH_MODIFIED && used > last && buffer[last] == WATCH_MODIFIED &&
-         strlen(path) == get_u16(buffer + last + 2) && memcmp(buffer + last + 4, path, strlen(path)) == 0;
-}
-
-static int tell(uint8_t kind, uint8_t type, const char *path, const char *from) {
-  if (was_told(kind, path)) return 0;
-  int error = used + RECORD_BYTES > sizeof buffer ? flush() : 0;
-  if (error != 0) return error;
-  last = used;
-  buffer[used++] = (char)kind;
-  buffer[used++] = (char)type;
-  put_text(path);
-  put_text(from);
-  return 0;
-}
-
 static int tell_in(uint8_t kind, uint8_t type, uint32_t above, const char *name) {
   char path[WATCH_PATH_BYTES];
-  return watch_path(above, name, path) ? tell(kind, type, path, "") : tell(WATCH_OVERFLOW, 0, "", "");
+  return watch_path(above, name, path) ? watch_tell(kind, type, path, "") : watch_tell(WATCH_OVERFLOW, 0, "", "");
 }
 
 /* Where the directory lies, for system calls. */
@@ -119,15 +80,15 @@ static int add_contents(uint32_t index, const char *path, bool is_new) {
 /* One that is gone again is no error; one too many is told. */
 static int add_directory(uint32_t above, const char *name, bool is_new) {
   char path[PATH_MAX];
-  if (!full_path(above, name, path)) return tell(WATCH_OVERFLOW, 0, "", "");
+  if (!full_path(above, name, path)) return watch_tell(WATCH_OVERFLOW, 0, "", "");
   int wd = inotify_add_watch(watch_fd, path, SEEN | QUIET | IN_ONLYDIR);
-  if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? tell(WATCH_OVERFLOW, 0, "", "") : 0;
+  if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? watch_tell(WATCH_OVERFLOW, 0, "", "") : 0;
   /* It was seen already: by its event, and by the look into the directory above. */
   if (watch_node_of(wd) != NULL) return 0;
   struct watch_node *node = watch_node_add(wd, above, name);
   if (node != NULL) return add_contents(watch_node_index(node), path, is_new);
   inotify_rm_watch(watch_fd, wd);
-  return tell(WATCH_OVERFLOW, 0, "", "");
+  return watch_tell(WATCH_OVERFLOW, 0, "", "");
 }
 
 static bool is_within(const struct watch_node *node, uint32_t index) {
@@ -166,7 +127,7 @@ static int came(const struct inotify_event *event, uint32_t above, uint8_t type)
   struct watch_node *node = watch_node_in(moved.above, moved.name);
   moved.cookie = 0;
   if (node != NULL && !watch_node_move(node, above, event->name)) forget_directory(watch_node_index(node));
-  return fits ? tell(WATCH_RENAMED, type, to, from) : tell(WATCH_OVERFLOW, 0, "", "");
+  return fits ? watch_tell(WATCH_RENAMED, type, to, from) : watch_tell(WATCH_OVERFLOW, 0, "", "");
 }
 
 static int went(const struct inotify_event *event, uint32_t above, uint8_t type) {
@@ -184,14 +145,14 @@ static int handle_self(const struct inotify_event *event, struct watch_node *nod
     watch_node_drop(node);
     if (!is_top) return 0;
     *over = true;
-    return tell(WATCH_REMOVED, 0, "", "");
+    return watch_tell(WATCH_REMOVED, 0, "", "");
   }
   if (watch_node_index(node) != 0) return 0;
   if (event->mask & IN_MOVE_SELF) {
     *over = true;
-    return tell(WATCH_REMOVED, 0, "", "");
+    return watch_tell(WATCH_REMOVED, 0, "", "");
   }
-  if (event->mask & (IN_MODIFY | IN_ATTRIB)) return tell(WATCH_MODIFIED, event->mask & IN_ISDIR ? 'd' : 'f', "", "");
+  if (event->mask & (IN_MODIFY | IN_ATTRIB)) return watch_tell(WATCH_MODIFIED, event->mask & IN_ISDIR ? 'd' : 'f', "", "");
   return 0;
 }
 
@@ -199,7 +160,7 @@ static int handle(const struct inotify_event *event, bool *over) {
   bool pairs = event->mask & IN_MOVED_TO && event->cookie == moved.cookie;
   int error = pairs ? 0 : end_move();
   if (error != 0) return error;
-  if (event->mask & IN_Q_OVERFLOW) return tell(WATCH_OVERFLOW, 0, "", "");
+  if (event->mask & IN_Q_OVERFLOW) return watch_tell(WATCH_OVERFLOW, 0, "", "");
   struct watch_node *node = watch_node_of(event->wd);
   if (node == NULL) return 0;
   if (event->len == 0 || event->mask & IN_IGNORED) return handle_self(event, node, over);
@@ -210,37 +171,69 @@ static int handle(const struct inotify_event *event, bool *over) {
   return tell_in(event->mask & IN_DELETE ? WATCH_REMOVED : WATCH_MODIFIED, type, above, event->name);
 }
 
-static int serve(void) {
+static int begin(void) {
+  struct stat stat_of;
+  watch_fd = inotify_init1(IN_CLOEXEC);
+  if (watch_fd < 0 || stat(top, &stat_of) < 0) return errno;
+  int wd = inotify_add_watch(watch_fd, top, SEEN | QUIET);
+  if (wd < 0) return errno;
+  if (watch_node_add(wd, 0, "") == NULL) return ENOMEM;
+  return recursive && S_ISDIR(stat_of.st_mode) ? add_contents(0, top, false) : 0;
+}
+
+/*
+ * A snapshot puts a file system in the place of the one that is watched, where the same files are
+ * others. What programs did between that and this was not seen.
+ */
+static int begin_again(bool *over) {
+  close(watch_fd);
+  watch_nodes_clear();
+  moved.cookie = 0;
+  int error = begin();
+  *over = error == ENOENT;
+  if (error != 0 && !*over) return builtin_fail("watch", error);
+  return watch_tell(*over ? WATCH_REMOVED : WATCH_OVERFLOW, 0, "", "");
+}
+
+static int take_events(bool *over) {
   static _Alignas(struct inotify_event) char events[32 * 1024];
+  ssize_t n = read(watch_fd, events, sizeof events);
+  if (n < 0 && errno == EINTR) return 0;
+  if (n <= 0) return builtin_fail("watch", n < 0 ? errno : EIO);
+  int error = 0;
+  for (ssize_t at = 0; at < n && error == 0 && !*over;) {
+    const struct inotify_event *event = (const struct inotify_event *)(void *)(events + at);
+    error = handle(event, over);
+    at += (ssize_t)(sizeof *event + event->len);
+  }
+  /* Both ends of a rename come in one batch, or the name went away for good. */
+  return error == 0 ? end_move() : error;
+}
+
+static int serve(void) {
+  struct pollfd fds[2] = {{.fd = watch_fd, .events = POLLIN}, {.fd = mounts_fd, .events = POLLPRI}};
   for (bool over = false; !over;) {
-    int error = flush();
-    ssize_t n = error == 0 ? read(watch_fd, events, sizeof events) : 0;
-    if (n < 0 && errno == EINTR) continue;
+    int error = watch_flush();
     if (error != 0) return error;
-    if (n <= 0) return builtin_fail("watch", n < 0 ? errno : EIO);
-    for (ssize_t at = 0; at < n && error == 0 && !over;) {
-      const struct inotify_event *event = (const struct inotify_event *)(void *)(events + at);
-      error = handle(event, &over);
-      at += (ssize_t)(sizeof *event + event->len);
+    if (poll(fds, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return builtin_fail("watch", errno);
     }
-    /* Both ends of a rename come in one batch, or the name went away for good. */
-    if (error == 0) error = end_move();
+    if (fds[1].revents & POLLPRI) error = begin_again(&over);
+    else if (fds[0].revents != 0) error = take_events(&over);
+    fds[0].fd = watch_fd;
     if (error != 0) return error;
   }
-  return flush();
+  return watch_flush();
 }
 
 int watch_job(const char *path, bool deep) {
-  struct stat stat_of;
   recursive = deep;
-  watch_fd = inotify_init1(IN_CLOEXEC);
-  if (watch_fd < 0) return builtin_fail("watch", errno);
+  mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
   /* A link at the top is followed. */
-  if (realpath(path, top) == NULL || stat(top, &stat_of) < 0) return builtin_fail("watch", errno);
-  int wd = inotify_add_watch(watch_fd, top, SEEN | QUIET);
-  if (wd < 0) return builtin_fail("watch", errno);
-  if (watch_node_add(wd, 0, "") == NULL) return builtin_fail("watch", ENOMEM);
-  int error = deep && S_ISDIR(stat_of.st_mode) ? add_contents(0, path, false) : 0;
-  if (error == 0) error = tell(WATCH_READY, 0, "", "");
+  if (realpath(path, top) == NULL) return builtin_fail("watch", errno);
+  int error = begin();
+  if (error != 0) return builtin_fail("watch", error);
+  error = watch_tell(WATCH_READY, 0, "", "");
   return error == 0 ? serve() : error;
 }

@@ -74,6 +74,13 @@ void watch_node_drop(struct watch_node *node) {
   node->wd = -1;
 }
 
+void watch_nodes_clear(void) {
+  for (uint32_t i = 0; i < high; i++)
+    if (nodes[i].wd != -1) watch_node_drop(&nodes[i]);
+  high = 0;
+  memset(slots, 0, sizeof slots);
+}
+
 /* Parts from the end of `out` forward: a node knows what is above it, not what is below. */
 bool watch_path(uint32_t above, const char *name, char out[WATCH_PATH_BYTES]) {
   size_t at = WATCH_PATH_BYTES - 1;

@@ -24,7 +24,12 @@ uint32_t watch_node_index(const struct watch_node *node);
 /* False: out of memory; then it keeps its name. */
 bool watch_node_move(struct watch_node *node, uint32_t above, const char *name);
 void watch_node_drop(struct watch_node *node);
+void watch_nodes_clear(void);
 /* "a/b/name" below the top, of what is called `name` in the directory. False: too long. */
 bool watch_path(uint32_t above, const char *name, char out[WATCH_PATH_BYTES]);
+
+/* watch-tell.c: 0, or what builtin_fail returned. */
+int watch_tell(uint8_t kind, uint8_t type, const char *path, const char *from);
+int watch_flush(void);
 
 #endif

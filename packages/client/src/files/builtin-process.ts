@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { text } from "node:stream/consumers";
-import { getSystemErrorMap } from "node:util";
 
-import { AgentOsError } from "@agentos/protocol";
+import { AgentOsError, readBuiltinFailure } from "@agentos/protocol";
 
 import type { Connection } from "../connection/connection.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
@@ -15,9 +14,7 @@ import {
 import type { SpawnOptions } from "../process/spawn.ts";
 import { cancelled } from "../race-signal.ts";
 
-/** What the VM's agent says of a failure: errno, step, and the path below the top. */
-const FAILURE = /^(?<errno>\d{1,5}) (?<step>[a-z]{1,16}) (?<path>[^]*)$/;
-/** The steps that say that the stream itself was cut or wrong. */
+/** The step that says that the stream itself was cut or wrong. */
 const STREAM_STEP = "stream";
 
 export interface BuiltinCall {
@@ -88,16 +85,9 @@ export function interrupted(path: string, reason: string): AgentOsError<"TRANSFE
 }
 
 function failureOf(words: string, top: string): AgentOsError | undefined {
-  const { errno, step, path } = FAILURE.exec(words)?.groups ?? {};
-  if (errno === undefined || step === undefined || path === undefined) return undefined;
-  if (step === STREAM_STEP) return interrupted(top, "its stream ended early or was not as agreed");
-  const [name, message] = getSystemErrorMap().get(-Number(errno)) ?? [`E${errno}`, "unknown error"];
-  const full = path === "" ? top : `${top === "/" ? "" : top}/${path}`;
-  return new AgentOsError("FILE_SYSTEM", `${name}: ${message}, ${step} '${full}'`, {
-    errno: name,
-    syscall: step,
-    path: full,
-  });
+  const failure = readBuiltinFailure(words, top);
+  if (failure?.step !== STREAM_STEP) return failure?.error;
+  return interrupted(top, "its stream ended early or was not as agreed");
 }
 
 function wordsOf({ outcome, signal, limit }: ProcessEnd): string {

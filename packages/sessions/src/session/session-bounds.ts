@@ -27,10 +27,12 @@ export const SESSION_BOUNDS = {
   continuations: 32,
   /** Events, or steps, in one answer unless the reader says less. */
   batchEntries: 1_000,
-  /** Between two looks at watched files. */
-  filePollMs: 1_000,
-  /** Entries of a watched directory. */
-  watchedEntries: 2_000,
+  /** From the first change of a watched file to the prompt that tells of it: what comes meanwhile is told with it. */
+  fileSettleMs: 200,
+  /** Until a path that can't be watched, mostly because it is not there, is tried again. */
+  fileRetryMs: 1_000,
+  /** Changed paths that one prompt names; of more it names the watched path alone. */
+  changedPaths: 2_000,
   /** Until a schedule that never comes again is looked at. */
   longestWaitMs: 86_400_000,
   /** What is read of a SKILL.md. */

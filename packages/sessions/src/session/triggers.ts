@@ -9,6 +9,8 @@ import { SESSION_BOUNDS } from "./session-bounds.ts";
 import type { SessionParts } from "./session-parts.ts";
 
 type Trigger = NonNullable<SessionSpec["triggers"]>[number];
+type FileTrigger = Extract<Trigger, { kind: "file_change" }>;
+type TimeTrigger = Exclude<Trigger, FileTrigger>;
 
 /** Prompts that come by themselves: after a time, at a time, when files change. One that fails leaves the others. */
 export class Triggers {
@@ -18,7 +20,6 @@ export class Triggers {
   readonly #life = new AbortController();
   #isStarted = false;
   readonly #cancels = new Map<Trigger, () => void>();
-  readonly #watches = new Map<Trigger, FileWatch>();
 
   constructor(parts: SessionParts, prompt: (content: Content) => Promise<unknown>) {
     this.#parts = parts;
@@ -30,9 +31,8 @@ export class Triggers {
     if (this.#isStarted || this.#life.signal.aborted) return;
     this.#isStarted = true;
     for (const trigger of this.#parts.spec.triggers ?? []) {
-      if (trigger.kind === "file_change")
-        this.#watches.set(trigger, new FileWatch(this.#parts.access, trigger.path));
-      void this.#run(trigger);
+      if (trigger.kind === "file_change") void this.#follow(trigger);
+      else void this.#run(trigger);
     }
   }
 
@@ -43,29 +43,49 @@ export class Triggers {
     this.#cancels.clear();
   }
 
+  /** What happens during a turn, by the agent's own doing too, is told after it. */
+  async #follow(trigger: FileTrigger): Promise<void> {
+    const { access, host } = this.#parts;
+    const watch = new FileWatch(access, host.clock, trigger.path);
+    this.#cancels.set(trigger, () => watch.stop());
+    let told: string | undefined;
+    while (!this.#life.signal.aborted) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- One after the other.
+        const changes = await watch.next();
+        told = undefined;
+        // oxlint-disable-next-line no-await-in-loop -- As above.
+        await this.#fire(trigger, changes);
+      } catch (error) {
+        const { code, message } = asAgentOsError(error);
+        if (message !== told) this.#failed(trigger, message);
+        told = message;
+        // A VM without watches never has any.
+        if (code === "UNSUPPORTED") return watch.stop();
+      }
+    }
+  }
+
   /** One round after the other, so that a slow turn never piles up prompts. */
-  async #run(trigger: Trigger): Promise<void> {
-    await this.#round(trigger).catch(() => undefined);
+  async #run(trigger: TimeTrigger): Promise<void> {
     while (!this.#life.signal.aborted) {
       // oxlint-disable-next-line no-await-in-loop -- One after the other.
       if (!(await this.#due(trigger))) return;
       try {
         // oxlint-disable-next-line no-await-in-loop -- As above.
-        await this.#fire(trigger, await this.#changes(trigger));
+        await this.#fire(trigger, []);
       } catch (error) {
-        if (this.#life.signal.aborted) return;
-        this.#parts.notice(`a trigger (${trigger.kind}) failed: ${asAgentOsError(error).message}`);
+        this.#failed(trigger, asAgentOsError(error).message);
       }
     }
   }
 
-  /** What is there when it starts is no change. */
-  async #round(trigger: Trigger): Promise<void> {
-    await this.#watches.get(trigger)?.changes();
+  #failed({ kind }: Trigger, message: string): void {
+    if (!this.#life.signal.aborted) this.#parts.notice(`a trigger (${kind}) failed: ${message}`);
   }
 
-  /** Resolves when it is time to look. False: it is over. */
-  async #due(trigger: Trigger): Promise<boolean> {
+  /** Resolves when it is time. False: it is over. */
+  async #due(trigger: TimeTrigger): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const { clock } = this.#parts.host;
     const cancel = clock.after(waitMsOf(trigger), () => resolve(true));
@@ -76,16 +96,8 @@ export class Triggers {
     return (await promise) && !this.#life.signal.aborted;
   }
 
-  /** Undefined: nothing has changed. */
-  async #changes(trigger: Trigger): Promise<readonly string[] | undefined> {
-    const watch = this.#watches.get(trigger);
-    if (watch === undefined) return [];
-    const changes = await watch.changes();
-    return changes.length === 0 ? undefined : changes;
-  }
-
-  async #fire(trigger: Trigger, changes: readonly string[] | undefined): Promise<void> {
-    if (changes === undefined || this.#life.signal.aborted) return;
+  async #fire(trigger: Trigger, changes: readonly string[]): Promise<void> {
+    if (this.#life.signal.aborted) return;
     const prompt = await this.#said(trigger, changes);
     if (prompt === undefined || this.#life.signal.aborted) return;
     await this.#prompt(prompt);
@@ -113,8 +125,7 @@ export class Triggers {
   }
 }
 
-function waitMsOf(trigger: Trigger): number {
+function waitMsOf(trigger: TimeTrigger): number {
   if (trigger.kind === "interval") return trigger.everyMs;
-  if (trigger.kind === "schedule") return nextRunMs(trigger.cron) ?? SESSION_BOUNDS.longestWaitMs;
-  return SESSION_BOUNDS.filePollMs;
+  return nextRunMs(trigger.cron) ?? SESSION_BOUNDS.longestWaitMs;
 }

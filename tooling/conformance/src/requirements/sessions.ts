@@ -108,6 +108,8 @@ const semantics = rows("design", {
   "session.turn-hooks":
     "hooks around turns: start and end once each, a denied turn asks no model, a stop hook goes on",
   "session.triggers": "triggers prompt by themselves until the close; one failing leaves others",
+  "session.file-changes":
+    "a trigger on files tells what changed anywhere below its path, and the path itself where it could not see everything",
   "session.skills": "skills are announced by name, description and place",
 });
 

@@ -28,6 +28,7 @@ export const vm = rows(
     "watch.recursive": "what programs do below a watched path is told as it happens",
     "watch.ends": "a watch ends with its reader and with what it watches",
     "watch.overflow": "what a watch did not see is told",
+    "watch.snapshot": "a watch goes on after a snapshot, which it tells as something not seen",
     "trees.errors": "a tree's path that can't be is an error that names it",
     "mount.read-only": "a host directory mounted read-only can be read, not written",
     "mount.read-write": "a host directory mounted read-write shares files both ways",

@@ -1,4 +1,4 @@
-import { AgentOs, type FileChange } from "@agentos/client";
+import { AgentOs, type FileChange, type Session } from "@agentos/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { until, useWorld } from "./world.ts";
@@ -62,4 +62,41 @@ describe("watches", () => {
     const told = await toldUntil(watch, "overflow");
     expect(told.at(-1)).toBe("overflow");
   });
+
+  test("[watch.snapshot] a watch goes on after a snapshot, and says that it may have missed something", async () => {
+    await os.fs.mkdir("/workspace/kept/deep", { recursive: true });
+    const watch = await os.fs.watch("/workspace/kept", { recursive: true });
+    const snapshot = await os.snapshot();
+    const told: string[] = [];
+    for await (const change of watch) {
+      told.push(said(change));
+      if (change.kind === "overflow") await os.exec("touch kept/deep/again");
+      if (told.at(-1) === "created /workspace/kept/deep/again") break;
+    }
+    expect(told[0]).toBe("overflow");
+    await AgentOs.removeSnapshot(snapshot.snapshotId);
+  });
+
+  test("[session.file-changes] a session is prompted with what its VM's programs change below a path", async () => {
+    await os.fs.mkdir("/workspace/src/deep", { recursive: true });
+    await using session = await os.createSession({
+      runtime: "command",
+      command: "cat",
+      triggers: [{ watch: "/workspace/src", prompt: "look at {changes}" }],
+    });
+    let reply: string | undefined;
+    const reading = firstReply(session).then((text) => (reply = text));
+    await until(async () => {
+      await os.exec("echo x >> src/deep/file");
+      return reply !== undefined;
+    });
+    expect(await reading).toBe("look at /workspace/src/deep/file");
+  });
 });
+
+async function firstReply(session: Session): Promise<string> {
+  for await (const event of session.events()) {
+    if (event.type === "turn_end") return event.result.text;
+  }
+  return "no turn";
+}
