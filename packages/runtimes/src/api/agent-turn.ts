@@ -41,7 +41,9 @@ export class AgentTurn {
   }
 
   async #call(): Promise<ModelStep> {
-    const { access, system, log, host } = this.#parts;
+    const { access, system, log, host, share } = this.#parts;
+    // The whole conversation is put into words for the provider.
+    await share.turn();
     const used = new Set(
       log.messages.flatMap((each) =>
         each.role === "tool" ? each.results.map(({ callId }) => callId) : [],
@@ -84,8 +86,9 @@ export class AgentTurn {
   }
 
   async #tools({ calls, text }: ModelStep): Promise<RuntimeTurnResult | undefined> {
-    const { host, names, log, spec } = this.#parts;
+    const { host, names, log, spec, share } = this.#parts;
     this.#emptySteps = 0;
+    await share.turn();
     const results = await runTools(host, names, calls, this.#turn.signal);
     log.append({ role: "tool", results });
     const output = outputOf(spec, calls, results);

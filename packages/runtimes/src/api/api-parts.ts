@@ -6,6 +6,7 @@ import { costOf } from "../prices/cost-of.ts";
 import type { ModelPrice } from "../prices/model-prices.ts";
 import type { ApiLimits } from "./api-limits.ts";
 import { callUsage } from "./call-usage.ts";
+import type { FairShare } from "./fair-share.ts";
 import type { KeyRedactor } from "./key-redactor.ts";
 import type { MessageLog } from "./message-log.ts";
 import type { ModelStep } from "./model-step.ts";
@@ -24,6 +25,8 @@ export interface ApiParts {
   readonly redactor: KeyRedactor;
   readonly prices: readonly ModelPrice[];
   readonly limits: ApiLimits;
+  /** With the other sessions of the sidecar. */
+  readonly share: FairShare;
   /** Resolves after so long, or at the abort. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Warnings of the SDK that were told already: each comes with every call. */

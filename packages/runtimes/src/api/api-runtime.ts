@@ -20,6 +20,8 @@ import { FINISH_TOOL } from "./agent-turn.ts";
 import type { ApiLimits } from "./api-limits.ts";
 import { ApiSession } from "./api-session.ts";
 import { DEFAULT_MODELS } from "./default-models.ts";
+import { fairFetch } from "./fair-fetch.ts";
+import { FairShare } from "./fair-share.ts";
 import { KeyRedactor } from "./key-redactor.ts";
 import { MessageLog } from "./message-log.ts";
 import { providerAccess } from "./provider-access.ts";
@@ -54,6 +56,9 @@ export class ApiRuntime implements AgentRuntime {
   };
   readonly #prices: readonly ModelPrice[];
   readonly #limits: ApiLimits;
+  /** All sessions of the sidecar take turns. */
+  readonly #share = new FairShare();
+  readonly #fetch = fairFetch(this.#share);
 
   /** `badSteps` 3, `emptySteps` 500 by default; 0 disables. */
   constructor({ prices = MODEL_PRICES, badSteps = 3, emptySteps = 500 }: ApiRuntimeOptions = {}) {
@@ -78,7 +83,7 @@ export class ApiRuntime implements AgentRuntime {
   ): Promise<RuntimeSession> {
     const { spec, tools, announcements } = request;
     const access = providerAccess(spec);
-    const model = await providerModel(access);
+    const model = await providerModel(access, this.#fetch);
     signal.throwIfAborted();
     return new ApiSession({
       spec,
@@ -91,6 +96,7 @@ export class ApiRuntime implements AgentRuntime {
       redactor: new KeyRedactor(access.apiKey),
       prices: this.#prices,
       limits: this.#limits,
+      share: this.#share,
       wait: pause,
       warned: new Set(),
     });

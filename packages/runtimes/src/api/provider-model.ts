@@ -11,6 +11,8 @@ export interface ProviderAccess {
   readonly apiKey: string | undefined;
 }
 
+type Fetch = typeof globalThis.fetch;
+
 export type ProviderOptions = NonNullable<LanguageModelV4CallOptions["providerOptions"]>;
 
 /** The SDK of a provider is there. Rejects with `PACKAGE_MISSING`. */
@@ -18,9 +20,12 @@ export async function loadProvider(provider: ModelProvider): Promise<void> {
   await SDKS[provider]();
 }
 
-/** The model, as its provider's SDK speaks to it. Rejects with `PACKAGE_MISSING`. */
-export async function providerModel(access: ProviderAccess): Promise<LanguageModelV4> {
-  return await MODELS[access.provider](access);
+/** The model, as its provider's SDK speaks to it, by this `fetch`. Rejects with `PACKAGE_MISSING`. */
+export async function providerModel(
+  access: ProviderAccess,
+  fetch: Fetch,
+): Promise<LanguageModelV4> {
+  return await MODELS[access.provider](access, fetch);
 }
 
 const openAi = () => loadPackage("@ai-sdk/openai", 4, () => import("@ai-sdk/openai"));
@@ -34,20 +39,20 @@ const SDKS = {
     loadPackage("@ai-sdk/openai-compatible", 3, () => import("@ai-sdk/openai-compatible")),
 };
 
-const MODELS: Readonly<
-  Record<ModelProvider, (access: ProviderAccess) => Promise<LanguageModelV4>>
-> = {
-  anthropic: async ({ baseUrl: baseURL, apiKey = "", model }) =>
-    (await SDKS.anthropic()).createAnthropic({ baseURL, apiKey })(model),
-  openai: async ({ baseUrl: baseURL, apiKey = "", model }) =>
-    (await SDKS.openai()).createOpenAI({ baseURL, apiKey }).responses(model),
-  "openai-chat": async ({ baseUrl: baseURL, apiKey = "", model }) =>
-    (await SDKS.openai()).createOpenAI({ baseURL, apiKey }).chat(model),
-  gemini: async ({ baseUrl: baseURL, apiKey = "", model }) =>
-    (await SDKS.gemini()).createGoogle({ baseURL, apiKey })(model),
-  "openai-compatible": async ({ baseUrl: baseURL, apiKey, model, provider: name }) => {
+type MakeModel = (access: ProviderAccess, fetch: Fetch) => Promise<LanguageModelV4>;
+
+const MODELS: Readonly<Record<ModelProvider, MakeModel>> = {
+  anthropic: async ({ baseUrl: baseURL, apiKey = "", model }, fetch) =>
+    (await SDKS.anthropic()).createAnthropic({ baseURL, apiKey, fetch })(model),
+  openai: async ({ baseUrl: baseURL, apiKey = "", model }, fetch) =>
+    (await SDKS.openai()).createOpenAI({ baseURL, apiKey, fetch }).responses(model),
+  "openai-chat": async ({ baseUrl: baseURL, apiKey = "", model }, fetch) =>
+    (await SDKS.openai()).createOpenAI({ baseURL, apiKey, fetch }).chat(model),
+  gemini: async ({ baseUrl: baseURL, apiKey = "", model }, fetch) =>
+    (await SDKS.gemini()).createGoogle({ baseURL, apiKey, fetch })(model),
+  "openai-compatible": async ({ baseUrl: baseURL, apiKey, model, provider: name }, fetch) => {
     const { createOpenAICompatible } = await SDKS["openai-compatible"]();
     const key = apiKey === undefined ? {} : { apiKey };
-    return createOpenAICompatible({ name, baseURL, includeUsage: true, ...key })(model);
+    return createOpenAICompatible({ name, baseURL, includeUsage: true, fetch, ...key })(model);
   },
 };

@@ -19,9 +19,11 @@ export interface Flushable {
 const REST = 3;
 /** But no longer than this: nobody sees it. */
 const LONGEST_REST_MS = 20;
+/** Sessions in one transaction: what waits for the event loop is served between two. */
+const SESSIONS_AT_ONCE = 16;
 
 /**
- * The text of many sessions, written in one transaction: at the end of the tick that it came in, or a little later
+ * The text of many sessions, written in few transactions: at the end of the tick that it came in, or a little later
  * where there is much of it. A transaction for each would take most of a busy sidecar's time.
  */
 export class FlushGroup {
@@ -50,14 +52,22 @@ export class FlushGroup {
   }
 
   #flush(): void {
-    this.#isPlanned = false;
-    const startedMs = performance.now();
-    const due = [...this.#due];
+    const round = [...this.#due];
     this.#due.clear();
-    const flushes = due.map((session) => session.takeFlush());
-    this.#write(flushes);
+    // What is added meanwhile goes with the next round.
+    this.#isPlanned = false;
+    this.#flushSome(round, 0);
+  }
+
+  #flushSome(round: readonly Flushable[], spentMs: number): void {
+    const startedMs = performance.now();
+    const some = round.slice(0, SESSIONS_AT_ONCE);
+    this.#write(some.map((session) => session.takeFlush()));
     const endMs = performance.now();
-    this.#notBeforeMs = endMs + Math.min(LONGEST_REST_MS, REST * (endMs - startedMs));
+    const allMs = spentMs + endMs - startedMs;
+    this.#notBeforeMs = endMs + Math.min(LONGEST_REST_MS, REST * allMs);
+    const rest = round.slice(SESSIONS_AT_ONCE);
+    if (rest.length > 0) setImmediate(() => this.#flushSome(rest, allMs));
   }
 
   /** Together, or where that can't be each by itself: the trouble of one is not the others'. */

@@ -65,3 +65,19 @@ test("what is added while it writes goes with the next one", async () => {
   });
   await expect.poll(() => store.transactions).toEqual([["a"], ["late"]]);
 });
+
+test("[session.group-commit] of very many sessions it is several, and what waits comes in between", async () => {
+  const store = new Store();
+  const told: string[] = [];
+  const group = new FlushGroup(store);
+  for (let at = 0; at < 40; at += 1) group.add(session(`s${at}`, told));
+  const seen: number[] = [];
+  const look = (): void => {
+    seen.push(store.transactions.length);
+    if (store.transactions.length < 3) setImmediate(look);
+  };
+  setImmediate(look);
+  await expect.poll(() => store.transactions.map(({ length }) => length)).toEqual([16, 16, 8]);
+  expect(seen.slice(0, 3)).toEqual([1, 2, 3]);
+  expect(told).toHaveLength(40);
+});

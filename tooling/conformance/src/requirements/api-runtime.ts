@@ -47,6 +47,7 @@ const own = rows("design", {
   "api.bundle":
     "the sidecar's bin has no provider's package in it, and loads them when they are used",
   "api.compaction": "a long conversation goes on from a summary",
+  "api.fair-share": "sessions whose models speak at once take turns at the event loop",
   "api.driver": "an agent on a model API works in a VM of every driver, which never sees its key",
   "api.session": "the engine tries a failed model again from the last step, with the real tools",
   "api.cost": "a call's cost is the list price of its day, or unknown",
