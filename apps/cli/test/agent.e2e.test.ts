@@ -85,6 +85,38 @@ describe("agentos agent", () => {
     await expect.poll(crash, { timeout: 10_000 }).toMatchObject([{ agent: "Typist", exitCode: 3 }]);
   });
 
+  test("[relay.escapes-shown] what messages and agents say is shown, and obeyed by no terminal", async () => {
+    const hostile = "\u001b]0;owned\u0007\u009b2J\u202e \r\ud83d\ude42 end";
+    const spawn = ["agent", "spawn", "--runtime", "command", "--vm", "work", "--channel", "talk"];
+    await run(...spawn, "Echo", "--command", "cat");
+    await run(...spawn, "Stuck", "--command", "sleep", "--arg", "60");
+    await run("send", "Echo", hostile, "--thread", "t\u001b[1m", "--wait", "answered");
+    await run("send", "Stuck", "busy", "--wait", "consumed");
+    await run("send", "Stuck", hostile, "--from", "human:kim");
+    await run("send", "human:orchestrator", hostile, "--from", "Echo");
+    await run("send", "#talk", hostile);
+    await run("agent", "release", "Stuck", "--reason", hostile);
+    const looks = [
+      ["inbox"],
+      ["inbox", "--json"],
+      ["inbox", "--of", "human:kim"],
+      ["threads"],
+      ["threads", "t\u001b[1m"],
+      ["channel", "history", "talk"],
+      ["deadletters"],
+      ["agent", "logs", "Echo"],
+    ];
+    for (const look of looks) {
+      const { exitCode, stdout, stderr } = await run(...look);
+      expect([look, exitCode, stderr]).toEqual([look, 0, ""]);
+      // oxlint-disable-next-line no-control-regex -- That is what is looked for.
+      expect(stdout).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+      expect(stdout).toContain(look.includes("human:kim") ? "released" : "owned");
+    }
+    await run("agent", "release", "Echo");
+    await run("inbox", "--take");
+  });
+
   test("[relay.command-talk] agents on models write to one another and to a person, whose terminal they can't drive", async () => {
     const of = ["--runtime", "anthropic", "--key-variable", "MADE_UP_KEY", "--vm", "work"];
     const at = ["--base-url", `${server.url}/v1`];

@@ -60,7 +60,7 @@ export const DeliveryState = z.enum([
 ]);
 export type DeliveryState = z.infer<typeof DeliveryState>;
 
-/** What a state was seen by. `written`: given to a terminal, and nothing proves more. */
+/** What a state was seen by. `written`: given to a terminal, and nothing proves more; `echo`: and it was on its screen. */
 export const Confirmation = z.enum(["turn", "steer", "reply", "read", "echo", "written", "none"]);
 export type Confirmation = z.infer<typeof Confirmation>;
 

@@ -25,6 +25,8 @@ export class Handover {
   readonly #options: HandoverOptions;
   /** Turns that are watched, by id: a delivery's own, or one that was steered. */
   readonly #turns = new Map<string, PromiseWithResolvers<TurnResult | undefined>>();
+  /** Deliveries whose text was seen on their terminal. */
+  readonly #echoed = new Set<string>();
   /** Deliveries that were steered into the turn that runs. */
   readonly #steered = new Set<string>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -55,6 +57,7 @@ export class Handover {
       this.#refused(deliveryId, error);
     } finally {
       this.#turns.delete(deliveryId);
+      this.#echoed.delete(deliveryId);
     }
   }
 
@@ -85,6 +88,8 @@ export class Handover {
       this.#idle?.resolve();
     if (turnId === null) return;
     if (event.type === "turn_start" && this.#turns.has(turnId)) this.#begun(turnId);
+    if (event.type === "raw" && event.source === "echo" && this.#turns.has(turnId))
+      this.#echoed.add(turnId);
     if (event.type !== "turn_end") return;
     this.#turns.get(turnId)?.resolve(event.result);
     for (const deliveryId of this.#steered)
@@ -120,7 +125,8 @@ export class Handover {
     const { agent } = this.#options;
     if (result === undefined) return;
     if (this.#isTerminal && result.error === undefined && result.stopReason === "end_turn") {
-      agent.mailbox.step(deliveryId, { state: "handed_over", confirmation: "written" });
+      const confirmation = this.#echoed.has(deliveryId) ? "echo" : "written";
+      agent.mailbox.step(deliveryId, { state: "handed_over", confirmation });
       return agent.mailbox.done(deliveryId);
     }
     agent.mailbox.step(deliveryId, lastStepOf(result));

@@ -53,7 +53,7 @@ export function isUnseenEnd(delivery: StoredDelivery): boolean {
 
 /** Whether it was typed into a terminal: nothing more will be seen of it. */
 export function isTyped({ history }: StoredDelivery): boolean {
-  return history.some(({ confirmation }) => confirmation === "written");
+  return history.some(({ confirmation }) => confirmation === "written" || confirmation === "echo");
 }
 
 /** The delivery after the step; undefined where the step can't follow. */

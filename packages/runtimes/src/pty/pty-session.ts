@@ -2,6 +2,7 @@ import type { RuntimeHost, RuntimeSession, RuntimeTurn, RuntimeTurnResult } from
 import { type AgentOsError, type Content, isAgentOsError } from "@agentos/protocol";
 
 import { promptText } from "../vm-agent/prompt-text.ts";
+import { EchoWatch } from "./echo-watch.ts";
 import type { PtyProcess } from "./pty-process.ts";
 import type { PtySettings } from "./pty-settings.ts";
 import type { QuietWatch } from "./quiet-watch.ts";
@@ -14,6 +15,8 @@ const ECHO_MS = 60;
 const SCREEN_MS = 2_000;
 /** What a program may take to stop when it is interrupted. */
 const INTERRUPT_MS = 1_200;
+/** Of a line in the kernel's line discipline, which drops the rest: 4,095, and the submit key. */
+const LINE_BYTES = 4_000;
 
 export interface PtySessionOptions {
   readonly host: RuntimeHost;
@@ -23,6 +26,11 @@ export interface PtySessionOptions {
   readonly settings: PtySettings;
   /** Its program was taken for ready because it was quiet. */
   readonly isReadyAssumed: boolean;
+}
+
+interface Submitted {
+  readonly mark: ScreenMark | undefined;
+  readonly echo: EchoWatch;
 }
 
 /** A program on a terminal as an agent: prompts are typed, and its screen is all that is known of it. */
@@ -46,9 +54,11 @@ export class PtySession implements RuntimeSession {
     const stop = this.#tellScreen();
     let mark: ScreenMark | undefined;
     try {
-      mark = await this.#submit(turn.content, signal);
+      const typed = await this.#submit(turn.content, signal);
+      mark = typed.mark;
       const isMet = (): boolean => settings.ready?.matches(screen.text) ?? true;
       await quiet.until(settings.quietMs, { signal, isMet });
+      this.#tellEcho(typed.echo);
       return this.#ended("end_turn", screen.textBelow(mark));
     } catch (error) {
       if (isAgentOsError(error, "AGENT_EXITED"))
@@ -63,7 +73,7 @@ export class PtySession implements RuntimeSession {
   }
 
   async steer(content: Content): Promise<void> {
-    const mark = await this.#submit(content, this.#gone.signal);
+    const { mark } = await this.#submit(content, this.#gone.signal);
     mark?.dispose();
   }
 
@@ -87,24 +97,41 @@ export class PtySession implements RuntimeSession {
     }
   }
 
-  /** Types it and the submit key; what stands below the result is the answer. */
-  async #submit(content: Content, signal: AbortSignal): Promise<ScreenMark | undefined> {
-    const { host, program, screen, quiet, settings } = this.#options;
-    const text = await promptText(host.vm, content);
-    const typed = typedText(text, screen.takesPaste);
-    if (!screen.takesPaste && text.trim().includes("\n")) {
-      const message = "its program takes no paste: the lines of the prompt were typed as one";
-      host.emit({ type: "notice", message });
-    }
+  /** Types it and the submit key; what stands below the mark is the answer. */
+  async #submit(content: Content, signal: AbortSignal): Promise<Submitted> {
+    const { program, screen, quiet, settings } = this.#options;
+    const typed = await this.#typed(content);
+    const echo = new EchoWatch(screen, typed);
     quiet.wrote();
     await program.type(typed);
     await quiet
       .until(ECHO_MS, { signal: AbortSignal.any([signal, AbortSignal.timeout(1_000)]) })
       .catch(() => signal.throwIfAborted());
+    echo.look();
     const mark = screen.mark();
     quiet.wrote();
     await program.type(settings.submit);
-    return mark;
+    return { mark, echo };
+  }
+
+  /** As it is typed; what is too long for one line of a terminal is a file of the VM. */
+  async #typed(content: Content): Promise<string> {
+    const { host, screen } = this.#options;
+    const text = await promptText(host.vm, content);
+    const typed = typedText(text, screen.takesPaste);
+    if (screen.takesPaste) return typed;
+    if (Buffer.byteLength(typed) > LINE_BYTES) {
+      const data = Buffer.from(text).toString("base64");
+      const place = await promptText(host.vm, [{ type: "file", mediaType: "text/plain", data }]);
+      const message = `its program takes no paste, and the prompt is too long for a line: ${place}`;
+      host.emit({ type: "notice", message });
+      return place;
+    }
+    if (text.trim().includes("\n")) {
+      const message = "its program takes no paste: the lines of the prompt were typed as one";
+      host.emit({ type: "notice", message });
+    }
+    return typed;
   }
 
   async #interrupt(): Promise<void> {
@@ -114,6 +141,11 @@ export class PtySession implements RuntimeSession {
     const signal = AbortSignal.any([AbortSignal.timeout(INTERRUPT_MS), this.#gone.signal]);
     // One that goes on writing is typed to all the same.
     await quiet.until(INTERRUPT_MS / 4, { signal }).catch(() => undefined);
+  }
+
+  /** What was typed has been on the screen: nobody can know more of a terminal. */
+  #tellEcho(echo: EchoWatch): void {
+    if (echo.look()) this.#options.host.emit({ type: "raw", source: "echo", value: true });
   }
 
   #tellAssumed(): void {

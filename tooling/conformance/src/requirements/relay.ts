@@ -55,15 +55,22 @@ export const relay = rows("relay", {
   "relay.dead-letters": "dead letters have their reason, and are redelivered once",
   "relay.deaths":
     "a program that exits, is killed or has no memory is recorded as that, and started again",
+  "relay.echo": "what a terminal has shown of a message is told as an echo, and as no more",
+  "relay.escapes-shown": "no text of a message or an agent drives the terminal of who reads it",
+  "relay.escapes-typed": "nothing in a message acts as a key or a control of an agent's terminal",
   "relay.expiry": "a message that waits for a day expires, and its sender is told",
   "relay.family": "an agent starts others below it where its policy allows",
   "relay.history": "what was said is found by channel, thread, agent and text",
   "relay.kill":
     "kill -9 of a sidecar whose agents work in VMs: each message is heard once, or its sender is told",
+  "relay.long-line":
+    "a text that is too long for a terminal's line reaches its program whole, as a file",
   "relay.mailbox": "a full mailbox refuses, and of many only its own message",
   "relay.nudge": "an idle agent is reminded, then released",
+  "relay.paste": "a message of many lines is one paste that it can't end",
   "relay.people": "people have an inbox",
   "relay.preflight": "an agent is checked before it starts",
+  "relay.readiness": "nothing is typed before a terminal's program is ready",
   "relay.reply": "a reply proves that a message was read",
   "relay.orphans": "what a killed sidecar had not said of an agent's end, the next one says",
   "relay.restart-ends": "a clean exit is no failure, and a release ends a restart",
