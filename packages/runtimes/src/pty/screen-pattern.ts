@@ -2,8 +2,8 @@ import { createContext, runInContext } from "node:vm";
 
 import { AgentOsError } from "@agentos/protocol";
 
-/** What one look may take: an expression that backtracks without end must not stop the sidecar. */
-const MATCH_MS = 50;
+/** What one look may take, also of a busy machine's time: an expression that backtracks without end must not stop the sidecar. */
+const MATCH_MS = 250;
 
 /** A regular expression that is held against a screen. */
 export class ScreenPattern {

@@ -14,7 +14,7 @@ const GONE = { timeout: 10_000 };
 
 type End = (os: AgentOs, session: Session) => Promise<void>;
 
-const ENDS: Readonly<Record<string, End>> = {
+const ENDS = Object.entries<End>({
   closed: (_os, session) => session.close(),
   "cancelled and closed": async (_os, session) => {
     await session.cancel();
@@ -28,22 +28,19 @@ const ENDS: Readonly<Record<string, End>> = {
     await session.cancel();
     await os.dispose();
   },
-};
+});
 
 describe.runIf(DRIVERS_HERE.includes("linux"))("an agent that left processes behind", () => {
-  test.each(Object.entries(ENDS))(
-    "[agent.no-orphan] is %s: nothing of it is left",
-    async (_, end) => {
-      await using os = await vmWithStandIn("acp");
-      const session = await os.createSession(standInOptions("acp"));
-      const turn = session.prompt("LEAVE");
-      const ended = Promise.resolve(turn).catch((error: unknown) => error);
-      await expect.poll(() => sleeping(os), GONE).toEqual(LEFT);
-      await end(os, session);
-      await ended;
-      await expect.poll(() => processesOfSession(session.id), GONE).toEqual([]);
-    },
-  );
+  test.each(ENDS)("[agent.no-orphan] is %s: nothing of it is left", async (_, end) => {
+    await using os = await vmWithStandIn("acp");
+    const session = await os.createSession(standInOptions("acp"));
+    const turn = session.prompt("LEAVE");
+    const ended = Promise.resolve(turn).catch((error: unknown) => error);
+    await expect.poll(() => sleeping(os), GONE).toEqual(LEFT);
+    await end(os, session);
+    await ended;
+    await expect.poll(() => processesOfSession(session.id), GONE).toEqual([]);
+  });
 });
 
 async function sleeping(os: AgentOs): Promise<string[]> {
