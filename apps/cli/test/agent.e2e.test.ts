@@ -53,6 +53,15 @@ describe("agentos agent", () => {
     const sent = await run("send", "Counter", "x", "--wait", "answered");
     expect(sent.exitCode).toBe(0);
     await expect(run("agent", "logs", "Counter")).resolves.toMatchObject({ exitCode: 0 });
+    await run("agent", "hold", "Counter");
+    await run("send", "Counter", "kept");
+    await expect(run("agent", "show", "counter")).resolves.toMatchObject({
+      stdout: expect.stringContaining("1 messages, held"),
+    });
+    await expect(run("agent", "flush", "Counter")).resolves.toMatchObject({
+      stdout: "1 messages\n",
+    });
+    await run("agent", "unhold", "Counter");
     await expect(json("agent", "list")).resolves.toMatchObject({
       agents: [{ name: "Counter", runtime: "command", state: "ready" }],
     });

@@ -21,10 +21,14 @@ export interface StoredAgent {
   /** What it confirmed last. */
   readonly model: string | null;
   readonly restarts: number;
+  /** Its mail stays in its mailbox. */
+  readonly held: boolean;
   readonly createdAt: number;
 }
 
-export type AgentChange = Partial<Pick<StoredAgent, "state" | "channels" | "model" | "restarts">>;
+export type AgentChange = Partial<
+  Pick<StoredAgent, "state" | "channels" | "model" | "restarts" | "held">
+>;
 
 /** A delivery as it is written. */
 export interface StoredDelivery extends Delivery {

@@ -57,6 +57,14 @@ export class Supervision {
     return { bytes: await this.#relay.parts.sessions.input(agent.ref, data) };
   }
 
+  hold(name: string, held: boolean): void {
+    this.#relay.roster.get(name).hold(held);
+  }
+
+  flush(name: string): MethodResult<"relay.flush"> {
+    return { count: this.#relay.roster.get(name).flush() };
+  }
+
   async setModel({
     name,
     model,

@@ -269,6 +269,7 @@ export class UserRelay {
       channels: [...new Set((spec.channels ?? []).map(channelOf))],
       model: spec.session.model ?? null,
       restarts: 0,
+      held: false,
       createdAt: this.#parts.now(),
     };
   }

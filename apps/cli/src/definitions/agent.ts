@@ -14,6 +14,11 @@ The agent stays in its VM when this command ends. Say things to it with: agentos
   agentos agent spawn Alice --runtime anthropic --vm work --task "Review the last commit"
   agentos agent logs Alice --follow`;
 
+const HOLDING = [
+  ["hold", "keep an agent's messages in its mailbox"],
+  ["unhold", "deliver them as they come again"],
+  ["flush", "deliver what its mailbox holds now"],
+] as const;
 const NAME = "the agent's name";
 
 /** `agent`: agents by name. */
@@ -25,6 +30,7 @@ export function defineAgentCommands(program: Command, context: CommandContext): 
   defineSpawn(agent, context);
   defineLooking(agent, context);
   defineControl(agent, context);
+  defineHolding(agent, context);
 }
 
 function defineSpawn(agent: Command, context: CommandContext): void {
@@ -113,4 +119,17 @@ function defineControl(agent: Command, context: CommandContext): void {
         (await import("../commands/agent/release.ts")).release(context.io, globals, name, options),
       ),
     );
+}
+
+function defineHolding(agent: Command, context: CommandContext): void {
+  for (const [verb, description] of HOLDING)
+    agent
+      .command(verb)
+      .description(description)
+      .argument("<name>", NAME)
+      .action((name: string, _options: object, self: Command) =>
+        context.run(self, async (globals) =>
+          (await import("../commands/agent/hold.ts")).hold(context.io, globals, name, verb),
+        ),
+      );
 }

@@ -78,6 +78,25 @@ describe("messages", () => {
     });
   });
 
+  test("[broker.retry] another try of a delivery is told, with how many there were", async () => {
+    await using world = new BrokerWorld();
+    await world.spawn();
+    const { event_id } = await world.client.result("send_message", { to: "A", text: "hi" });
+    if (typeof event_id !== "string") throw new Error("no event id");
+    const ids = { deliveryId: `del_${event_id}`, messageId: event_id };
+    for (const attempts of [1, 2, 3])
+      world.gate.happen({ type: "delivery", agent: "A", ...ids, state: "queued", attempts });
+    await expect(world.client.event("delivery_retry", { attempts: 3 })).resolves.toMatchObject({
+      name: "A",
+      event_id,
+      delivery_id: ids.deliveryId,
+    });
+    expect(world.client.kinds({ kind: "delivery_retry" })).toHaveLength(2);
+    await expect(world.client.result("get_status")).resolves.toMatchObject({
+      pending_deliveries: [{ worker_name: "A", event_id, attempts: 3 }],
+    });
+  });
+
   test("[broker.case-57] a release while it waits is told as failed and dropped, once each", async () => {
     await using world = new BrokerWorld();
     await world.spawn();

@@ -144,6 +144,16 @@ export class Relay extends RelayMessages {
     return await this.#link.request("relay.input", { name, data });
   }
 
+  /** Keeps an agent's messages in its mailbox (`true`), or delivers them as they come again. Outlives the sidecar. */
+  async hold(name: string, held = true): Promise<void> {
+    await this.#link.request("relay.hold", { name, held });
+  }
+
+  /** Delivers what an agent's mailbox holds now; resolves with how many there are. */
+  async flush(name: string): Promise<number> {
+    return (await this.#link.request("relay.flush", { name })).count;
+  }
+
   /** Switches an agent's model; resolves once the agent confirmed it. */
   async setModel(
     name: string,

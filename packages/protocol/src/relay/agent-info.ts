@@ -34,6 +34,8 @@ export const AgentInfo = z.object({
   activity: AgentActivity,
   /** It was told as idle, and nothing was seen of it since. */
   idle: z.boolean(),
+  /** Messages stay in its mailbox until they are flushed. */
+  held: z.boolean(),
   /** Messages that wait for it. */
   pending: z.int(),
   restarts: z.int(),

@@ -21,6 +21,9 @@ export const RelayHappening = z.discriminatedUnion("type", [
   z.object({ type: z.literal("agent_idle"), agent, idleMs: z.number() }),
   z.object({ type: z.literal("agent_nudged"), agent, count: z.int() }),
   z.object({ type: z.literal("agent_model"), agent, model: z.string() }),
+  z.object({ type: z.literal("agent_held"), agent, held: z.boolean() }),
+  /** So many that were held are delivered. */
+  z.object({ type: z.literal("agent_flushed"), agent, count: z.int() }),
   z.object({ type: z.literal("agent_exited"), agent, ...ending, reason: z.string() }),
   z.object({
     type: z.literal("agent_restarting"),

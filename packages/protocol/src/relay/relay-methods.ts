@@ -69,6 +69,18 @@ export const RELAY_METHODS = {
     params: AgentRef.extend({ data: z.string().max(65_536) }),
     result: z.object({ bytes: z.int() }),
   },
+  "relay.hold": {
+    scope: "user",
+    summary: "Keep an agent's messages in its mailbox, or deliver them as they come again.",
+    params: AgentRef.extend({ held: z.boolean() }),
+    result: Nothing,
+  },
+  "relay.flush": {
+    scope: "user",
+    summary: "Deliver what an agent's mailbox holds now; answers how many there are.",
+    params: AgentRef,
+    result: z.object({ count: z.int() }),
+  },
   "relay.setModel": {
     scope: "user",
     summary: "Switch an agent's model; answered once the agent confirmed it.",

@@ -11,7 +11,7 @@ export function infoOf(
   stored: StoredAgent,
   { activity, idle, pending }: Pick<AgentInfo, "activity" | "idle" | "pending">,
 ): AgentInfo {
-  const { agentId, name, vmId, spec, state, channels, model, restarts, createdAt } = stored;
+  const { agentId, name, vmId, spec, state, channels, model, restarts, held, createdAt } = stored;
   return {
     name,
     agentId,
@@ -26,6 +26,7 @@ export function infoOf(
     state,
     activity,
     idle,
+    held,
     pending,
     restarts,
     createdAt,

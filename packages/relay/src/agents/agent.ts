@@ -60,6 +60,7 @@ export class Agent {
       parts,
       deliver: (delivery) => this.#handover.deliver(delivery),
       undelivered: options.undelivered,
+      isHeld: stored.held,
     });
     this.#idle = new IdleWatch({
       clock: parts.clock,
@@ -114,12 +115,27 @@ export class Agent {
 
   /** Writes what changed of it, with what is told of that. */
   change(
-    change: Partial<Pick<StoredAgent, "state" | "channels" | "model" | "restarts">>,
+    change: Partial<Pick<StoredAgent, "state" | "channels" | "model" | "restarts" | "held">>,
     told: readonly RelayHappening[],
   ): void {
     const { journal } = this.#options.parts;
     journal.write({ changeAgent: { agentId: this.agentId, change } }, told);
     this.#stored = { ...this.#stored, ...change };
+  }
+
+  /** Its mail stays where it is, or goes on as it comes. */
+  hold(held: boolean): void {
+    if (this.#stored.held === held) return;
+    this.change({ held }, [{ type: "agent_held", agent: this.name, held }]);
+    this.mailbox.setHeld(held);
+  }
+
+  /** Delivers what is held now. */
+  flush(): number {
+    const count = this.mailbox.flush();
+    const { journal } = this.#options.parts;
+    journal.write({}, [{ type: "agent_flushed", agent: this.name, count }]);
+    return count;
   }
 
   /** Its session is there and may be used. */
@@ -133,7 +149,8 @@ export class Agent {
   take(delivery: StoredDelivery, message: RelayMessage): void {
     this.#idle.sign();
     if (message.kind !== "nudge") this.#nudger.reset();
-    if (this.#handover.mayOvertake(message)) void this.#handover.overtake(delivery, message);
+    if (!this.#stored.held && this.#handover.mayOvertake(message))
+      void this.#handover.overtake(delivery, message);
     else this.mailbox.enqueue(delivery.deliveryId);
   }
 

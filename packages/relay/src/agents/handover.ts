@@ -8,6 +8,7 @@ import {
   type TurnResult,
 } from "@agentos/protocol";
 
+import { RELAY_BOUNDS } from "../relay-bounds.ts";
 import { fileOf, isLong, promptOf } from "../messages/prompt-of.ts";
 import type { UserParts } from "../relay-parts.ts";
 import type { Agent } from "./agent.ts";
@@ -20,6 +21,9 @@ export interface HandoverOptions {
 /** The session is gone: its agent's end, which follows, says what becomes of the delivery. */
 const GONE = ["SESSION_CLOSED", "NOT_FOUND", "DISPOSED"] as const;
 
+/** Before the second try; doubled with each further one. */
+const RETRY_MS = 1_000;
+
 /** Gives an agent its messages, and sees what it does with them. */
 export class Handover {
   readonly #options: HandoverOptions;
@@ -30,14 +34,31 @@ export class Handover {
   /** Deliveries that were steered into the turn that runs. */
   readonly #steered = new Set<string>();
   #idle: PromiseWithResolvers<void> | undefined;
+  #paused: (() => void) | undefined;
   #isHinted = false;
 
   constructor(options: HandoverOptions) {
     this.#options = options;
   }
 
-  /** One message as one turn, from its stored delivery to the turn's end. Never rejects. */
-  async deliver({ deliveryId, messageId, sessionSeq }: StoredDelivery): Promise<void> {
+  /**
+   * One message as one turn, from its stored delivery to the turn's end. What its session refuses for now is tried
+   * again, ever later. Never rejects.
+   */
+  async deliver({ deliveryId }: StoredDelivery): Promise<void> {
+    const { mailbox } = this.#options.agent;
+    for (let tries = 1; ; tries += 1) {
+      const delivery = mailbox.get(deliveryId);
+      // oxlint-disable-next-line no-await-in-loop -- One try after the other.
+      if (delivery === undefined || !(await this.#try(delivery))) return;
+      if (!mailbox.retry(deliveryId)) return;
+      // oxlint-disable-next-line no-await-in-loop -- As above.
+      await this.#pause(Math.min(RETRY_MS * 2 ** (tries - 1), RELAY_BOUNDS.longestCooldownMs));
+    }
+  }
+
+  /** Whether another try may help. */
+  async #try({ deliveryId, messageId, sessionSeq }: StoredDelivery): Promise<boolean> {
     const { agent, parts } = this.#options;
     const turn = Promise.withResolvers<TurnResult | undefined>();
     this.#turns.set(deliveryId, turn);
@@ -45,7 +66,7 @@ export class Handover {
       await this.#untilIdle();
       const before = parts.sessions.look(agent.ref)?.lastSeq ?? 0;
       const message = parts.store.message(messageId);
-      if (message === undefined || agent.mailbox.get(deliveryId) === undefined) return;
+      if (message === undefined || agent.mailbox.get(deliveryId) === undefined) return false;
       const content = await this.#contentOf(message);
       const { seq } = parts.sessions.prompt(agent.ref, { turnId: deliveryId, content });
       if (!this.#isTerminal)
@@ -53,8 +74,9 @@ export class Handover {
       // An earlier life gave it to the session already.
       if (sessionSeq !== null || seq < before) await this.#catchUp(deliveryId, seq);
       this.#ended(deliveryId, await turn.promise);
+      return false;
     } catch (error) {
-      this.#refused(deliveryId, error);
+      return this.#refused(deliveryId, error);
     } finally {
       this.#turns.delete(deliveryId);
       this.#echoed.delete(deliveryId);
@@ -100,6 +122,7 @@ export class Handover {
   /** Nothing more will be seen. */
   end(): void {
     this.#idle?.resolve();
+    this.#paused?.();
     for (const turn of this.#turns.values()) turn.resolve(undefined);
   }
 
@@ -132,13 +155,26 @@ export class Handover {
     agent.mailbox.step(deliveryId, lastStepOf(result));
   }
 
-  #refused(deliveryId: string, error: unknown): void {
-    if (GONE.some((code) => isAgentOsError(error, code))) return;
+  #refused(deliveryId: string, error: unknown): boolean {
+    if (GONE.some((code) => isAgentOsError(error, code))) return false;
     const { agent, parts } = this.#options;
     const { code, message } = encodeError(error);
     parts.log.warn({ agentId: agent.agentId, code }, "an agent's session refused a message");
+    const isHandedOver = agent.mailbox.get(deliveryId)?.state !== "queued";
+    if (isAgentOsError(error) && error.retryable && !isHandedOver) return true;
     const step = { state: "dead_lettered", reason: "rejected", detail: message } as const;
     agent.mailbox.step(deliveryId, step);
+    return false;
+  }
+
+  /** Ends early with the agent. */
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#options.parts.clock.after(ms, resolve);
+    this.#paused = resolve;
+    await promise;
+    this.#paused = undefined;
+    cancel();
   }
 
   async #contentOf(message: RelayMessage): Promise<Content> {

@@ -74,6 +74,13 @@ export function advance(delivery: StoredDelivery, step: Step, at: number): Advan
   return { next, change, told: { ...toldOf(next), ...seen } };
 }
 
+/** The delivery after a try that came to nothing: where it was, and counted. */
+export function again(delivery: StoredDelivery): Advance {
+  const attempts = delivery.attempts + 1;
+  const next = { ...delivery, attempts };
+  return { next, change: { deliveryId: delivery.deliveryId, attempts }, told: toldOf(next) };
+}
+
 /** What is told of a delivery as it is now. */
 export function toldOf({
   recipient,

@@ -4,7 +4,15 @@ import type { StoredDelivery } from "@agentos/core";
 import { DEFAULTS, type DeliveryReason } from "@agentos/protocol";
 
 import type { UserParts } from "../relay-parts.ts";
-import { type Advance, advance, isLast, isUnseenEnd, type Step, wasSeen } from "./live-delivery.ts";
+import {
+  type Advance,
+  advance,
+  again,
+  isLast,
+  isUnseenEnd,
+  type Step,
+  wasSeen,
+} from "./live-delivery.ts";
 
 export interface MailboxOptions {
   readonly parts: UserParts;
@@ -12,6 +20,8 @@ export interface MailboxOptions {
   readonly deliver: (delivery: StoredDelivery) => Promise<void>;
   /** It ended, and the agent has not seen it: writes that. Where it throws nothing is written. */
   readonly undelivered: (ending: Advance) => void;
+  /** It begins with keeping what it has. */
+  readonly isHeld: boolean;
 }
 
 /** Which bound of a mailbox leaves no room. */
@@ -34,10 +44,15 @@ export class Mailbox {
   #cancelSweep: (() => void) | undefined;
   /** What those who wait for an empty mailbox still wait for. */
   readonly #awaited = new Map<Set<string>, () => void>();
+  #isStarted = false;
+  #isHeld: boolean;
+  /** Of those that are held, how many are delivered all the same. */
+  #flushed = 0;
   #isClosed = false;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
+    this.#isHeld = options.isHeld;
   }
 
   /** Messages that no turn has begun with, the one on its way included. */
@@ -84,12 +99,43 @@ export class Mailbox {
 
   /** From now on, one after the other. */
   start(): void {
-    if (!this.#isClosed) this.#queue.start();
+    this.#isStarted = true;
+    this.#run();
   }
 
   /** The one on its way ends as it does; no other begins. */
   pause(): void {
-    this.#queue.pause();
+    this.#isStarted = false;
+    this.#run();
+  }
+
+  /** What waits stays here, started or not, or goes on. */
+  setHeld(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#flushed = 0;
+    this.#run();
+  }
+
+  /** As many as wait now are delivered, held or not. */
+  flush(): number {
+    const count = this.#queue.size;
+    this.#flushed = count;
+    this.#run();
+    return count;
+  }
+
+  /** A try with it failed, and another may help. False: it is over, or was tried often enough and is a dead letter. */
+  retry(deliveryId: string): boolean {
+    const delivery = this.#open.get(deliveryId);
+    if (delivery === undefined) return false;
+    const { next, change, told } = again(delivery);
+    this.#open.set(deliveryId, next);
+    if (next.attempts >= DEFAULTS.deliveryAttempts) {
+      this.step(deliveryId, { state: "dead_lettered", reason: "too_many_attempts" });
+      return false;
+    }
+    this.#options.parts.journal.gather(change, told);
+    return true;
   }
 
   /** Writes what became of it. False: it can't, or is over already. */
@@ -138,7 +184,15 @@ export class Mailbox {
     }
   }
 
+  #run(): void {
+    if (this.#isClosed) return;
+    if (this.#isStarted && (!this.#isHeld || this.#flushed > 0)) this.#queue.start();
+    else this.#queue.pause();
+  }
+
   async #deliver(deliveryId: string): Promise<void> {
+    this.#flushed = Math.max(0, this.#flushed - 1);
+    this.#run();
     const delivery = this.#open.get(deliveryId);
     if (delivery === undefined || this.#isClosed) return;
     if (this.#isTooOld(delivery)) this.#expire(delivery);

@@ -46,6 +46,11 @@ function supervising(relay: UserRelay): Handlers {
     "relay.agent": ({ name }) => supervision.agent(name),
     "relay.continuity": ({ name }) => supervision.continuity(name),
     "relay.input": ({ name, data }) => supervision.input(name, data),
+    "relay.hold": ({ name, held }) => {
+      supervision.hold(name, held);
+      return {};
+    },
+    "relay.flush": ({ name }) => supervision.flush(name),
     "relay.setModel": (params) => supervision.setModel(params),
     "relay.metrics": ({ name }) => supervision.metrics(name),
     "relay.health": () => supervision.health(),

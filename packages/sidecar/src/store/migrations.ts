@@ -1,5 +1,5 @@
 import { IMAGES } from "./schema/images.ts";
-import { RELAY } from "./schema/relay.ts";
+import { RELAY, RELAY_HELD } from "./schema/relay.ts";
 import { AGENT_TRACES, KEPT_ANSWERS, SESSIONS, TRANSCRIPT_BYTES } from "./schema/sessions.ts";
 import { SNAPSHOTS } from "./schema/snapshots.ts";
 import { ENDED_VMS, VMS, VM_NETWORKS } from "./schema/vms.ts";
@@ -18,4 +18,5 @@ export const MIGRATIONS: readonly string[] = [
   AGENT_TRACES,
   KEPT_ANSWERS,
   TRANSCRIPT_BYTES,
+  RELAY_HELD,
 ];

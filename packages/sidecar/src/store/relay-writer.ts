@@ -49,11 +49,11 @@ export class RelayWriter {
 
   #addAgent(agent: StoredAgent): void {
     const spec = this.#sealed.seal(JSON.stringify(agent.spec));
-    const into = `INSERT INTO relay_agents (user, agent_id, folded_name, name, vm_id, spec, state, channels, model, restarts, created_at)`;
-    const { agentId, name, vmId, state, channels, model, restarts, createdAt } = agent;
+    const into = `INSERT INTO relay_agents (user, agent_id, folded_name, name, vm_id, spec, state, channels, model, restarts, held, created_at)`;
+    const { agentId, name, vmId, state, channels, model, restarts, held, createdAt } = agent;
     const values = [this.#user, agentId, foldName(name), name, vmId, spec, state];
-    const more = [JSON.stringify(channels), model, restarts, createdAt];
-    this.#file.change(`${into} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ...values, ...more);
+    const more = [JSON.stringify(channels), model, restarts, held ? 1 : 0, createdAt];
+    this.#file.change(`${into} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ...values, ...more);
     this.#total("spawned");
   }
 
@@ -63,6 +63,7 @@ export class RelayWriter {
       ["channels", change.channels && JSON.stringify(change.channels)],
       ["model", change.model],
       ["restarts", change.restarts],
+      ["held", change.held === undefined ? undefined : Number(change.held)],
     ];
     this.#update("relay_agents", columns, "agent_id", agentId);
     if (change.restarts !== undefined) this.#total("restarts");

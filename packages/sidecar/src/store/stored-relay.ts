@@ -20,6 +20,7 @@ const AgentRow = z.object({
   channels: z.string(),
   model: z.string().nullable(),
   restarts: z.int(),
+  held: z.int(),
   created_at: z.int(),
 });
 
@@ -35,6 +36,7 @@ export function readStoredAgent(row: unknown, sealed: SealedText): StoredAgent {
     channels: z.array(z.string()).parse(JSON.parse(columns.channels)),
     model: columns.model,
     restarts: columns.restarts,
+    held: columns.held === 1,
     createdAt: columns.created_at,
   };
 }

@@ -45,6 +45,8 @@ export const relay = rows("relay", {
   "relay.case-57": "a release delivers or drops what is on its way, never both",
   "relay.case-58": "a model that was not switched is no success",
   "relay.acl": "an agent writes within its reach, and ends only who is below it",
+  "relay.attempts":
+    "what a session refuses for now is tried again, ten times, then it is a dead letter",
   "relay.blocked": "an agent that is stuck holds up nobody else",
   "relay.chaos": "a hundred agents lose no message and get none twice, in order, while some crash",
   "relay.client": "a program uses agents, messages and figures, with a VM and without one",
@@ -61,6 +63,7 @@ export const relay = rows("relay", {
   "relay.expiry": "a message that waits for a day expires, and its sender is told",
   "relay.family": "an agent starts others below it where its policy allows",
   "relay.history": "what was said is found by channel, thread, agent and text",
+  "relay.hold": "held mail stays in its mailbox, over a restart too, until it is flushed or let go",
   "relay.kill":
     "kill -9 of a sidecar whose agents work in VMs: each message is heard once, or its sender is told",
   "relay.long-line":

@@ -18,7 +18,7 @@ export async function show(io: Io, { pool, json }: GlobalOptions, name: string):
     ["agent", agent.name],
     ["state", agent.state === "ready" ? agent.activity : agent.state],
     ["runtime", agent.model === null ? agent.runtime : `${agent.runtime}, ${agent.model}`],
-    ["waiting", `${agent.pending} messages`],
+    ["waiting", `${agent.pending} messages${agent.held ? ", held" : ""}`],
     ["channels", agent.channels.map((channel) => `#${channel}`).join(" ")],
     ["team", agent.team ?? "-"],
     ["parent", agent.parent ?? "-"],

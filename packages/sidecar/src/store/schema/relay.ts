@@ -80,3 +80,8 @@ CREATE TABLE relay_totals (
   restarts INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 `;
+
+/** Whether an agent's mail stays in its mailbox. */
+export const RELAY_HELD = `
+ALTER TABLE relay_agents ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+`;
