@@ -13,7 +13,7 @@ export interface ProcessRequest {
   output: OutputMode;
   windowBytes: number;
   timeoutMs?: number;
-  /** No program, but what the VM's agent does itself: `argv` is `pack`, `unpack` or `watch`, a path, and `recursive` for a watch of all below. `piped` only; it ends with its release. */
+  /** No program, but what the VM's agent does itself: `argv` is `pack`, `unpack`, `list` or `watch`, a path, and `recursive` for a watch of all below, or what a list leaves out. `piped` only; it ends with its release. */
   builtin?: true;
   /** On a terminal: `stdin` is none then, and `output` logged. Only where the VM has `terminals`. */
   terminal?: TerminalOptions;

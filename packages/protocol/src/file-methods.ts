@@ -10,6 +10,7 @@ import {
   RmParams,
   StatResult,
   SymlinkParams,
+  ListParams,
   TreeParams,
   TruncateParams,
   WatchParams,
@@ -107,6 +108,13 @@ export const FILE_METHODS = {
     summary:
       "Write a file or a tree from one tree stream on stdin. `process.exited` tells its end; what failed is on stderr.",
     params: TreeParams,
+    result: ProcessStarted,
+  },
+  "fs.list": {
+    scope: "vm",
+    summary:
+      "List everything below a directory on stdout, as one list stream. `process.exited` tells its end; what failed is on stderr.",
+    params: ListParams,
     result: ProcessStarted,
   },
   "fs.watch": {

@@ -98,6 +98,11 @@ export const TreeParams = PathParams.extend({
   received: z.object({ stdout: z.int().min(0), stderr: z.int().min(0) }).optional(),
 });
 
+export const ListParams = TreeParams.extend({
+  /** Neither these nor what is below them. */
+  without: z.array(VmPath).max(128).optional(),
+});
+
 export const WatchParams = TreeParams.extend({
   /** Everything below the path, too. Default false. */
   recursive: z.boolean().optional(),

@@ -239,6 +239,7 @@ export {
 export { type Corkable, WriteBatch } from "./write-batch.ts";
 export { TreeReader } from "./tree/tree-reader.ts";
 export { TREE_BOUNDS, type TreeAttributes, type TreeRecord } from "./tree/tree-record.ts";
+export { type ListedFile, ListReader } from "./tree/list-reader.ts";
 export { type BuiltinFailure, readBuiltinFailure } from "./tree/builtin-failure.ts";
 export { WatchReader, type WatchRecord } from "./tree/watch-reader.ts";
 export { writeTree } from "./tree/write-tree.ts";

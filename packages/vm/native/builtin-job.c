@@ -1,4 +1,4 @@
-/* The child that packs or unpacks a tree or watches one, and what it knows of where it is. */
+/* The child that packs, unpacks, lists or watches a tree, and what it knows of where it is. */
 #include "builtin.h"
 
 #include <errno.h>
@@ -47,6 +47,7 @@ _Noreturn void builtin_job(char *const *args) {
   bool deep = path != NULL && !alone && strcmp(args[2], "recursive") == 0 && args[3] == NULL;
   if (alone && strcmp(name, "pack") == 0) error = tree_pack(path);
   if (alone && strcmp(name, "unpack") == 0) error = tree_unpack(path);
+  if (path != NULL && strcmp(name, "list") == 0) error = tree_list(path, args + 2);
   if ((alone || deep) && strcmp(name, "watch") == 0) error = watch_job(path, deep);
   if (error != 0) say(error);
   _exit(error == 0 ? 0 : 1);

@@ -23,6 +23,8 @@ enum tree_record {
 /* 0, or an errno. What failed is told by builtin_fail, where by builtin_path. */
 int tree_pack(const char *path);
 int tree_unpack(const char *path);
+/* `without`: absolute paths, ended by NULL. */
+int tree_list(const char *path, char *const *without);
 
 /* What happens below a path, written to descriptor 1 until the reader is gone. */
 enum watch_record {
@@ -34,6 +36,16 @@ enum watch_record {
   WATCH_OVERFLOW = 'O', /* something was not seen */
 };
 int watch_job(const char *path, bool deep);
+
+/* tree-output.c: the stream that is packed. 0, or an errno. */
+int tree_flush(void);
+/* Before so many bytes are put; at most 128 KiB and a little. */
+int tree_room(size_t bytes);
+void tree_put(const void *bytes, size_t length);
+void tree_put_text(const char *text);
+/* Where the next bytes go, for who writes them there: then they are filled. */
+char *tree_spare(void);
+void tree_filled(size_t length);
 
 /* builtin-job.c: `step` is what failed. Returns the error. */
 int builtin_fail(const char *step, int error);

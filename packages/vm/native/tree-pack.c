@@ -8,15 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (256u * 1024u)
 #define PIECE_BYTES (128u * 1024u)
 #define ENTRY_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define DIRECTORY_FLAGS (ENTRY_FLAGS | O_DIRECTORY)
 /* Files with several names that are remembered; the names of further ones become files of their own. */
 #define LINKED_MAX 16384u
-
-static char buffer[BUFFER_BYTES];
-static size_t used;
 
 static struct {
   dev_t dev;
@@ -24,53 +20,28 @@ static struct {
   char *path;
 } linked[LINKED_MAX];
 
-static int flush(void) {
-  for (size_t at = 0; at < used;) {
-    ssize_t n = write(1, buffer + at, used - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return builtin_fail("write", n < 0 ? errno : EIO);
-    at += (size_t)n;
-  }
-  used = 0;
-  return 0;
-}
-
-static int room(size_t bytes) { return used + bytes > sizeof buffer ? flush() : 0; }
-
-static void put(const void *bytes, size_t length) {
-  memcpy(buffer + used, bytes, length);
-  used += length;
-}
-
-static void put_text(const char *text) {
-  uint8_t length[2];
-  put_u16(length, (uint16_t)strlen(text));
-  put(length, sizeof length);
-  put(text, strlen(text));
-}
-
 static void put_times(uint8_t kind, const struct stat *stat_of) {
   uint8_t head[13] = {kind};
   put_u32(head + 1, stat_of->st_mode & 0777);
   put_u64(head + 5, (uint64_t)stat_of->st_mtim.tv_sec * 1000000000u + (uint64_t)stat_of->st_mtim.tv_nsec);
-  put(head, sizeof head);
+  tree_put(head, sizeof head);
 }
 
 static int put_two(uint8_t kind, const char *name, const char *text) {
-  int error = room(1 + 4 + strlen(name) + strlen(text));
+  int error = tree_room(1 + 4 + strlen(name) + strlen(text));
   if (error != 0) return error;
-  put(&kind, 1);
-  put_text(name);
-  put_text(text);
+  tree_put(&kind, 1);
+  tree_put_text(name);
+  tree_put_text(text);
   return 0;
 }
 
 static int put_skipped(const char *name, mode_t mode) {
   uint8_t head[2] = {TREE_SKIPPED, S_ISCHR(mode) ? 'c' : S_ISBLK(mode) ? 'b' : S_ISFIFO(mode) ? 'p' : 's'};
-  int error = room(sizeof head + 2 + strlen(name));
+  int error = tree_room(sizeof head + 2 + strlen(name));
   if (error != 0) return error;
-  put(head, sizeof head);
-  put_text(name);
+  tree_put(head, sizeof head);
+  tree_put_text(name);
   return 0;
 }
 
@@ -78,24 +49,25 @@ static int put_piece_head(uint64_t offset, uint32_t length) {
   uint8_t head[12];
   put_u64(head, offset);
   put_u32(head + 8, length);
-  int error = room(sizeof head + length);
-  if (error == 0) put(head, sizeof head);
+  int error = tree_room(sizeof head + length);
+  if (error == 0) tree_put(head, sizeof head);
   return error;
 }
 
 /* Up to PIECE_BYTES of the file at `offset`, read in place; *length: what there was. */
 static int put_piece(int fd, uint64_t offset, uint64_t most, size_t *length) {
-  int error = room(12 + PIECE_BYTES);
+  int error = tree_room(12 + PIECE_BYTES);
   if (error != 0) return error;
+  char *spare = tree_spare();
   ssize_t n;
-  do n = pread(fd, buffer + used + 12, most < PIECE_BYTES ? (size_t)most : PIECE_BYTES, (off_t)offset);
+  do n = pread(fd, spare + 12, most < PIECE_BYTES ? (size_t)most : PIECE_BYTES, (off_t)offset);
   while (n < 0 && errno == EINTR);
   if (n < 0) return builtin_fail("read", errno);
   *length = (size_t)n;
   if (n == 0) return 0;
-  put_u64(buffer + used, offset);
-  put_u32(buffer + used + 8, (uint32_t)n);
-  used += 12 + (size_t)n;
+  put_u64(spare, offset);
+  put_u32(spare + 8, (uint32_t)n);
+  tree_filled(12 + (size_t)n);
   return 0;
 }
 
@@ -142,12 +114,12 @@ static int put_file(int fd, const char *name, const struct stat *stat_of) {
   const char *path;
   if (stat_of->st_nlink > 1 && was_sent(stat_of, &path)) return put_two(BUILTIN_HARD_LINK, name, path);
   uint8_t size[8];
-  int error = room(13 + sizeof size + 2 + TREE_NAME_MAX);
+  int error = tree_room(13 + sizeof size + 2 + TREE_NAME_MAX);
   if (error != 0) return error;
   put_times(TREE_FILE, stat_of);
   put_u64(size, (uint64_t)stat_of->st_size);
-  put(size, sizeof size);
-  put_text(name);
+  tree_put(size, sizeof size);
+  tree_put_text(name);
   bool sparse = (uint64_t)stat_of->st_blocks * 512 < (uint64_t)stat_of->st_size;
   return put_contents(fd, (uint64_t)stat_of->st_size, sparse);
 }
@@ -173,12 +145,12 @@ static int put_entries(int fd, int depth) {
 static int put_directory(int fd, const char *name, const struct stat *stat_of, int depth) {
   static const uint8_t up = TREE_UP;
   if (depth >= TREE_DEPTH_MAX) return builtin_fail("open", ELOOP);
-  int error = room(13 + 2 + TREE_NAME_MAX);
+  int error = tree_room(13 + 2 + TREE_NAME_MAX);
   if (error != 0) return error;
   put_times(TREE_DIRECTORY, stat_of);
-  put_text(name);
-  if ((error = put_entries(fd, depth)) != 0 || (error = room(1)) != 0) return error;
-  put(&up, 1);
+  tree_put_text(name);
+  if ((error = put_entries(fd, depth)) != 0 || (error = tree_room(1)) != 0) return error;
+  tree_put(&up, 1);
   return 0;
 }
 
@@ -219,10 +191,10 @@ int tree_pack(const char *path) {
   /* A link at the top is followed. */
   int fd = error == 0 ? open(path, ENTRY_FLAGS & ~O_NOFOLLOW) : -1;
   if (error == 0) error = fd < 0 ? builtin_fail("open", errno) : put_opened(fd, "", 0);
-  if (error == 0) error = room(1);
+  if (error == 0) error = tree_room(1);
   if (error == 0) {
-    put(&end, 1);
-    error = flush();
+    tree_put(&end, 1);
+    error = tree_flush();
   }
   return error;
 }

@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
 
-import type { FileType } from "@agentos/protocol";
+import type { FileType, ListedFile } from "@agentos/protocol";
 
-import type { VmFiles } from "../files/vm-files.ts";
-import { type ListedFile, listFiles, type ListOptions, unlessGone } from "./file-list.ts";
+import { VmFiles } from "../files/vm-files.ts";
+import type { VmAdmin } from "../leases/vm-admin.ts";
+import { listFiles, type ListOptions, unlessGone } from "./file-list.ts";
 import { NO_FILE, type PatchSide } from "./patch-side.ts";
 
 /** Files whose bytes are compared at once. */
@@ -27,21 +28,21 @@ export interface VmChange {
   readonly patch?: string;
 }
 
-/** The files of two VMs, or of one at two times. */
-export interface Compared {
-  readonly before: VmFiles;
-  readonly after: VmFiles;
+/** Two VMs. */
+interface Sides<T> {
+  readonly before: T;
+  readonly after: T;
 }
+
+type Compared = Sides<VmFiles>;
 
 /** What changed, by path, each as soon as it is known. */
 export async function* compareFiles(
-  compared: Compared,
+  { before, after }: Sides<VmAdmin>,
   options: ListOptions & { readonly patch: boolean },
 ): AsyncGenerator<VmChange, void, undefined> {
-  const [old, now] = await Promise.all([
-    listFiles(compared.before, options),
-    listFiles(compared.after, options),
-  ]);
+  const [old, now] = await Promise.all([listFiles(before, options), listFiles(after, options)]);
+  const compared = { before: new VmFiles(before), after: new VmFiles(after) };
   const paths = [...new Set([...old.keys(), ...now.keys()])]
     .filter((path) => mayDiffer(old.get(path), now.get(path)))
     .toSorted();

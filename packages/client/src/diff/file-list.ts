@@ -1,19 +1,16 @@
-import { AgentOsError, type FileStat, isAgentOsError } from "@agentos/protocol";
+import {
+  AgentOsError,
+  DEFAULTS,
+  isAgentOsError,
+  type ListedFile,
+  ListReader,
+} from "@agentos/protocol";
 
-import type { VmFiles } from "../files/vm-files.ts";
+import { BuiltinProcess, interrupted } from "../files/builtin-process.ts";
+import type { VmAdmin } from "../leases/vm-admin.ts";
 
-/** Questions about files that are under way at once. */
-const ASKED_AT_ONCE = 64;
 /** Beyond it nobody reads the list, and nobody's memory should hold it. */
 const MAX_FILES = 500_000;
-
-export interface ListedFile extends Pick<
-  FileStat,
-  "type" | "mode" | "size" | "mtimeMs" | "ctimeMs"
-> {
-  /** What a link says. */
-  readonly target?: string;
-}
 
 export interface ListOptions {
   /** Directories or files; what is not there is not listed. */
@@ -25,45 +22,48 @@ export interface ListOptions {
 
 /** Everything below the paths, by path, themselves not included. What goes while it is listed is not in it. */
 export async function listFiles(
-  files: VmFiles,
+  admin: VmAdmin,
   { paths, without, signal }: ListOptions,
 ): Promise<Map<string, ListedFile>> {
   const found = new Map<string, ListedFile>();
-  const left = [...paths];
-  while (left.length > 0) {
+  for (const path of paths) {
     signal?.throwIfAborted();
-    const batch = left.splice(-ASKED_AT_ONCE);
-    // oxlint-disable-next-line no-await-in-loop -- So many at once, and no more.
-    const listed = await Promise.all(batch.map((path) => entriesOf(files, path)));
-    const entries = listed.flat().filter((path) => !without.has(path));
-    for (let at = 0; at < entries.length; at += ASKED_AT_ONCE) {
-      const asked = entries.slice(at, at + ASKED_AT_ONCE);
-      // oxlint-disable-next-line no-await-in-loop -- As above.
-      const facts = await Promise.all(asked.map((path) => factsOf(files, path)));
-      for (const [index, path] of asked.entries()) {
-        const fact = facts[index];
-        if (fact === undefined) continue;
-        if (found.size >= MAX_FILES) throw tooMany();
-        found.set(path, fact);
-        if (fact.type === "directory") left.push(path);
-      }
-    }
+    // oxlint-disable-next-line no-await-in-loop -- Each is one stream.
+    await unlessGone(listBelow(admin, path, { without, signal }, found));
   }
   return found;
 }
 
-async function entriesOf(files: VmFiles, directory: string): Promise<string[]> {
-  const names = await unlessGone(files.readdir(directory));
-  return (names ?? []).map((name) => `${directory === "/" ? "" : directory}/${name}`);
-}
-
-async function factsOf(files: VmFiles, path: string): Promise<ListedFile | undefined> {
-  const stat = await unlessGone(files.lstat(path));
-  if (stat === undefined) return undefined;
-  const { type, mode, size, mtimeMs, ctimeMs } = stat;
-  if (type !== "symlink") return { type, mode, size, mtimeMs, ctimeMs };
-  const target = await unlessGone(files.readlink(path));
-  return target === undefined ? undefined : { type, mode, size, mtimeMs, ctimeMs, target };
+async function listBelow(
+  admin: VmAdmin,
+  top: string,
+  { without, signal }: Omit<ListOptions, "paths">,
+  found: Map<string, ListedFile>,
+): Promise<void> {
+  const process = await BuiltinProcess.start({
+    admin,
+    operation: "diff",
+    vmPath: top,
+    ask: (connection, identity) =>
+      connection.request("fs.list", { ...identity, without: [...without] }),
+    windowBytes: DEFAULTS.transferWindowBytes,
+    signal,
+  });
+  const reader = new ListReader();
+  const above = top.endsWith("/") ? top : `${top}/`;
+  try {
+    for await (const chunk of process.stdout) {
+      for (const file of reader.push(chunk)) {
+        if (found.size >= MAX_FILES) throw tooMany();
+        found.set(`${above}${file.path}`, file);
+      }
+    }
+    await process.finished();
+    if (!reader.hasEnded) throw interrupted(top, "its list ended early");
+  } catch (error) {
+    await process.abandon();
+    throw error;
+  }
 }
 
 /** Undefined where it is gone meanwhile, or its owner has closed it to itself. */

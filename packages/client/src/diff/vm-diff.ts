@@ -1,7 +1,6 @@
 import { Id, parseArgument, VmPath } from "@agentos/protocol";
 import * as z from "zod";
 
-import { VmFiles } from "../files/vm-files.ts";
 import type { VmAdmin } from "../leases/vm-admin.ts";
 import type { SidecarCore } from "../sidecar/sidecar-core.ts";
 import { limitsOf } from "../snapshots/limits-of.ts";
@@ -54,7 +53,7 @@ export class VmDiff implements AsyncIterable<VmChange>, PromiseLike<VmChange[]> 
       signal,
     );
     try {
-      const compared = { before: new VmFiles(base.admin), after: new VmFiles(admin) };
+      const compared = { before: base.admin, after: admin };
       const without = new Set([...NOT_FILES, ...(info.mounts ?? [])]);
       const looked = paths ?? (info.image === "host" ? HOST_PATHS : ["/"]);
       yield* compareFiles(compared, { paths: looked, without, patch, signal });

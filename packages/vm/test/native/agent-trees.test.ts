@@ -20,7 +20,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { TreeReader, type TreeRecord, writeTree } from "@agentos/protocol";
+import { ListReader, TreeReader, type TreeRecord, writeTree } from "@agentos/protocol";
 
 import { canRunAgent, startAgent, type Agent } from "./agent-harness.ts";
 import { runCommand } from "./agent-run.ts";
@@ -55,6 +55,7 @@ describe.runIf(canRunAgent)("trees of the agent", () => {
   });
 
   const pack = (path: string) => runCommand(agent.link, ["pack", path], { builtin: true });
+  const list = (path: string) => runCommand(agent.link, ["list", path], { builtin: true });
   const unpack = (path: string, input: Buffer) =>
     runCommand(agent.link, ["unpack", path], { builtin: true, stdin: true, input });
   /** What it says on stderr, and where it stopped. */
@@ -63,6 +64,41 @@ describe.runIf(canRunAgent)("trees of the agent", () => {
     expect(code).toBe(1);
     return stderr.toString();
   };
+
+  it("lists what is below a directory, each with its facts, but for what is left out", async () => {
+    const top = join(folder, "listed");
+    await mkdir(join(top, "deep/er"), { recursive: true });
+    await mkdir(join(top, "out/of/it"), { recursive: true });
+    await writeFile(join(top, "deep/er/file"), "12345");
+    await chmod(join(top, "deep/er/file"), 0o640);
+    await utimes(join(top, "deep/er/file"), 1_600_000_000, 1_600_000_000);
+    await symlink("deep/er", join(top, "link"));
+    const args = ["list", top, join(top, "out/of"), `${top}x/deep`];
+    const { code, stdout } = await runCommand(agent.link, args, { builtin: true });
+    const reader = new ListReader();
+    const listed = reader.push(stdout).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+    expect([code, reader.hasEnded]).toEqual([0, true]);
+    expect(listed.map(({ type, path, target }) => [type, path, target])).toEqual([
+      ["directory", "deep", undefined],
+      ["directory", "deep/er", undefined],
+      ["file", "deep/er/file", undefined],
+      ["symlink", "link", "deep/er"],
+      ["directory", "out", undefined],
+    ]);
+    const { ctimeMs } = await lstat(join(top, "deep/er/file"));
+    expect(listed[2]).toMatchObject({ mode: 0o640, size: 5, mtimeMs: 1_600_000_000_000 });
+    expect(listed[2]?.ctimeMs).toBeCloseTo(ctimeMs, 1);
+  });
+
+  it("lists no file, nothing that is not there, and nothing too deep", async () => {
+    const top = join(folder, "unlisted");
+    await mkdir(top);
+    await writeFile(join(top, "file"), "");
+    expect(await failure(list(join(top, "file")))).toBe("20 open ");
+    expect(await failure(list(join(top, "none")))).toBe("2 open ");
+    await mkdir(join(top, ...Array.from({ length: 300 }, () => "d")), { recursive: true });
+    expect(await failure(list(top))).toMatch(/^40 open (d\/){255}d/);
+  });
 
   it("packs a tree and unpacks it to the same", async () => {
     const from = join(folder, "from");

@@ -34,6 +34,7 @@ export const snapshots = [
         "a named VM's files are there again after its sidecar has ended, and gone with vm.end",
       "diff.list":
         "what changed since a snapshot is told by path: added, modified, deleted, another mode or type, whatever the times say",
+      "diff.many": "thousands of files are compared in a few streams, whatever number there is",
       "diff.applies": "git applies the patch of what changed, and its text files are then the same",
       "diff.begin":
         "without a snapshot it is since the VM began, of a fork too, without its mounts",

@@ -10,6 +10,8 @@ import { useWorld } from "./world.ts";
 
 useWorld();
 
+const MANY = "mkdir -p many/{1..40} && touch many/{1..40}/{1..100} && ln -s x many/link";
+
 const lineOf = ({ kind, path, type }: VmChange): string => `${kind} ${path} ${type}`;
 
 test("[diff.list] [diff.applies] what changed since a snapshot is a list, and a patch that git applies", async () => {
@@ -79,4 +81,17 @@ test("[diff.begin] [bad.diff] without a snapshot it is since the VM began, also 
   await expect(os.diff({ since: "never" })).rejects.toMatchObject({ code: "NOT_FOUND" });
   expect(() => os.diff({ paths: ["here"] })).toThrow(/paths/);
   expect((await AgentOs.snapshots()).filter(({ vmId }) => vmId === os.id)).toEqual([]);
+});
+
+test("[diff.many] thousands of files are compared, and what changed is told", async () => {
+  await using os = await AgentOs.create();
+  await os.exec(["bash", "-c", MANY]);
+  const { snapshotId } = await os.snapshot();
+  await os.exec("rm -r many/7; echo x > many/8/50; touch many/9/new");
+  const changes = await os.diff({ since: snapshotId });
+  expect(changes.filter(({ kind }) => kind === "deleted")).toHaveLength(101);
+  expect(changes.filter(({ kind }) => kind !== "deleted").map(lineOf)).toEqual([
+    "modified /workspace/many/8/50 file",
+    "added /workspace/many/9/new file",
+  ]);
 });

@@ -5,6 +5,7 @@ import { CHANNEL, decodeFrame, FRAME_KIND, isAgentOsError } from "@agentos/proto
 import { treeError } from "../tree/tree-error.ts";
 import type { GuestProcessOptions } from "./guest-process.ts";
 import { HeldOutput } from "./held-output.ts";
+import { listTree } from "./list-tree.ts";
 import { monotonic } from "./monotonic.ts";
 import { packTree } from "./pack-tree.ts";
 import { TreeUnpack } from "./tree-unpack.ts";
@@ -13,7 +14,7 @@ const FAILED = 1;
 const BATCH_BYTES = 64 * 1024;
 const NUMBERS: Readonly<Record<string, number>> = constants.errno;
 
-/** Packs or unpacks a tree of a virtual VM, and looks like a process from outside. */
+/** Packs, unpacks or lists a tree of a virtual VM, and looks like a process from outside. */
 export class TreeTransfer {
   readonly #options: GuestProcessOptions;
   readonly #stdout: HeldOutput;
@@ -35,13 +36,13 @@ export class TreeTransfer {
     this.#unpack = way === "unpack" ? new TreeUnpack(tree, withoutSlashes(path)) : undefined;
   }
 
-  /** Packs, to its end; to unpack it is told what comes. Never rejects. */
+  /** Packs or lists, to its end; to unpack it is told what comes. Never rejects. */
   async run(): Promise<void> {
     if (this.#unpack !== undefined) return;
     try {
       let batch: Uint8Array[] = [];
       let bytes = 0;
-      for (const part of packTree(this.#options.tree, this.#path)) {
+      for (const part of this.#told()) {
         batch.push(part);
         bytes += part.byteLength;
         if (bytes < BATCH_BYTES) continue;
@@ -54,6 +55,13 @@ export class TreeTransfer {
     } catch (error) {
       this.#fail(error, "");
     }
+  }
+
+  #told(): Generator<Uint8Array, void> {
+    const { tree, request } = this.#options;
+    const [way, , ...without] = request.argv;
+    if (way === "list") return listTree(tree, withoutSlashes(this.#path), new Set(without));
+    return packTree(tree, this.#path);
   }
 
   receive(bytes: Uint8Array): void {
