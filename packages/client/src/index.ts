@@ -91,6 +91,7 @@ export {
   type RelayMessage,
   type RequestAnswer,
   type SessionEvent,
+  type RateLimitWindow,
   type SessionInfo,
   type SessionState,
   type SessionSummary,

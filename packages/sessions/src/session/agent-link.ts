@@ -49,7 +49,8 @@ export class AgentLink {
 
   /** As the session's provider said them last. */
   get rateLimits(): readonly RateLimitWindow[] {
-    return this.#doors.rateLimits;
+    const passed = this.#doors.rateLimits;
+    return passed.length > 0 ? passed : (this.#agent?.host.rateLimits ?? []);
   }
 
   /** The agent's own session, while it lives. */

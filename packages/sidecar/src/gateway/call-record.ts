@@ -91,7 +91,9 @@ export class CallRecord {
     const { isPriced } = this.#route.target;
     const costUsd = isPriced && model !== undefined ? costOf(this.#prices, model, tokens) : null;
     const usage = { ...tokens, costUsd };
-    const call: ModelCall = { model: model ?? null, usage, hasToolCalls, httpStatus, error };
+    const { rateLimits } = this.#route;
+    const said = { hasToolCalls, httpStatus, error, rateLimits };
+    const call: ModelCall = { model: model ?? null, usage, ...said };
     this.#route.called(call);
   }
 }
