@@ -13,6 +13,8 @@ import {
   AgentOsError,
   type ContentPart,
   type Json,
+  type Question,
+  type RequestAnswer,
   type ToolCall,
   type ToolInfo,
   type ToolResult,
@@ -34,6 +36,8 @@ export interface TestHostOptions {
   readonly api?: ModelApi;
   /** Whether the agent may run a tool by itself. */
   readonly authorize?: (call: ToolCall, signal: AbortSignal) => Promise<ToolVerdict>;
+  /** What a person says to questions. Undefined: nobody is there. */
+  readonly answer?: (questions: readonly Question[]) => RequestAnswer;
   /** Programs of its VM. */
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   /** Model calls after which there is no room. */
@@ -127,8 +131,8 @@ export class TestHost implements RuntimeHost {
     this.results.push(result);
   }
 
-  async ask(): Promise<undefined> {
-    return undefined;
+  async ask(questions: readonly Question[]): Promise<RequestAnswer | undefined> {
+    return this.#options.answer?.(questions);
   }
 
   modelCalled(used: { usage: Usage; hasToolCalls: boolean }): void {
