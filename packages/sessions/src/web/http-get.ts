@@ -74,6 +74,9 @@ async function getOnce(
 ): Promise<IncomingMessage> {
   const { host, port } = placeOf(url);
   const tcp = await egress.connect(host, port, { signal });
+  // A handshake has no end of its own.
+  const abort = (): void => void tcp.destroy();
+  signal.addEventListener("abort", abort, { once: true });
   try {
     const socket = url.protocol === "https:" ? await secured(tcp, host) : tcp;
     return await exchange(socket, url, signal);
@@ -81,6 +84,8 @@ async function getOnce(
     tcp.destroy();
     signal.throwIfAborted();
     throw isAgentOsError(error) ? error : failed(url, reasonOf(error));
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 
@@ -151,7 +156,9 @@ function decoded(message: IncomingMessage): Readable {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "it failed";
-  return "code" in error ? `${String(error.code)}: ${error.message}` : error.message;
+  // OpenSSL's own message has its addresses and files in it.
+  const said = "reason" in error ? String(error.reason) : error.message;
+  return "code" in error ? `${String(error.code)}: ${said}` : said;
 }
 
 function failed(url: URL, reason: string): AgentOsError {

@@ -2,14 +2,12 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 
-import type { NetworkPolicy, ToolResult } from "@agentos/protocol";
 import { FakeDriver } from "@agentos/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { sessionEgress } from "../../src/egress/session-egress.ts";
 import { VmEgress } from "../../src/egress/vm-egress.ts";
-import { SessionClient } from "./session-client.ts";
-import { SessionWorld } from "./session-world.ts";
+import { WebReader } from "./web-reader.ts";
 
 type Page = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -47,55 +45,12 @@ const to =
   (_request, response) =>
     response.writeHead(302, { location }).end();
 
-const POLICY = { rules: [{ tool: "read_url", decision: "allow" }], otherwise: "deny" } as const;
-
-/** What the tool says to an agent, in a VM with that network. */
-class Reader implements AsyncDisposable {
-  readonly #at: SessionWorld;
-  readonly session: SessionClient;
-  result: ToolResult | undefined;
-
-  static async start(hosts: string[] | undefined, spec: object = { policy: POLICY }) {
-    const at = await SessionWorld.start();
-    const network: NetworkPolicy =
-      hosts === undefined ? { egress: "none" } : { egress: "allow", hosts };
-    const { lease } = await at.client.create({ network });
-    const reader = new Reader(at, await SessionClient.createIn(at.client, lease, spec));
-    at.runtime.script = async ({ call, prompt }) => {
-      reader.result = await call("read_url", { url: prompt });
-      return "done";
-    };
-    return reader;
-  }
-
-  constructor(at: SessionWorld, session: SessionClient) {
-    this.#at = at;
-    this.session = session;
-  }
-
-  async read(url: string): Promise<ToolResult & { text: string }> {
-    await this.session.prompt(url);
-    const { result } = this;
-    if (result === undefined) throw new Error("the tool was not called");
-    const text = result.content.map((part) => (part.type === "text" ? part.text : "")).join("");
-    return { ...result, text };
-  }
-
-  get world(): SessionWorld {
-    return this.#at;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#at[Symbol.asyncDispose]();
-  }
-}
-
 const here = (path = ""): string => `http://127.0.0.1:${port}${path}`;
 const named = (): string[] => [`127.0.0.1:${port}`];
 
 describe("read_url", () => {
   test("[session.read-url] reads a page as text, decompressed, in its charset; plain text and images as they are", async () => {
-    await using reader = await Reader.start(named());
+    await using reader = await WebReader.start(named());
     const html = "<title>T</title><h1>Grüße</h1><p>a <a href=/b>link</a></p><script>no()</script>";
     pages["/html"] = page("text/html; charset=iso-8859-1", Buffer.from(html, "latin1"));
     pages["/zip"] = page("text/html", gzipSync(html), { "content-encoding": "gzip" });
@@ -116,7 +71,7 @@ describe("read_url", () => {
   });
 
   test("[session.read-url-redirect] each redirect goes through the VM's policy again, and there is an end to them", async () => {
-    await using reader = await Reader.start(named());
+    await using reader = await WebReader.start(named());
     pages["/a"] = to("/b");
     pages["/b"] = page("text/plain", "arrived");
     pages["/out"] = to(`http://127.0.0.2:${port}/secret`);
@@ -142,7 +97,7 @@ describe("read_url", () => {
   });
 
   test("[session.read-url-refused] the VM's network decides before anybody is asked, and in so many words", async () => {
-    await using reader = await Reader.start([`other.test:${port}`], { asks: "wait" });
+    await using reader = await WebReader.start([`other.test:${port}`], { asks: "wait" });
     const refused = await reader.read(here("/"));
     expect(refused).toMatchObject({ outcome: "denied", code: "NETWORK_REFUSED" });
     expect(refused.text).toContain("the policy does not name this address and port");
@@ -158,12 +113,12 @@ describe("read_url", () => {
 
   test("[session.case-54] reading the web crosses the border: asked for by default, denied with nobody to ask", async () => {
     pages["/"] = page("text/plain", "hello");
-    await using alone = await Reader.start(named(), {});
+    await using alone = await WebReader.start(named(), {});
     const denied = await alone.read(here("/"));
     expect(denied).toMatchObject({ outcome: "denied" });
     expect(denied.text).toContain("nobody is there to be asked");
     expect(asked).toEqual([]);
-    await using watched = await Reader.start(named(), { asks: "wait" });
+    await using watched = await WebReader.start(named(), { asks: "wait" });
     const { turnId } = await watched.session.send(here("/"));
     const event = await watched.session.find(({ type }) => type === "request");
     const requestId = event.type === "request" ? event.request.requestId : "";
@@ -175,7 +130,7 @@ describe("read_url", () => {
   });
 
   test("[session.read-url-bounds] a page without end is read to its bound; one that breaks off, hangs or is cancelled says so", async () => {
-    await using reader = await Reader.start(named());
+    await using reader = await WebReader.start(named());
     pages["/endless"] = (_request, response) => {
       response.writeHead(200, { "content-type": "text/plain" });
       const more = (): void => {

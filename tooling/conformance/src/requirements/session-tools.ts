@@ -26,5 +26,7 @@ export const sessionTools = rows("session", {
   "session.read-url-redirect": "each redirect goes through that policy again",
   "session.read-url-refused": "what that policy refuses is denied before anybody is asked",
   "session.read-url-bounds": "a page has bounds of size and time, and ends with its turn",
+  "session.read-url-tls": "https only from a server that is trusted and is the one that was asked",
+  "session.read-url-in-vm": "the policy of the live VM decides, and every decision is told",
   "session.read-url-unsupported": "a driver without a network says so",
 });
