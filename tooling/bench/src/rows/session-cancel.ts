@@ -8,25 +8,27 @@ import { measured, timed } from "../shuffled-run.ts";
 const SESSIONS = 50;
 /** The ticking model never ends by itself. */
 const ENDLESS = "999999999";
+/** A tool after each second of words. */
+const WITH_TOOLS = "tool-100";
 
-/** How quickly a session's turn is cancelled, and a control request answered, alone and beside 50 sessions that stream. */
+/** How quickly a session's turn is cancelled, and a control request answered, alone and beside 50 sessions at work. */
 export const sessionCancelRow: Row = {
   name: "session-cancel",
   run: async ({ count }) => {
     await using model = await Child.start("ticking-model");
     await using os = await AgentOs.create();
-    const open = (): Promise<Session> =>
+    const open = (apiKey: string): Promise<Session> =>
       os.createSession({
         runtime: "api",
         model: "ticking",
-        provider: { name: "openai-compatible", baseUrl: model.said, apiKey: ENDLESS },
+        provider: { name: "openai-compatible", baseUrl: model.said, apiKey },
       });
-    await using session = await open();
+    await using session = await open(ENDLESS);
     const cancels = (): Promise<number[]> => repeat(count, () => cancelled(session));
     const controls = (): Promise<number[]> => repeat(count, () => timed(() => os.info()));
     await cancels();
     const quiet = { cancel: await cancels(), control: await controls() };
-    const others = await Promise.all(Array.from({ length: SESSIONS }, open));
+    const others = await Promise.all(Array.from({ length: SESSIONS }, () => open(WITH_TOOLS)));
     await Promise.all(others.map((other) => other.send("Tell the time")));
     const beside = { cancel: await cancels(), control: await controls() };
     await Promise.all(others.map((other) => other.close()));
@@ -37,7 +39,7 @@ export const sessionCancelRow: Row = {
       "control, 50 others": summarise(beside.control),
     });
     return {
-      row: "cancel and control beside 50 sessions that stream",
+      row: "cancel and control beside 50 sessions that stream and call tools",
       unit: "ms",
       variants,
       goals: [
