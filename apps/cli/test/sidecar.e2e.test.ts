@@ -35,6 +35,20 @@ test("up keeps one sidecar, run uses it, down ends it and its VMs", async () => 
   });
 });
 
+test("[session.transcript-bound] how much transcripts may take is said at the start, and not changed under a running sidecar", async () => {
+  await using agentos = await AgentOsCommand.create();
+  const up = await agentos.json(["up", "--transcripts", "64m"]);
+  expect(up).toMatchObject({ keep: true, transcriptBytes: 64 * 1024 * 1024 });
+  const other = await agentos.run(["up", "--transcripts", "32m"]);
+  expect(other).toMatchObject({ exitCode: 125, stdout: "" });
+  expect(other.stderr).toContain("--transcripts: expected 64.0 MiB, as the sidecar that is up");
+  expect(await agentos.json(["up", "--transcripts", "65536k"])).toEqual(
+    expect.objectContaining({ pid: pidOf(up) }),
+  );
+  const wrong = await agentos.run(["up", "--transcripts", "many"]);
+  expect(wrong).toMatchObject({ exitCode: 64 });
+});
+
 test("pools are apart", async () => {
   await using agentos = await AgentOsCommand.create();
   await using other = {

@@ -96,6 +96,8 @@ const configuration = {
   waitingCreates: z.int().min(0).optional(),
   waitingCreateMs: z.int().min(1).optional(),
   warmPoolSize: z.int().min(0).max(64).optional(),
+  maxSessions: z.int().min(1).optional(),
+  transcriptBytes: z.int().min(1).optional(),
 };
 
 const oneSidecar = (value: { pool?: unknown; sidecar?: unknown }): boolean =>

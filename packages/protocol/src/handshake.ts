@@ -39,6 +39,8 @@ export const StartRequest = z.object({
   waitingCreates: z.int().min(0).optional(),
   waitingCreateMs: z.int().min(1).optional(),
   warmPoolSize: z.int().min(0).max(64).optional(),
+  maxSessions: z.int().min(1).optional(),
+  transcriptBytes: z.int().min(1).optional(),
 });
 export type StartRequest = z.infer<typeof StartRequest>;
 

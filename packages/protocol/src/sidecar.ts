@@ -28,6 +28,8 @@ export const SidecarInfo = z.object({
   leases: z.int(),
   connections: z.int(),
   drivers: z.array(DriverReport),
+  /** As much as all transcripts of one user may have. */
+  transcriptBytes: z.int(),
 });
 export type SidecarInfo = z.infer<typeof SidecarInfo>;
 

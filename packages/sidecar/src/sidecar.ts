@@ -155,6 +155,7 @@ export class Sidecar implements AsyncDisposable, SidecarControl {
       ...this.#host.countsOf(user),
       connections: connections.length,
       drivers: await this.#drivers.reports(),
+      transcriptBytes: this.#options.transcriptBytes ?? DEFAULTS.transcriptBytes,
     };
   }
 

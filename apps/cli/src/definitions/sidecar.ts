@@ -3,11 +3,15 @@ import type { Command } from "commander";
 import type { CommandContext } from "../command-context.ts";
 import type { DemoModelOptions } from "../demo/demo-model.ts";
 import type { PsOptions } from "../commands/ps.ts";
+import type { UpOptions } from "../commands/up.ts";
+import { sizeParser } from "../options/parse-size.ts";
 import { parseVm } from "../options/parse-vm.ts";
 
 const PS_HELP = `
 --use asks each VM, which thaws a frozen one for that moment. 12M/4.0G is use and limit;
 a limit in brackets is not held hard on this machine, - is unknown.`;
+
+const TRANSCRIPTS = "how much the transcripts of its sessions may take (default: 512m)";
 
 /** `demo`, `doctor`, `ps`, `rm`, `up` and `down`. */
 export function defineSidecarCommands(program: Command, context: CommandContext): void {
@@ -73,8 +77,11 @@ function defineLifeCommands(program: Command, context: CommandContext): void {
   program
     .command("up")
     .description("start the pool's sidecar and keep it running")
-    .action((_options: object, command: Command) =>
-      context.run(command, async (globals) => (await import("../commands/up.ts")).up(io, globals)),
+    .option("--transcripts <size>", TRANSCRIPTS, sizeParser("1m"))
+    .action((options: UpOptions, command: Command) =>
+      context.run(command, async (globals) =>
+        (await import("../commands/up.ts")).up(io, globals, options),
+      ),
     );
   program
     .command("down")

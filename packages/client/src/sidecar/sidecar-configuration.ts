@@ -20,4 +20,8 @@ export interface SidecarConfiguration {
   waitingCreateMs?: number | undefined;
   /** VMs kept ready ahead of need. Default 2. */
   warmPoolSize?: number | undefined;
+  /** Sessions that are open at once. Default 1,000. */
+  maxSessions?: number | undefined;
+  /** All transcripts of one user. Past it the oldest closed sessions lose theirs, else prompts are refused. Default 512 MiB. */
+  transcriptBytes?: number | undefined;
 }

@@ -15,6 +15,7 @@ export function startRequest(
 ): StartRequest {
   const { idleMs, leaseGraceMs, maxVms, waitingCreates, waitingCreateMs, warmPoolSize } =
     configuration;
+  const { maxSessions, transcriptBytes } = configuration;
   return {
     protocol: SUPPORTED_VERSIONS,
     client: clientName(),
@@ -27,6 +28,8 @@ export function startRequest(
     ...(waitingCreates === undefined ? {} : { waitingCreates }),
     ...(waitingCreateMs === undefined ? {} : { waitingCreateMs }),
     ...(warmPoolSize === undefined ? {} : { warmPoolSize }),
+    ...(maxSessions === undefined ? {} : { maxSessions }),
+    ...(transcriptBytes === undefined ? {} : { transcriptBytes }),
   };
 }
 
