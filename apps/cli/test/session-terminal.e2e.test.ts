@@ -41,3 +41,23 @@ test("a person at the terminal is asked, an unreadable answer again, and what wa
   await other.sees("denied: the user denied it");
   expect((await other.left).code).toBe(0);
 });
+
+test("Ctrl-C at a question ends the turn as anywhere else, and Ctrl-D is no", async ({ skip }) => {
+  skip(!canPlayTerminal, "this machine has no python3 with pty");
+  await using agentos = await AgentOsCommand.create();
+  await using server = await FakeModelServer.start({ script: model });
+  const provider = ["--provider", "openai-compatible", "--base-url", `${server.url}/v1`];
+  const start = ["session", "start", "--runtime", "api", ...provider, "--model", "made-up"];
+  await using person = Person.at(agentos, [...start, "--ask", "run_command", "go"]);
+  await person.sees("n no > ");
+  person.type("\u0003");
+  await person.sees("stopped: cancelled");
+  expect(await person.left).toEqual({ code: 130, isRestored: true });
+  expect(person.screen).not.toContain("denied");
+
+  await using other = Person.at(agentos, [...start, "--ask", "run_command", "go"]);
+  await other.sees("n no > ");
+  other.type("\u0004");
+  await other.sees("denied: the user denied it");
+  expect(await other.left).toEqual({ code: 0, isRestored: true });
+});

@@ -77,6 +77,28 @@ describe("session start", () => {
     expect(stdout).toMatch(/\nBoth done\.\n[\d.]+ m?s · [\d,]+ tokens in, \d+ out · \$?[^\n]+\n$/);
   });
 
+  test("what can't be is refused before there is a VM or a session for it", async () => {
+    const before = await json("list");
+    const about = ["start", "--runtime", "anthropic", ...at()];
+    for (const [args, exitCode, message] of [
+      [[...about, ""], 64, "Expected a prompt that says something"],
+      [about, 64, "without a prompt the session needs --vm"],
+      [[...about, "--copy", "/nowhere/at/all", "hi"], 125, "--copy: expected a directory"],
+      [[...about, "--allow", "a tool", "hi"], 125, "expected a tool's name, SERVER/TOOL"],
+      [["prompt", "nobody", "hi"], 125, "agentos session list"],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- One after the other.
+      const end = await session(...args);
+      expect([args, end.exitCode, end.stderr]).toEqual([
+        args,
+        exitCode,
+        expect.stringContaining(message),
+      ]);
+    }
+    expect(await json("list")).toEqual(before);
+    expect(await agentos.json(["ps"])).toMatchObject({ vms: [{ name: "work" }] });
+  });
+
   test("without --vm its VM and session end with it", async () => {
     const { exitCode, stdout } = await session("start", "--runtime", "anthropic", ...at(), "hi");
     expect({ exitCode, said: stdout.split("\n")[0] }).toEqual({ exitCode: 0, said: "0: hi" });
@@ -263,7 +285,10 @@ describe("what is wrong", () => {
   test("an empty prompt is refused, and no turn is made", async () => {
     await start("--id", "empty", "first");
     const { exitCode, stderr } = await session("prompt", "empty", "  ");
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: 125, stderr: /prompt/ });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 64,
+      stderr: expect.stringContaining("Expected a prompt that says something"),
+    });
     expect(await json("show", "empty")).toMatchObject({ turns: 1 });
   });
 });

@@ -8,6 +8,7 @@ import type { StartOptions } from "../commands/session/start.ts";
 import { parseGuestPath } from "../options/parse-guest-path.ts";
 import { parseName } from "../options/parse-name.ts";
 import { parseCount, parsePositive } from "../options/parse-number.ts";
+import { parsePrompt } from "../options/parse-prompt.ts";
 import { parseVm } from "../options/parse-vm.ts";
 
 const START_HELP = `
@@ -65,7 +66,7 @@ function defineStart(session: Command, context: CommandContext): void {
   const start = session
     .command("start")
     .description("open a session, and watch its first turn")
-    .argument("[prompt]", "what the agent is to do")
+    .argument("[prompt]", "what the agent is to do", parsePrompt)
     .requiredOption(
       "--runtime <name>",
       "the kind of agent: anthropic, claude-code, codex and others",
@@ -75,11 +76,13 @@ function defineStart(session: Command, context: CommandContext): void {
     .option("--id <id>", "the session's id (default: a new one)");
   addAgentOptions(start)
     .addHelpText("after", START_HELP)
-    .action((prompt: string | undefined, options: StartOptions, self: Command) =>
-      context.run(self, async (globals) =>
+    .action((prompt: string | undefined, options: StartOptions, self: Command) => {
+      if (prompt === undefined && options.vm === undefined)
+        self.error("error: without a prompt the session needs --vm, else it ends at once");
+      return context.run(self, async (globals) =>
         (await import("../commands/session/start.ts")).start(context.io, globals, prompt, options),
-      ),
-    );
+      );
+    });
 }
 
 function defineTurns(session: Command, context: CommandContext): void {
@@ -87,7 +90,7 @@ function defineTurns(session: Command, context: CommandContext): void {
     .command("prompt")
     .description("say something to an open session, and watch the turn")
     .argument("<session>", SESSION)
-    .argument("<prompt>", "what to say")
+    .argument("<prompt>", "what to say", parsePrompt)
     .action((id: string, content: string, _options: object, self: Command) =>
       context.run(self, async (globals) =>
         (await import("../commands/session/prompt.ts")).prompt(context.io, globals, id, content),
@@ -110,7 +113,7 @@ function defineResume(session: Command, context: CommandContext): void {
     .command("resume")
     .description("open a closed session again")
     .argument("<session>", SESSION)
-    .argument("[prompt]", "what to say")
+    .argument("[prompt]", "what to say", parsePrompt)
     .option("--vm <name>", "the VM to go on in (default: its own)", parseVm);
   addAgentOptions(resume)
     .addHelpText("after", RESUME_HELP)

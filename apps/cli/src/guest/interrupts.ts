@@ -44,6 +44,11 @@ export class Interrupts implements Disposable {
     for (const [index, signal] of this.#received.entries()) this.#deliver(signal, index + 1);
   }
 
+  /** Ctrl-C where the terminal gives it as a key and the system no signal. */
+  interrupt(): void {
+    this.#receive("SIGINT");
+  }
+
   [Symbol.dispose](): void {
     for (const signal of HANDLED) this.#source.off(signal, this.#listener);
   }

@@ -40,6 +40,12 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
     "Repeat the command; if it happens again, look at the sidecar's log (docs/operations.md says where).",
 };
 
+/** The same for sessions, which have a list of their own. */
+const SESSION_REMEDIES: Partial<Record<ErrorCode, string>> = {
+  ALREADY_EXISTS: "Choose another --id, or see what has it with: agentos session list",
+  NOT_FOUND: "See what there is with: agentos session list",
+};
+
 /** What a person can do about an error, in one line. */
 export function remedyOf(error: AgentOsError): string {
   if (isAgentOsError(error, "DRIVER_UNAVAILABLE") && error.details.remedy !== undefined) {
@@ -52,5 +58,7 @@ export function remedyOf(error: AgentOsError): string {
   if (isAgentOsError(error, "UNSUPPORTED") && error.details.instead !== undefined) {
     return error.details.instead;
   }
-  return REMEDIES[error.code] ?? "Repeat with AGENTOS_DEBUG=1 to see where it came from.";
+  const isOfSession = "kind" in error.details && error.details.kind === "session";
+  const remedy = isOfSession ? SESSION_REMEDIES[error.code] : undefined;
+  return remedy ?? REMEDIES[error.code] ?? "Repeat with AGENTOS_DEBUG=1 to see where it came from.";
 }

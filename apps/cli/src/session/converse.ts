@@ -11,21 +11,21 @@ import type { SessionView } from "./session-view.ts";
 export function terminalAnswers(
   io: Io,
   json: boolean,
-  signal: AbortSignal,
+  interrupts: Interrupts,
 ): RequestHandler | undefined {
   if (json || io.stdin.isTTY !== true || io.stderr.isTTY !== true) return undefined;
   let last: Promise<unknown> = Promise.resolve();
   return async (request) => {
-    const answer = last.then(() => askAtTerminal(io, request, signal));
+    const answer = last.then(() => askAtTerminal(io, request, interrupts));
     last = answer.catch(() => undefined);
     return await answer;
   };
 }
 
 /** Answers as `terminalAnswers` does; where no person is there, nothing is allowed and no question answered. */
-export function turnAnswers(io: Io, json: boolean, signal: AbortSignal): RequestHandler {
+export function turnAnswers(io: Io, json: boolean, interrupts: Interrupts): RequestHandler {
   return (
-    terminalAnswers(io, json, signal) ??
+    terminalAnswers(io, json, interrupts) ??
     ((request) =>
       request.kind === "permission"
         ? { kind: "permission", decision: "deny", message: "no person is at a terminal to ask" }

@@ -111,7 +111,8 @@ export class TextView implements SessionView {
     if (error !== undefined) await this.#line(this.#style("red", `✗ ${readable(error.message)}`));
     else if (stopReason !== "end_turn") {
       const which = budget === undefined ? "" : ` (${budget})`;
-      await this.#line(this.#style("yellow", `! stopped: ${stopReason}${which}`));
+      const why = stopReason === "interrupted" ? ": its sidecar ended. Prompt again to go on" : "";
+      await this.#line(this.#style("yellow", `! stopped: ${stopReason}${which}${why}`));
     }
     await this.#line(this.#style("dim", describeUsage(result.usage, result.durationMs)));
     // A turn that was cut short leaves calls without results.

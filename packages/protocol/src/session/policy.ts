@@ -13,7 +13,10 @@ export const PolicyRule = z.strictObject({
   /** `name`, `server/name`, `server/*` or `*`. A bare name never means an MCP tool. */
   tool: z
     .string()
-    .regex(/^(\*|[A-Za-z0-9_-]+\/\*|([A-Za-z0-9_-]+\/)?[A-Za-z][A-Za-z0-9_-]{0,63})$/),
+    .regex(
+      /^(\*|[A-Za-z0-9_-]+\/\*|([A-Za-z0-9_-]+\/)?[A-Za-z][A-Za-z0-9_-]{0,63})$/,
+      "expected a tool's name, SERVER/TOOL, SERVER/* or *",
+    ),
   decision: z.enum(["allow", "deny", "ask"]),
   /** A predicate of the client on the call: false takes the next rule, an error denies. */
   when: CallbackName.optional(),

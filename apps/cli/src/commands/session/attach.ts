@@ -26,7 +26,7 @@ export async function attach(
   try {
     const { sessionId, vmId } = await findSession(globals, id);
     await using os = await AgentOs.attach(vmId, { pool, signal });
-    const onRequest = terminalAnswers(io, json, signal);
+    const onRequest = terminalAnswers(io, json, interrupts);
     const session = await os.sessions.get(sessionId, onRequest === undefined ? {} : { onRequest });
     const view = createSessionView(io, json);
     const { lastSeq } = await session.info();

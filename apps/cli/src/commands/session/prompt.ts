@@ -18,7 +18,7 @@ export async function prompt(
   const { pool, json = false } = globals;
   const { sessionId, vmId } = await findSession(globals, id);
   await using os = await AgentOs.attach(vmId, { pool, signal: interrupts.signal });
-  const onRequest = turnAnswers(io, json, interrupts.signal);
+  const onRequest = turnAnswers(io, json, interrupts);
   const session = await os.sessions.get(sessionId, { onRequest });
   try {
     const turn = session.prompt(content);

@@ -29,7 +29,7 @@ export async function resume(
   await using os = await AgentOs.attach(options.vm ?? vmId, { pool, signal: interrupts.signal });
   // Without rules that ask, no terminal means that asking denies.
   const answers = options.ask === undefined ? terminalAnswers : turnAnswers;
-  const onRequest = answers(io, json, interrupts.signal);
+  const onRequest = answers(io, json, interrupts);
   const session = await os.createSession({
     ...agentOptions(provider ?? runtime, options, io.env),
     resume: sessionId,

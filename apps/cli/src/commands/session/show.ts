@@ -17,9 +17,10 @@ export async function show(io: Io, globals: GlobalOptions, id: string): Promise<
     return EXIT_CODE.ok;
   }
   const { total } = info.usage;
+  const vms = await AgentOs.list({ pool: globals.pool });
   const rows: readonly (readonly [string, string])[] = [
     ["session", info.sessionId],
-    ["VM", info.vmId],
+    ["VM", vms.find(({ vmId }) => vmId === info.vmId)?.name ?? info.vmId],
     ["runtime", info.model === null ? info.runtime : `${info.runtime}, ${info.model}`],
     ["state", info.state],
     ["turns", `${info.turns}, ${info.queued} waiting`],

@@ -1,4 +1,6 @@
-import type { AgentOs, Session } from "@agentos/client";
+import { stat } from "node:fs/promises";
+
+import { type AgentOs, AgentOsError, type Session } from "@agentos/client";
 
 import type { GlobalOptions } from "../../command-context.ts";
 import { EXIT_CODE } from "../../exit-code.ts";
@@ -26,13 +28,14 @@ export async function start(
 ): Promise<number> {
   using interrupts = new Interrupts(io.signals);
   const json = globals.json === true;
+  if (options.copy !== undefined) await assertDirectory(options.copy);
   const os = await leaseVm(globals.pool, options.vm, interrupts.signal);
   try {
     if (options.copy !== undefined)
       await os.fs.upload(options.copy, "/workspace", { signal: interrupts.signal });
     // Without rules that ask, no terminal means that asking denies.
     const answers = options.ask === undefined ? terminalAnswers : turnAnswers;
-    const onRequest = answers(io, json, interrupts.signal);
+    const onRequest = answers(io, json, interrupts);
     const session = await os.createSession({
       runtime: options.runtime,
       ...(options.id === undefined ? {} : { id: options.id }),
@@ -46,6 +49,18 @@ export async function start(
   } finally {
     await os.dispose();
   }
+}
+
+/** Before a VM is made for it. */
+async function assertDirectory(path: string): Promise<void> {
+  const isDirectory = await stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (isDirectory) return;
+  const details = { argument: "--copy", expected: "a directory of this machine", actual: path };
+  const message = `--copy: expected ${details.expected}, got ${JSON.stringify(path)}`;
+  throw new AgentOsError("INVALID_ARGUMENT", message, details);
 }
 
 async function tell(io: Io, json: boolean, os: AgentOs, session: Session): Promise<void> {
