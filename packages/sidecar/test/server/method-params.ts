@@ -10,6 +10,7 @@ const WORKFLOW = {
   callbacks: [],
 };
 const RELAY = {
+  held: true,
   ...scope,
   agentId: "a",
   agent: { name: "A", session: { runtime: "scripted" } },
