@@ -240,6 +240,48 @@ describe("agentos relay-broker", () => {
     await Promise.all(LEVELS.map(run));
   });
 
+  test("[broker.presets] programs with presets of their own are started with their model, become ready, and are written to", async () => {
+    const work = join(directory, "work");
+    const standIn = `#!/bin/bash\necho "$(basename "$0") $*" >> calls\n. ./loop.sh\n`;
+    const names = ["aider", "goose", "droid", "cursor-agent"];
+    await mkdir(join(work, "bin"));
+    for (const name of names) await writeFile(join(work, "bin", name), standIn, { mode: 0o755 });
+    const { client } = start();
+    await Promise.all(
+      names.map(async (name) => {
+        const agent = { name, ...agentIn(work), cli: `./bin/${name}`, args: ["-v"], model: "m-1" };
+        await client.result("spawn_agent", { agent });
+        await expect(client.event("worker_ready", { name })).resolves.toMatchObject({
+          readiness: "assumed",
+        });
+        const { event_id } = await client.result("send_message", { to: name, text: "hello" });
+        // What a terminal has shown is an echo: the one thing that is verified there.
+        await expect(client.event("delivery_verified", { event_id })).resolves.toMatchObject({
+          name,
+          verification: "echo",
+        });
+      }),
+    );
+    const { agents } = await client.result("list_agents");
+    expect(agents).toMatchObject([
+      { name: "aider", model: "m-1" },
+      { name: "goose", model: "m-1" },
+      { name: "droid", model: null },
+      { name: "cursor-agent", model: null },
+    ]);
+    const heard = await readFile(join(work, "heard"), "utf8");
+    expect(heard.match(/hello$/gm)).toHaveLength(4);
+    const calls = (await readFile(join(work, "calls"), "utf8")).trimEnd().split("\n").toSorted();
+    expect(calls).toEqual([
+      "aider --model m-1 -v",
+      "cursor-agent -v",
+      "droid -v",
+      "goose --model m-1 -v",
+    ]);
+    client.end();
+    await client.ended;
+  });
+
   test("[broker.copy] agents work on a copy of their directory with --copy; a driver that can't be had is refused", async () => {
     const work = join(directory, "work");
     await writeFile(join(work, "kept"), "as it was");

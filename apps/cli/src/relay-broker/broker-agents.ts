@@ -1,11 +1,12 @@
 import { V1Error } from "./v1-error.ts";
 import type { V1Agent } from "./v1-requests.ts";
+import { startModel } from "./wire-agent.ts";
 
 /** An agent as its v1 client knows it. */
 export interface BrokerAgent {
   readonly name: string;
   readonly spec: V1Agent;
-  /** As it was confirmed. */
+  /** As it was started with, or confirmed since. */
   model: string | null;
   state: "starting" | "alive" | "gone";
   /** The relay's log has told its start: what it tells before that is about an earlier one of the name. */
@@ -25,7 +26,7 @@ export class BrokerAgents {
     const agent: BrokerAgent = {
       name: spec.name,
       spec,
-      model: spec.model ?? null,
+      model: startModel(spec),
       state: "starting",
       isTold: false,
       started: Promise.withResolvers(),

@@ -45,11 +45,20 @@ function commandOf(agent: V1Agent): { command: string; args: string[] } {
   const [program = "", suffix] = first.includes("/") ? [first] : first.split(":");
   if (program === "") throw new V1Error("spawn_failed", "a pty agent needs a cli");
   const args = [...inline, ...(agent.args ?? [])];
-  const hasModel = args.some((each) => each === "--model" || each.startsWith("--model="));
   const model = suffix ?? agent.model;
-  const takes = TAKE_MODEL.has(program.toLowerCase());
-  const chosen = model != null && model !== "" && takes && !hasModel ? ["--model", model] : [];
+  const isWanted = model != null && model !== "" && modelIn(args) === undefined;
+  const chosen = isWanted && takesModel(program) ? ["--model", model] : [];
   return { command: PROGRAMS[program] ?? program, args: [...chosen, ...args] };
+}
+
+/** The model that an agent is started with, as far as it is known; a program that takes none has its own. */
+export function startModel(agent: V1Agent): string | null {
+  if (agent.runtime === "headless") return agent.model ?? modelIn(agent.args ?? []) ?? null;
+  return modelIn(commandOf(agent).args) ?? null;
+}
+
+function takesModel(program: string): boolean {
+  return TAKE_MODEL.has((program.split("/").at(-1) ?? "").toLowerCase());
 }
 
 function onTerminal(agent: V1Agent): AgentOptions {
@@ -63,22 +72,25 @@ function headless(agent: V1Agent): AgentOptions {
     const names = Object.keys(PROVIDERS).join(", ");
     throw new V1Error("spawn_failed", `expected a provider of ${names}, got ${name || "none"}`);
   }
-  const { model, args } = withoutModel(agent.args ?? []);
+  const args = withoutModel(agent.args ?? []);
   return {
     runtime: known.runtime,
     ...given("provider", known.provider),
-    ...given("model", agent.model ?? model),
+    ...given("model", startModel(agent)),
     ...(args.length === 0 ? {} : { args }),
   };
 }
 
 /** The model is the session's own affair; the other arguments are its program's. */
-function withoutModel(all: readonly string[]): { model?: string; args: string[] } {
+function withoutModel(all: readonly string[]): string[] {
   const at = all.findIndex((each) => each === "--model" || each.startsWith("--model="));
-  if (at === -1) return { args: [...all] };
-  const joined = all[at]?.startsWith("--model=") === true;
-  const model = joined ? all[at]?.slice("--model=".length) : all[at + 1];
-  return { ...given("model", model), args: all.toSpliced(at, joined ? 1 : 2) };
+  return at === -1 ? [...all] : all.toSpliced(at, all[at] === "--model" ? 2 : 1);
+}
+
+function modelIn(args: readonly string[]): string | undefined {
+  const at = args.indexOf("--model");
+  const joined = args.find((each) => each.startsWith("--model="));
+  return at === -1 ? joined?.slice("--model=".length) : args[at + 1];
 }
 
 function restartPolicy(policy: V1Agent["restart_policy"]): Pick<AgentOptions, "restart"> {

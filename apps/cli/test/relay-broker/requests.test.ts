@@ -180,10 +180,30 @@ describe("requests", () => {
     expect(world.gate.spawned[0]?.options.restart).not.toHaveProperty("maxConsecutiveFailures");
   });
 
+  test.each([
+    ["claude:opus", { command: "claude", args: ["--model", "opus", "-x"] }, "opus"],
+    ["codex --full-auto", { command: "codex", args: ["--model", "m", "--full-auto", "-x"] }, "m"],
+    ["gemini", { command: "gemini", args: ["--model", "m", "-x"] }, "m"],
+    ["goose", { command: "goose", args: ["--model", "m", "-x"] }, "m"],
+    ["aider --model=own", { command: "aider", args: ["--model=own", "-x"] }, "own"],
+    ["/opt/bin/aider", { command: "/opt/bin/aider", args: ["--model", "m", "-x"] }, "m"],
+    ["droid", { command: "droid", args: ["-x"] }, null],
+    ["cursor", { command: "agent", args: ["-x"] }, null],
+    ["opencode", { command: "opencode", args: ["-x"] }, null],
+    ["./a:b", { command: "./a:b", args: ["-x"] }, null],
+  ])("[broker.presets] the program %j is called as it is meant", async (cli, called, model) => {
+    await using world = new BrokerWorld();
+    await world.spawn("A", { cli, args: ["-x"], model: "m" });
+    expect(world.gate.spawned[0]?.options).toMatchObject({ runtime: "pty", ...called });
+    await expect(world.client.result("list_agents")).resolves.toMatchObject({
+      agents: [{ cli, model }],
+    });
+  });
+
   test("[broker.case-29] input, model, status, metrics and insights in v1's shapes", async () => {
     await using world = new BrokerWorld();
     const { client, gate } = world;
-    await world.spawn("A", { model: "m1" });
+    await world.spawn("A");
     await expect(client.result("send_input", { name: "@a", data: "é\r" })).resolves.toEqual({
       name: "A",
       bytes_written: 3,

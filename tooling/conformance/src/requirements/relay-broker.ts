@@ -66,6 +66,8 @@ export const relayBroker = rows("relay", {
   "broker.case-58": "a model is switched with evidence, or it is an error",
   "broker.case-59": "stdout has frames alone, at every level of logs",
   "broker.case-60": "pipelined requests are each answered exactly once",
+  "broker.presets":
+    "each program that is known is called with its arguments and model, and becomes ready",
   "broker.retry": "a second try of a delivery is told, and counted in the status",
   "broker.spawn": "each field of an agent's specification is carried out or refused",
   "broker.copy": "with --copy agents work on a copy; a driver that can't be had is refused",
