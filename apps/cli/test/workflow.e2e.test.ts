@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { FakeModelServer, otherwise, script, text } from "@agentos/fake-model";
@@ -56,6 +56,13 @@ afterAll(async () => {
 const workflow = (...args: string[]): Promise<CommandEnd> =>
   agentos.run(["workflow", ...args], { env: { ANTHROPIC_API_KEY: "made-up-key" } });
 
+/** A template's file, with one step. */
+function oneStep(description: string, command: string): string {
+  const steps = [{ name: "one", type: "deterministic", command }];
+  const facts = { version: "1.0", name: "own", description, swarm: { pattern: "dag" } };
+  return JSON.stringify({ ...facts, workflows: [{ name: "own", steps }] });
+}
+
 describe("agentos workflow", () => {
   test("[workflow.command] says what it would do, and does nothing", async () => {
     const dry = await workflow("run", "release.yaml", "--dry-run", "--var", "version=1.2");
@@ -69,6 +76,37 @@ describe("agentos workflow", () => {
     expect(missing.exitCode).not.toBe(0);
     expect(missing.stderr).toContain("expected a file that can be read, got gone.yaml");
     await expect(workflow("list")).resolves.toMatchObject({ stdout: "no runs\n" });
+  });
+
+  test("[workflow.own-templates] finds templates of one's own by name, before those that come along, and nothing by a path", async () => {
+    const own = join(agentos.directory, ".agentos/templates");
+    await mkdir(own);
+    await writeFile(join(own, "bug-fix.yaml"), oneStep("mine", "echo {{task}}"));
+    await writeFile(join(own, "broken.json"), "{");
+    await writeFile(join(agentos.directory, ".agentos/outside.yaml"), oneStep("outside", "true"));
+    const { stdout } = await workflow("template", "--json");
+    const { templates }: { templates: { name: string; description: string }[] } =
+      JSON.parse(stdout);
+    expect(templates.filter(({ name }) => /^(broken|bug-fix)$/.test(name))).toMatchObject([
+      { name: "broken", description: expect.stringMatching(/workflow/), agents: [] },
+      { name: "bug-fix", description: "mine" },
+    ]);
+    expect(templates).toHaveLength(9);
+    const args = ["--template", "--dry-run", "--var", "task=x"];
+    await expect(workflow("run", "bug-fix", ...args)).resolves.toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining("own: 1 steps"),
+    });
+    for (const path of ["../outside", "../../etc/passwd", ".."])
+      await expect(workflow("run", path, ...args)).resolves.toMatchObject({
+        exitCode: 125,
+        stderr: expect.stringContaining("no workflow template"),
+      });
+    await expect(workflow("template", "--templates", "nowhere")).resolves.toMatchObject({
+      exitCode: 125,
+      stderr: expect.stringContaining("expected a folder of templates, got nowhere"),
+    });
+    await rm(own, { recursive: true });
   });
 
   test("[workflow.command] runs in a VM, shows what came of it, and resumes what failed", async () => {

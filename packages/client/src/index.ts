@@ -91,7 +91,6 @@ export {
   type RelayMessage,
   type RequestAnswer,
   type SessionEvent,
-  type RateLimitWindow,
   type SessionInfo,
   type SessionState,
   type SessionSummary,

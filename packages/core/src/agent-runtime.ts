@@ -5,7 +5,6 @@ import type {
   Content,
   Json,
   Question,
-  RateLimitWindow,
   RequestAnswer,
   SessionHappening,
   SessionSpec,
@@ -115,8 +114,6 @@ export interface RuntimeHost {
     /** Another call follows, though no tool was asked for. */
     goesOn?: boolean;
     agent?: string;
-    /** Of the provider's key, as it said them last. */
-    rateLimits?: readonly RateLimitWindow[];
   }): void;
   /** The agent's own session id, at the first sign of it: written before anything else goes on. */
   recordSession(agentSessionId: string): void;

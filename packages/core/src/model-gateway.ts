@@ -23,8 +23,6 @@ export interface ModelCall {
   readonly httpStatus: number;
   /** Undefined: it went well. `RATE_LIMITED`, `PROVIDER_REFUSED`, `PROVIDER_FAILED`, or `CANCELLED` by the agent. */
   readonly error?: AgentOsError | undefined;
-  /** As the provider said them last, with this answer or before. */
-  readonly rateLimits: readonly RateLimitWindow[];
 }
 
 /** What an agent's model calls may do, and who is told of them. */

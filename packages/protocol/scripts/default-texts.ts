@@ -52,6 +52,7 @@ export const DEFAULT_TEXTS: { readonly [N in keyof typeof DEFAULTS]: string } = 
     "all transcripts of one user; past it the oldest closed sessions lose theirs, else prompts are refused",
   eventBatchBytes: "One answer of `session.events`, unless one event alone is larger.",
   workflowConcurrency: "Steps of one workflow at the same time.",
+  voteExpiryMs: "For a reviewer's vote in a workflow; who has not voted by then abstains.",
   workflowRetries: "Tries after the first, where a workflow's strategy is `retry`.",
   workflowRetryDelayMs: "Between two tries of a workflow's step.",
   workflowIterations: "How often an agent may work on a step that has reviewers.",

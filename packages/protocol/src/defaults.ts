@@ -113,6 +113,8 @@ export const DEFAULTS = {
   workflowRetryDelayMs: 1_000,
   /** How often an agent may work on a step that has reviewers. */
   workflowIterations: 3,
+  /** For a reviewer's vote in a workflow. */
+  voteExpiryMs: 300_000,
   /** Without a sign of life for this long, an agent of a workflow is idle. */
   workflowIdleMs: 30_000,
   /** Before an idle agent is reminded, where it is at all. */

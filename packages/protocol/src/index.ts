@@ -187,7 +187,7 @@ export {
   SessionState,
   TurnSource,
 } from "./session/session-event.ts";
-export { AgentMode, SessionInfo, SessionSummary } from "./session/session-info.ts";
+export { AgentMode, RateLimitWindow, SessionInfo, SessionSummary } from "./session/session-info.ts";
 export {
   Budget,
   Capabilities,
@@ -205,7 +205,7 @@ export {
 export { Step } from "./session/step.ts";
 export { ToolCall, ToolInfo, ToolName, ToolResult, ToolSource } from "./session/tool.ts";
 export { BudgetName, StopReason, TurnResult } from "./session/turn.ts";
-export { ModelUse, RateLimitWindow, SessionUsage, Usage } from "./session/usage.ts";
+export { ModelUse, SessionUsage, Usage } from "./session/usage.ts";
 export { parseWorkflow } from "./workflow/parse-workflow.ts";
 export { WORKFLOW_CLIS, WorkflowAgent, WorkflowPreset } from "./workflow/workflow-agent.ts";
 export {

@@ -4,7 +4,6 @@ export { MODEL_PRICES, type ModelPrice, PRICES_AS_OF } from "./prices/model-pric
 export { readPrices } from "./prices/price-file.ts";
 export { costOf } from "./prices/cost-of.ts";
 export { rateLimitReset } from "./api/rate-limit-reset.ts";
-export { rateLimitWindows } from "./api/rate-limit-windows.ts";
 export { KeyRedactor } from "./api/key-redactor.ts";
 export { providerFailure } from "./api/provider-failure.ts";
 export { writeVmFile } from "./vm/write-vm-file.ts";

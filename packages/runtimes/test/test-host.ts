@@ -13,8 +13,6 @@ import {
   AgentOsError,
   type ContentPart,
   type Json,
-  type Question,
-  type RequestAnswer,
   type ToolCall,
   type ToolInfo,
   type ToolResult,
@@ -36,8 +34,6 @@ export interface TestHostOptions {
   readonly api?: ModelApi;
   /** Whether the agent may run a tool by itself. */
   readonly authorize?: (call: ToolCall, signal: AbortSignal) => Promise<ToolVerdict>;
-  /** What a person says to questions. Undefined: nobody is there. */
-  readonly answer?: (questions: readonly Question[]) => RequestAnswer;
   /** Programs of its VM. */
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   /** Model calls after which there is no room. */
@@ -131,8 +127,8 @@ export class TestHost implements RuntimeHost {
     this.results.push(result);
   }
 
-  async ask(questions: readonly Question[]): Promise<RequestAnswer | undefined> {
-    return this.#options.answer?.(questions);
+  async ask(): Promise<undefined> {
+    return undefined;
   }
 
   modelCalled(used: { usage: Usage; hasToolCalls: boolean }): void {

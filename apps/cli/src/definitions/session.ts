@@ -155,7 +155,6 @@ function defineRecords(session: Command, context: CommandContext): void {
       ),
     );
   defineControls(session, context);
-  defineMode(session, context);
   session
     .command("list")
     .description("your sessions, closed ones too")
@@ -213,19 +212,6 @@ function defineControls(session: Command, context: CommandContext): void {
     .action((id: string, _options: object, self: Command) =>
       context.run(self, async (globals) =>
         (await import("../commands/session/control.ts")).compact(context.io, globals, id),
-      ),
-    );
-}
-
-function defineMode(session: Command, context: CommandContext): void {
-  session
-    .command("mode")
-    .description("have the agent work in another mode of its own")
-    .argument("<session>", SESSION)
-    .argument("[mode]", "the mode's id (default: list them)")
-    .action((id: string, mode: string | undefined, _options: object, self: Command) =>
-      context.run(self, async (globals) =>
-        (await import("../commands/session/control.ts")).mode(context.io, globals, id, mode),
       ),
     );
 }

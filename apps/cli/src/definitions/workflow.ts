@@ -4,6 +4,7 @@ import type { CommandContext } from "../command-context.ts";
 import type { ResumeOptions } from "../commands/workflow/resume.ts";
 import type { RunOptions } from "../commands/workflow/run.ts";
 import type { ShowOptions } from "../commands/workflow/show.ts";
+import type { TemplateOptions } from "../commands/workflow/template.ts";
 import { variableParser } from "../options/parse-environment.ts";
 import { parseGuestPath } from "../options/parse-guest-path.ts";
 import { parseName } from "../options/parse-name.ts";
@@ -17,6 +18,7 @@ this command; with it the run goes on when you leave, and a killed one can be re
   agentos workflow run build.yaml --copy . --var branch=main
   agentos workflow run build.yaml --dry-run`;
 
+const TEMPLATES = "a folder of your own (default: .agentos/templates and .relay/templates)";
 const RUN = "a run's id, or the beginning of one";
 
 /** `workflow`: steps of agents and commands. */
@@ -39,6 +41,7 @@ function defineRun(workflow: Command, context: CommandContext): void {
     .option("--workflow <name>", "which of the file's workflows (default: the first)")
     .option("--var <name=value>", "what {{name}} stands for", variableParser)
     .option("--template", "FILE is the name of a template")
+    .option("--templates <dir>", TEMPLATES)
     .option("--steps <file>", "the file of custom steps")
     .option("--vm <name>", "the VM to work in, made where there is none", parseName)
     .option("--copy <dir>", "copy this directory to /workspace first")
@@ -86,9 +89,15 @@ function defineRecords(workflow: Command, context: CommandContext): void {
     .command("template")
     .description("the templates, or one's file")
     .argument("[name]", "a template's name")
-    .action((name: string | undefined, _options: object, self: Command) =>
+    .option("--templates <dir>", TEMPLATES)
+    .action((name: string | undefined, options: TemplateOptions, self: Command) =>
       context.run(self, async (globals) =>
-        (await import("../commands/workflow/template.ts")).template(context.io, globals, name),
+        (await import("../commands/workflow/template.ts")).template(
+          context.io,
+          globals,
+          name,
+          options,
+        ),
       ),
     );
 }

@@ -1,16 +1,18 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
-import { AgentOsError, type WorkflowCheckOptions, type WorkflowInput } from "@agentos/client";
+import type { WorkflowCheckOptions, WorkflowInput } from "@agentos/client";
 
 import type { Io } from "../io.ts";
+import { ownTemplate } from "./own-templates.ts";
+import { LARGEST_BYTES, readText, refused } from "./read-text.ts";
 
-/** Of a file, or of standard input. */
-const LARGEST_BYTES = 1_000_000;
 const STEP_FILES = [".agentos/steps.yaml", ".relay/steps.yaml"];
 
 export interface FileOptions {
   readonly template?: boolean;
+  /** Where templates of one's own are. */
+  readonly templates?: string;
   readonly steps?: string;
 }
 
@@ -18,11 +20,14 @@ export interface FileOptions {
 export async function readWorkflow(
   io: Io,
   file: string,
-  { template = false, steps }: FileOptions,
+  { template = false, templates, steps }: FileOptions,
 ): Promise<{ input: WorkflowInput; customSteps: WorkflowCheckOptions["customSteps"] }> {
   const beside = template || file === "-" ? io.directory : dirname(resolve(io.directory, file));
   const customSteps = await stepsOf(io, steps, beside);
-  if (template) return { input: { template: file }, customSteps };
+  if (template) {
+    const own = await ownTemplate(io, file, templates);
+    return { input: own === undefined ? { template: file } : { text: own.text }, customSteps };
+  }
   const text = file === "-" ? await readAll(io) : await readText(resolve(io.directory, file), file);
   return { input: { text }, customSteps };
 }
@@ -49,18 +54,6 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-async function readText(path: string, shown: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size > LARGEST_BYTES) throw refused(`at most ${LARGEST_BYTES} bytes`, `${size}`);
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (error instanceof AgentOsError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw refused("a file that can be read", `${shown}: ${reason}`);
-  }
-}
-
 async function readAll({ stdin }: Io): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -71,9 +64,4 @@ async function readAll({ stdin }: Io): Promise<string> {
     chunks.push(piece);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-function refused(expected: string, actual: string): AgentOsError<"INVALID_ARGUMENT"> {
-  const details = { argument: "FILE", expected, actual };
-  return new AgentOsError("INVALID_ARGUMENT", `FILE: expected ${expected}, got ${actual}`, details);
 }

@@ -4,11 +4,21 @@ import { Id, VmId } from "../ids.ts";
 import { PendingRequest } from "./request.ts";
 import { SessionState } from "./session-event.ts";
 import { ToolInfo } from "./tool.ts";
-import { RateLimitWindow, SessionUsage } from "./usage.ts";
+import { SessionUsage } from "./usage.ts";
 
 /** A mode of an agent's own. */
 export const AgentMode = z.object({ id: z.string(), name: z.string() });
 export type AgentMode = z.infer<typeof AgentMode>;
+
+/** What a provider said of one of its limits on the key. Times are ISO 8601. */
+export const RateLimitWindow = z.object({
+  /** The provider's own word: `requests`, `tokens`, `unified-5h`. */
+  name: z.string(),
+  limit: z.number().nullable(),
+  remaining: z.number().nullable(),
+  resetAt: z.string().nullable(),
+});
+export type RateLimitWindow = z.infer<typeof RateLimitWindow>;
 
 export const SessionSummary = z.object({
   sessionId: Id,
@@ -44,7 +54,7 @@ export const SessionInfo = SessionSummary.extend({
   modes: z.array(AgentMode),
   /** The one that it is in; `null` where it has none. */
   mode: z.string().nullable(),
-  /** As the provider said them last; empty where it says none, or nothing of the session was asked of it. */
+  /** As the provider said them last; empty where nothing of the session has passed the gateway. */
   rateLimits: z.array(RateLimitWindow),
   /** The transcript's last seq; 0: empty. */
   lastSeq: z.int(),

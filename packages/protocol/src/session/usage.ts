@@ -25,22 +25,10 @@ export const SessionUsage = z.object({
 });
 export type SessionUsage = z.infer<typeof SessionUsage>;
 
-/** What a provider said of one of its limits on the key. Times are ISO 8601. */
-export const RateLimitWindow = z.object({
-  /** The provider's own word: `requests`, `tokens`, `unified-5h`. */
-  name: z.string(),
-  limit: z.number().nullable(),
-  remaining: z.number().nullable(),
-  resetAt: z.string().nullable(),
-});
-export type RateLimitWindow = z.infer<typeof RateLimitWindow>;
-
 /** One call of a model. */
 export const ModelUse = z.object({
   /** As its provider names it; `null` where it did not. */
   model: z.string().nullable(),
   usage: Usage,
-  /** Of the provider's key, as its provider said them last; absent where it says none. */
-  rateLimits: z.array(RateLimitWindow).optional(),
 });
 export type ModelUse = z.infer<typeof ModelUse>;

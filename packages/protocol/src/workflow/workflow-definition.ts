@@ -91,6 +91,10 @@ const Coordination = z.strictObject({
     .optional(),
   /** Share of approvals that a vote needs. Default: more than a half; of `quorum` 0.67. */
   votingThreshold: z.number().gt(0).max(1).optional(),
+  /** What each reviewer's vote counts, by its name. Default 1; `unanimous` counts heads. */
+  voteWeights: z.record(WorkflowName, z.number().gt(0).max(1_000)).optional(),
+  /** For a vote; who has not voted by then abstains. Default 5 min. */
+  voteExpiryMs: WorkflowMs.optional(),
   /** Default majority. */
   consensusStrategy: z.enum(["majority", "unanimous", "quorum"]).optional(),
 });

@@ -112,6 +112,33 @@ describe("agents' steps", () => {
     expect(world.ended).toHaveLength(world.opened.length);
   });
 
+  test("[workflow.vote-expiry] who has not voted in time abstains, and the others' votes count by their weights", async () => {
+    const world = new WorkflowWorld();
+    world.onAgent = async ({ request, forever }) => {
+      if (request.agent === "b") return await forever();
+      return request.agent === "c" ? "APPROVE" : "work";
+    };
+    const coordination = { voteWeights: { c: 0.5 }, voteExpiryMs: 60_000 };
+    world.start(workflowOf([{ ...task, reviewers: ["b", "c"] }], { coordination }));
+    await expect.poll(() => world.opened.length).toBe(3);
+    world.clock.advance(60_000);
+    await expect(world.end()).resolves.toMatchObject({ status: "completed" });
+    expect(world.events().filter(({ type }) => type === "step_reviewed")).toMatchObject(
+      expect.arrayContaining([
+        expect.objectContaining({
+          reviewer: "b",
+          vote: "abstain",
+          comment: "it did not vote in time",
+        }),
+        expect.objectContaining({ reviewer: "c", vote: "approve" }),
+      ]),
+    );
+    const unknown = { coordination: { voteWeights: { nobody: 2 } } };
+    expect(() => world.start(workflowOf([task], unknown), { runId: "r2" })).toThrow(
+      "voteWeights has nobody, which is no agent",
+    );
+  });
+
   test("[workflow.review-loop] reviewers that never agree end it after maxIterations", async () => {
     const world = new WorkflowWorld();
     world.onAgent = ({ request }) => (request.agent === "a" ? "work" : "I am not sure");

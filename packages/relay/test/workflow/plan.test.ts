@@ -110,8 +110,11 @@ describe("patterns", () => {
 const VOTES = { "+": "approve", "-": "reject", o: "abstain" } as const;
 const votes = (text: string) =>
   (["+", "-", "o"] as const).flatMap((mark) =>
-    Array<(typeof VOTES)[typeof mark]>(text.split(mark).length - 1).fill(VOTES[mark]),
+    Array.from({ length: text.split(mark).length - 1 }, () => ({ vote: VOTES[mark], weight: 1 })),
   );
+
+const weighed = (...weights: readonly [keyof typeof VOTES, number][]) =>
+  weights.map(([mark, weight]) => ({ vote: VOTES[mark], weight }));
 
 describe("votes", () => {
   test("[workflow.votes] by strategy and threshold", () => {
@@ -132,6 +135,17 @@ describe("votes", () => {
       false,
     ]);
     expect(isAccepted(votes("++-"), { strategy: "majority", threshold: 0.7 })).toBe(false);
+  });
+
+  test("[workflow.votes] by weight, but where all must agree", () => {
+    const majority = { strategy: "majority", threshold: undefined } as const;
+    expect(isAccepted(weighed(["+", 3], ["-", 1], ["-", 1]), majority)).toBe(true);
+    expect(isAccepted(weighed(["+", 1], ["+", 1], ["-", 2]), majority)).toBe(false);
+    const quorum = { strategy: "quorum", threshold: 0.67 } as const;
+    expect(isAccepted(weighed(["+", 4], ["o", 1], ["-", 1]), quorum)).toBe(false);
+    expect(isAccepted(weighed(["+", 5], ["o", 1], ["-", 1]), quorum)).toBe(true);
+    const unanimous = { strategy: "unanimous", threshold: undefined } as const;
+    expect(isAccepted(weighed(["+", 9], ["-", 0.1]), unanimous)).toBe(false);
   });
 
   test("[workflow.votes] the last line with a verdict counts; none abstains", () => {

@@ -71,7 +71,7 @@ function providerOptions(
 /** Counts a model call. Throws `BUDGET_EXHAUSTED`, where `goesOn` says that another one follows too. */
 export function countStep(
   { host, access, prices }: ApiParts,
-  { usage: told, calls, rateLimits }: Pick<ModelStep, "usage" | "calls" | "rateLimits">,
+  { usage: told, calls }: Pick<ModelStep, "usage" | "calls">,
   goesOn: boolean,
 ): void {
   const tokens = callUsage(told);
@@ -79,6 +79,5 @@ export function countStep(
   const isPriced = access.provider !== "openai-compatible";
   const costUsd = isPriced ? costOf(prices, access.model, tokens) : null;
   const usage: Usage = { ...tokens, costUsd };
-  const hasToolCalls = calls.length > 0;
-  host.modelCalled({ usage, model: access.model, hasToolCalls, goesOn, rateLimits });
+  host.modelCalled({ usage, model: access.model, hasToolCalls: calls.length > 0, goesOn });
 }

@@ -4,7 +4,6 @@ import { AgentOsError, DEFAULTS, isAgentOsError } from "@agentos/protocol";
 import { type ApiParts, callOptions } from "./api-parts.ts";
 import { type ModelStep, StepBuilder, type StepListener } from "./model-step.ts";
 import { providerFailure } from "./provider-failure.ts";
-import { rateLimitWindows } from "./rate-limit-windows.ts";
 
 /** A rate limit that ends sooner is waited for within the step. */
 const LONGEST_SOFT_WAIT_MS = 20_000;
@@ -77,7 +76,7 @@ async function callOnce(parts: ApiParts, call: ModelCall): Promise<ModelStep> {
   try {
     call.signal.throwIfAborted();
     const { tools, ...options } = callOptions(parts);
-    const { stream, response } = await model.doStream({
+    const { stream } = await model.doStream({
       ...options,
       ...(tools === undefined ? {} : { tools }),
       ...(tools === undefined || call.isPlain !== true ? {} : { toolChoice: { type: "none" } }),
@@ -87,9 +86,7 @@ async function callOnce(parts: ApiParts, call: ModelCall): Promise<ModelStep> {
     for await (const part of stream) builder.take(part);
     // What came after the abort is nobody's any more.
     call.signal.throwIfAborted();
-    return (
-      builder.finished(rateLimitWindows(response?.headers ?? {})) ?? brokenOff(access.provider)
-    );
+    return builder.finished() ?? brokenOff(access.provider);
   } catch (error) {
     if (call.signal.aborted) throw new CallCancelled(builder.text);
     throw providerFailure(error, access.provider, redactor);

@@ -46,7 +46,7 @@ async function summaryOf(
     isPlain: true,
     signal,
   });
-  countStep(parts, { ...step, calls: [] }, true);
+  countStep(parts, { usage: step.usage, calls: [] }, true);
   return step.text.trim();
 }
 

@@ -3,7 +3,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
-import { Json, JsonObject, type RateLimitWindow } from "@agentos/protocol";
+import { Json, JsonObject } from "@agentos/protocol";
 
 import type { KeyRedactor, RedactedStream } from "./key-redactor.ts";
 import type { AssistantPart } from "./stored-message.ts";
@@ -25,8 +25,6 @@ export interface ModelStep {
   readonly text: string;
   readonly finish: LanguageModelV4FinishReason["unified"];
   readonly usage: LanguageModelV4Usage;
-  /** As the provider said them with its answer. */
-  readonly rateLimits: readonly RateLimitWindow[];
 }
 
 /** What of a model call is told while it comes. */
@@ -85,7 +83,7 @@ export class StepBuilder {
   }
 
   /** Undefined: the stream ended before the model did. */
-  finished(rateLimits: readonly RateLimitWindow[]): ModelStep | undefined {
+  finished(): ModelStep | undefined {
     if (this.#finish === undefined || this.#finish.finishReason.unified === "interrupted") {
       return undefined;
     }
@@ -95,7 +93,6 @@ export class StepBuilder {
       text: this.text,
       finish: this.#finish.finishReason.unified,
       usage: this.#finish.usage,
-      rateLimits,
     };
   }
 

@@ -1,14 +1,13 @@
 import type { AgentEndpoint } from "@agentos/core";
 import type { JsonObject, SessionSpec } from "@agentos/protocol";
 
-import { isAsked } from "../agent-program/answers.ts";
 import { wordsOf } from "../vm-agent/system-words.ts";
 import { DEFAULT_MODE } from "./claude-modes.ts";
-import { QUESTION_TOOL } from "./claude-questions.ts";
 import { HOST_SERVER, TOOL_HOOK } from "./claude-tools.ts";
 
 /** What needs a person at a screen, or would have the agent act while no turn runs. */
-const NOT_HEADLESS: readonly string[] = [
+const NOT_HEADLESS = [
+  "AskUserQuestion",
   "CronCreate",
   "CronDelete",
   "CronList",
@@ -44,7 +43,7 @@ export function claudeArguments({ spec, isResumed, agentSessionId }: ClaudeStart
     ...(effort === undefined ? [] : ["--effort", effort]),
     ...(enabledTools === undefined ? [] : ["--tools", enabledTools.join(",")]),
     "--disallowed-tools",
-    [...NOT_HEADLESS, ...(isAsked(spec) ? [] : [QUESTION_TOOL]), ...disabledTools].join(","),
+    [...NOT_HEADLESS, ...disabledTools].join(","),
   ];
 }
 

@@ -189,7 +189,6 @@ export class ClaudeSession extends AgentProgram implements RuntimeSession {
       return await this.#tools.beforeTool(request, signal);
     }
     if (request["subtype"] === "mcp_message") return await this.#tools.answerMcp(request, signal);
-    if (request["subtype"] === "elicitation") return await this.#tools.elicitation(request, signal);
     // The hook has decided: what asks all the same is not one of its tools.
     if (request["subtype"] === "can_use_tool") {
       return { behavior: "deny", message: "nobody is there to be asked" };

@@ -11,7 +11,6 @@ import {
 import * as z from "zod";
 
 import { mcpContent } from "../agent-program/mcp-content.ts";
-import { answeredInput, answerElicitation, QUESTION_TOOL } from "./claude-questions.ts";
 
 /** The MCP server that we are to Claude Code, over its own stdin and stdout. */
 export const HOST_SERVER = "host";
@@ -93,7 +92,6 @@ export class ClaudeTools {
     const { tool_name: name, tool_input: input, tool_use_id: callId, cwd } = parsed.data.input;
     // The policy is asked when it is called.
     if (name.startsWith(`mcp__${HOST_SERVER}__`)) return decision("allow", {});
-    if (name === QUESTION_TOOL) return await this.#question(input, signal);
     const call = toolCall(callId, name, input, cwd);
     const startedMs = performance.now();
     const verdict = await this.#host
@@ -103,20 +101,6 @@ export class ClaudeTools {
     if (!verdict.allow) return decision("deny", { reason: verdict.message ?? "it was denied" });
     const isSame = JSON.stringify(verdict.input) === JSON.stringify(input);
     return decision("allow", isSame ? {} : { updatedInput: verdict.input });
-  }
-
-  /** Its user is asked here, and what it is answered becomes the tool's input. */
-  async #question(input: Json, signal: AbortSignal): Promise<JsonObject> {
-    const both = AbortSignal.any([signal, this.#turn]);
-    const updatedInput = await answeredInput(this.#host, input, both);
-    if (updatedInput === undefined) return decision("deny", { reason: "nobody answered" });
-    return decision("allow", { updatedInput });
-  }
-
-  /** The answer to `elicitation`. */
-  async elicitation(request: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    const both = AbortSignal.any([signal, this.#turn]);
-    return await answerElicitation(this.#host, request, both);
   }
 
   /** The answer to `mcp_message`. */

@@ -3,7 +3,6 @@ import { posix } from "node:path";
 import type { AgentEndpoint, SessionVm } from "@agentos/core";
 import type { JsonObject, SessionSpec, ToolInfo } from "@agentos/protocol";
 
-import { isAsked } from "../agent-program/answers.ts";
 import { wordsOf } from "../vm-agent/system-words.ts";
 
 const KEY_VARIABLE = "AGENTOS_MODEL_KEY";
@@ -15,7 +14,7 @@ export function codexHome(vm: SessionVm): string {
 }
 
 /** The command line after the program: where its model is, and that it talks to nothing else. */
-export function codexArguments(endpoint: AgentEndpoint, spec: SessionSpec): string[] {
+export function codexArguments(endpoint: AgentEndpoint): string[] {
   const provider = {
     name: '"AgentOS"',
     base_url: JSON.stringify(`${endpoint.baseUrl}/v1`),
@@ -30,8 +29,6 @@ export function codexArguments(endpoint: AgentEndpoint, spec: SessionSpec): stri
     check_for_update_on_startup: "false",
     "analytics.enabled": "false",
     "feedback.enabled": "false",
-    // Otherwise it asks its user in a mode of its own only.
-    ...(isAsked(spec) ? { "features.default_mode_request_user_input": "true" } : {}),
     ...Object.fromEntries(
       Object.entries(provider).map(([name, value]) => [
         `model_providers.${PROVIDER}.${name}`,

@@ -40,7 +40,7 @@ export class CodexRuntime implements AgentRuntime {
     const endpoint = await host.endpoint(options);
     const program = await findProgram({ agent: AGENT, spec, vm, supported: SUPPORTED }, options);
     const home = codexHome(vm);
-    const argv = [...program.argv, ...codexArguments(endpoint, spec)];
+    const argv = [...program.argv, ...codexArguments(endpoint)];
     const env = {
       PATH: pathOf(program, vm.environment),
       ...codexEnvironment(spec, endpoint, home),

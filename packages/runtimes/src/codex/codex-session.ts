@@ -281,8 +281,6 @@ export class CodexSession extends AgentProgram implements RuntimeSession {
 
   async #asked(method: string, params: Json): Promise<Json> {
     if (method === "item/tool/call") return await this.#tools.call(params);
-    if (method === "item/tool/requestUserInput") return await this.#tools.questions(params);
-    if (method === "mcpServer/elicitation/request") return await this.#tools.elicitation(params);
     // The hook has decided already.
     if (method.endsWith("/requestApproval")) return { decision: "accept" };
     throw new LinePeerError(METHOD_NOT_FOUND, `agentos has no answer to ${method}`, undefined);

@@ -4,7 +4,6 @@ import type { Json, JsonObject, ToolCall, ToolInfo, ToolResult } from "@agentos/
 import { wireName } from "./codex-command.ts";
 import type { HookInput } from "./codex-hook.ts";
 import { DynamicCall } from "./codex-message.ts";
-import { answerElicitation, answerQuestions } from "./codex-questions.ts";
 
 /** Of its own: a tool of a server that the VM's settings name. */
 const MCP_NAME = /^mcp__(.+?)__(.+)$/;
@@ -69,16 +68,6 @@ export class CodexTools {
     if (call === undefined) return;
     this.#calls.delete(callId);
     this.#told({ callId, name: call.name }, outcome, text, call.startedMs);
-  }
-
-  /** The answer to `item/tool/requestUserInput`. */
-  async questions(params: Json): Promise<JsonObject> {
-    return await answerQuestions(this.#host, params, this.#turn);
-  }
-
-  /** The answer to `mcpServer/elicitation/request`. */
-  async elicitation(params: Json): Promise<JsonObject> {
-    return await answerElicitation(this.#host, params, this.#turn);
   }
 
   /** The answer to `item/tool/call`. */

@@ -24,7 +24,7 @@ function stepOf(ids: readonly string[]) {
     builder.take({ type: "tool-call", toolCallId: id, toolName: "look", input: '{"at":"it"}' });
   }
   builder.take({ type: "finish", usage, finishReason });
-  return builder.finished([]);
+  return builder.finished();
 }
 
 test("[session.case-24] a call that comes in pieces is one call", () => {
@@ -46,5 +46,5 @@ test("a stream that ends before the model did is no answer", () => {
   const listener = { told: () => undefined, warned: () => undefined };
   const builder = new StepBuilder(listener, new KeyRedactor(undefined), (given) => given);
   builder.take({ type: "text-delta", id: "1", delta: "Half" });
-  expect([builder.text, builder.finished([])]).toEqual(["Half", undefined]);
+  expect([builder.text, builder.finished()]).toEqual(["Half", undefined]);
 });

@@ -8,13 +8,7 @@ import type {
   ToolDoor,
   ToolVerdict,
 } from "@agentos/core";
-import type {
-  Question,
-  RateLimitWindow,
-  RequestAnswer,
-  ToolCall,
-  ToolResult,
-} from "@agentos/protocol";
+import type { Question, RequestAnswer, ToolCall, ToolResult } from "@agentos/protocol";
 
 import type { ToolDesk, ToolTurn } from "../tool-desk.ts";
 import { asAgentOsError, cancelled, nothing } from "./deadline.ts";
@@ -49,7 +43,6 @@ export class AgentHost implements RuntimeHost {
   /** Results of those whose hooks look at them. */
   readonly #ending = new Set<ToolResult>();
   #trace: AgentTrace | undefined;
-  #rateLimits: readonly RateLimitWindow[] = [];
   #isLive = true;
 
   constructor(options: AgentHostOptions) {
@@ -171,13 +164,7 @@ export class AgentHost implements RuntimeHost {
     // Not only while it goes on: what a cancelled call used was used.
     if (run === undefined) throw cancelled("a model call");
     run.time.sign();
-    this.#rateLimits = used.rateLimits ?? [];
     run.modelCalled(used);
-  }
-
-  /** As its provider said them last, where its calls pass no gateway. */
-  get rateLimits(): readonly RateLimitWindow[] {
-    return this.#rateLimits;
   }
 
   recordSession(agentSessionId: string): void {

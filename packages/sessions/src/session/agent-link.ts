@@ -49,8 +49,7 @@ export class AgentLink {
 
   /** As the session's provider said them last. */
   get rateLimits(): readonly RateLimitWindow[] {
-    const passed = this.#doors.rateLimits;
-    return passed.length > 0 ? passed : (this.#agent?.host.rateLimits ?? []);
+    return this.#doors.rateLimits;
   }
 
   /** The agent's own session, while it lives. */

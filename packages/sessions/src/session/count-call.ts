@@ -18,9 +18,7 @@ export function countCall(
     toolTurns: spentBefore.toolTurns + (call.hasToolCalls ? 1 : 0),
     wallMs: turn?.wallMs ?? spentBefore.wallMs,
   };
-  const { rateLimits = [] } = call;
-  const limits = rateLimits.length === 0 ? {} : { rateLimits: [...rateLimits] };
-  const use = { model: model ?? null, usage: call.usage, ...limits };
+  const use = { model: model ?? null, usage: call.usage };
   const happening = { type: "usage" as const, usage, call: use };
   record.write({
     entries: [{ turnId: turn?.turnId ?? null, agent: call.agent, happening }],

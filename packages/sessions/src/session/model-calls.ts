@@ -97,12 +97,11 @@ export class ModelCalls implements ModelRoute {
     throw new AgentOsError("BUDGET_EXHAUSTED", message, { budget: name, limit, used: 0 });
   }
 
-  #count({ model, usage, hasToolCalls, rateLimits }: ModelCall): void {
+  #count({ model, usage, hasToolCalls }: ModelCall): void {
     if (usage.totalTokens === null) this.#untold += 1;
     const call: CountedCall = {
       usage,
       hasToolCalls,
-      rateLimits,
       ...(model === null ? {} : { model }),
     };
     const run = this.#live;

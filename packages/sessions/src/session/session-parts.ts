@@ -9,7 +9,7 @@ import type {
   ToolDoors,
   ToolSource,
 } from "@agentos/core";
-import type { RateLimitWindow, SessionEvent, SessionSpec, Usage } from "@agentos/protocol";
+import type { SessionEvent, SessionSpec, Usage } from "@agentos/protocol";
 
 import type { HookRunner, OpenHooks } from "../hook-runner.ts";
 import type { RequestBook } from "../request-book.ts";
@@ -62,8 +62,6 @@ export interface CountedCall {
   readonly goesOn?: boolean | undefined;
   /** The subagent's session; undefined: the main agent. */
   readonly agent?: string | undefined;
-  /** As the provider said them last. */
-  readonly rateLimits?: readonly RateLimitWindow[] | undefined;
 }
 
 /** A session above a subagent's. */

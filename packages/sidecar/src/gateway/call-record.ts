@@ -91,9 +91,7 @@ export class CallRecord {
     const { isPriced } = this.#route.target;
     const costUsd = isPriced && model !== undefined ? costOf(this.#prices, model, tokens) : null;
     const usage = { ...tokens, costUsd };
-    const { rateLimits } = this.#route;
-    const said = { hasToolCalls, httpStatus, error, rateLimits };
-    const call: ModelCall = { model: model ?? null, usage, ...said };
+    const call: ModelCall = { model: model ?? null, usage, hasToolCalls, httpStatus, error };
     this.#route.called(call);
   }
 }

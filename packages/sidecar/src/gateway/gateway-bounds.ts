@@ -28,4 +28,6 @@ export const GATEWAY_BOUNDS = {
   errorBytes: 64 * KIB,
   /** Between two signs of life that the engine is told. */
   heardMs: 1_000,
+  /** Limits of a key that a provider told of. */
+  rateLimitWindows: 32,
 } as const;

@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 
 import type { Clock } from "@agentos/core";
-import { type ModelPrice, rateLimitWindows } from "@agentos/runtimes";
+import type { ModelPrice } from "@agentos/runtimes";
 
 import { AnswerPipe } from "./answer-pipe.ts";
 import { CallRecord, keyOf } from "./call-record.ts";
@@ -12,6 +12,7 @@ import { shownHeaders, toldHeaders } from "./guest-headers.ts";
 import { KeyMask } from "./key-mask.ts";
 import type { PathMatch } from "./model-paths.ts";
 import type { ProviderClient } from "./provider-client.ts";
+import { rateLimitWindows } from "./rate-limit-windows.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 import type { SessionRoute } from "./session-route.ts";
 import { StallWatch } from "./stall-watch.ts";

@@ -38,12 +38,6 @@ export const agentClis = rows("seeds/002", {
   "agent.steer": "a running turn is given more to think about, and the transcript says so",
   "agent.modes": "an agent's own modes are listed and set, and one that it has not is refused",
   "agent.modes-ask": "a mode in which an agent would not ask before its tools is not offered",
-  "agent.rate-limits":
-    "what a provider says of its key's limits is told with each model call, and in the session's info",
-  "agent.questions":
-    "what an agent asks its user is a question of the session, and the answer reaches the agent",
-  "agent.elicitation":
-    "the same for a form of an MCP server of the VM's, whose answer fits the form",
   "agent.prices": "models cost what a file of one's own says, from the day that it says",
   "agent.prices-refused": "a file of prices that is not of its form is refused, and says where",
   "agent.controls-refused": "what a runtime can't do beside prompts is refused as UNSUPPORTED",

@@ -32,17 +32,6 @@ export const vm = rows(
     "trees.errors": "a tree's path that can't be is an error that names it",
     "mount.read-only": "a host directory mounted read-only can be read, not written",
     "mount.read-write": "a host directory mounted read-write shares files both ways",
-    "mount.owner":
-      "a host directory is the VM's own user's inside, and what the VM makes there is the directory's owner's",
-    "mount.owner-only":
-      "read-only, what only its owner may read can be read, and nothing of it can be changed",
-    "mount.root-owned":
-      "what root owns is read as everybody may read it, and not mounted to write unless mapOwner says so",
-    "mount.map-owner": "mapOwner lets a VM write as the directory's owner, and as nobody else",
-    "mount.copied":
-      "what is copied in is the VM's user's, and what is copied out is whoever's who copies it",
-    "mount.unreachable":
-      "a source that is not there, is no directory or can't be reached is MOUNT_REFUSED",
     "mount.memory": "a memory mount has its size",
     "image.host":
       "the host image has system programs, a synthetic /etc, home, /tmp, /workspace and node",

@@ -26,6 +26,7 @@ const semantics = rows("issue 8", {
   "workflow.barrier":
     "a barrier is reached when its steps have completed, or fails the run in time",
   "workflow.votes": "reviewers' votes are counted as the strategy and threshold say",
+  "workflow.vote-expiry": "who has not voted in time abstains; votes count by their weights",
   "workflow.review-loop": "what reviewers reject goes back to the agent, with their reasons",
   "workflow.pause": "a paused run starts no step, and goes on where it was",
   "workflow.crash": "after a killed sidecar a run goes on from its last finished step",
@@ -38,6 +39,8 @@ const semantics = rows("issue 8", {
   "workflow.hostile-yaml": "bombs, deep nesting, prototype keys and tags are refused in no time",
   "workflow.schema": "the published JSON Schema is what the code checks",
   "workflow.templates": "each of the 8 templates can run; a path as name is refused",
+  "workflow.own-templates":
+    "templates of one's own are found by name in their folder, before those that come along",
   "workflow.presets": "programs without a runtime of their own are called with their task",
   "workflow.relay-edges":
     "agents write to one another as the pattern's edges allow; all else is refused, and reaches nobody",

@@ -3,7 +3,6 @@ import { AgentOs, type Session } from "@agentos/client";
 import type { GlobalOptions } from "../../command-context.ts";
 import { EXIT_CODE } from "../../exit-code.ts";
 import type { Io } from "../../io.ts";
-import { readable } from "../../output/readable.ts";
 import { write, writeJson } from "../../output/write.ts";
 import { findSession } from "../../session/find-session.ts";
 
@@ -38,28 +37,6 @@ export async function setModel(
   await held(globals, id, (session) => session.setModel(model));
   if (globals.json === true) await writeJson(io.stdout, { model });
   else await write(io.stdout, `${model}\n`);
-  return EXIT_CODE.ok;
-}
-
-/** `agentos session mode SESSION [MODE]`: another mode of the agent's own; without one, which there are. */
-export async function mode(
-  io: Io,
-  globals: GlobalOptions,
-  id: string,
-  wanted: string | undefined,
-): Promise<number> {
-  const { modes, mode: current } = await held(globals, id, async (session) => {
-    if (wanted !== undefined) await session.setMode(wanted);
-    return await session.info();
-  });
-  if (globals.json === true) await writeJson(io.stdout, { mode: current, modes });
-  else if (wanted !== undefined) await write(io.stdout, `${current ?? wanted}\n`);
-  else if (modes.length === 0)
-    await write(io.stdout, "the agent has none, or was not started yet\n");
-  else {
-    const lines = modes.map((one) => `${one.id === current ? "*" : " "} ${one.id}  ${one.name}\n`);
-    await write(io.stdout, readable(lines.join("")));
-  }
   return EXIT_CODE.ok;
 }
 

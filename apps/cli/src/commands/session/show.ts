@@ -1,4 +1,4 @@
-import { AgentOs, type RateLimitWindow } from "@agentos/client";
+import { AgentOs } from "@agentos/client";
 
 import type { GlobalOptions } from "../../command-context.ts";
 import { EXIT_CODE } from "../../exit-code.ts";
@@ -26,8 +26,6 @@ export async function show(io: Io, globals: GlobalOptions, id: string): Promise<
     ["turns", `${info.turns}, ${info.queued} waiting`],
     ["tokens", `${total.inputTokens ?? "?"} in, ${total.outputTokens ?? "?"} out`],
     ["cost", total.costUsd === null ? "unknown" : `$${total.costUsd.toFixed(4)}`],
-    ...(info.mode === null ? [] : [["mode", info.mode] as const]),
-    ...info.rateLimits.map((window) => ["limit", limitText(window)] as const),
     ["tools", info.tools.map(({ name }) => name).join(" ")],
     ["says", info.lastResponse ?? "-"],
     ...info.pending.map((request): [string, string] => [
@@ -40,12 +38,4 @@ export async function show(io: Io, globals: GlobalOptions, id: string): Promise<
   const lines = rows.map(([name, value]) => `${name.padEnd(8)} ${readable(value)}\n`);
   await write(io.stdout, lines.join(""));
   return EXIT_CODE.ok;
-}
-
-/** Of the provider's key: `requests: 49 of 50 left, again at 2026-12-01T12:00:00.000Z`. */
-function limitText({ name, limit, remaining, resetAt }: RateLimitWindow): string {
-  const left = remaining === null ? "" : ` ${remaining}`;
-  const all = limit === null ? "" : ` of ${limit}`;
-  const again = resetAt === null ? "" : `, again at ${resetAt}`;
-  return `${name}:${left}${all} left${again}`;
 }

@@ -35,7 +35,11 @@ function textsOf(step: PlannedStep): string[] {
   return [...common, ...Object.values(step.params)];
 }
 
-function checkNames({ steps, barriers }: WorkflowPlan, { errors }: Findings): void {
+function checkNames(plan: WorkflowPlan, { errors }: Findings): void {
+  const { steps, barriers, agents, consensus } = plan;
+  for (const name of consensus.weights.keys())
+    if (!agents.some((agent) => agent.name === name))
+      errors.push(`voteWeights has ${name}, which is no agent`);
   const stepNames = new Set(steps.map(({ name }) => name));
   const names = new Set(stepNames);
   for (const { name, waitFor } of barriers) {

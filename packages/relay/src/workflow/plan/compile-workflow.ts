@@ -153,7 +153,7 @@ function factsOf(
   { name: workflowName, workflow }: Chosen,
 ): Omit<WorkflowPlan, "pattern" | "topology" | "agents" | "steps" | "vars" | "cwd"> {
   const { name, description, swarm, coordination = {}, state, errorHandling = {} } = definition;
-  const { consensusStrategy: strategy = "majority", votingThreshold } = coordination;
+  const { consensusStrategy: strategy = "majority", votingThreshold, voteWeights } = coordination;
   const { idleNudge } = swarm;
   const goesOn =
     workflow?.onError === undefined
@@ -175,6 +175,8 @@ function factsOf(
     consensus: {
       strategy,
       threshold: votingThreshold ?? (strategy === "quorum" ? SUPERMAJORITY : undefined),
+      weights: new Map(Object.entries(voteWeights ?? {})),
+      expiryMs: coordination.voteExpiryMs ?? DEFAULTS.voteExpiryMs,
     },
     idleNudge: idleNudge && {
       nudgeAfterMs: idleNudge.nudgeAfterMs ?? DEFAULTS.nudgeAfterMs,

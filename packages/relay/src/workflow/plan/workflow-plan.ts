@@ -97,6 +97,10 @@ export interface Consensus {
   readonly strategy: NonNullable<Coordination["consensusStrategy"]>;
   /** Undefined: more than a half. */
   readonly threshold: number | undefined;
+  /** By the reviewers' names; 1 of those that have none. */
+  readonly weights: ReadonlyMap<string, number>;
+  /** Who has not voted by then abstains. */
+  readonly expiryMs: number;
 }
 
 /** What a run carries out: checked, and nothing left to default. */

@@ -30,8 +30,11 @@ export async function reviewOutput(
   const reviews = await Promise.all(
     step.reviewers.map((reviewer) => review(context, request, reviewer, each)),
   );
-  const votes = reviews.map(({ vote }) => vote);
-  if (isAccepted(votes, context.plan.consensus)) return undefined;
+  const { consensus } = context.plan;
+  const ballots = reviews.map(({ reviewer, vote }) => {
+    return { vote, weight: consensus.weights.get(reviewer) ?? 1 };
+  });
+  if (isAccepted(ballots, consensus)) return undefined;
   const found = reviews.filter(({ vote }) => vote !== "approve");
   return ["The reviewers did not accept it.", ...found.map(findingOf)].join("\n\n");
 }
@@ -40,15 +43,23 @@ async function review(
   context: RunContext,
   { step, task, output, iteration }: ReviewRequest,
   reviewer: PlannedAgent,
-  { attempt, signal, cwd }: StepTry,
+  { attempt, signal: own, cwd }: StepTry,
 ): Promise<Review> {
+  const expired = new AbortController();
+  const cancel = context.clock.after(context.plan.consensus.expiryMs, () => expired.abort());
+  const signal = AbortSignal.any([own, expired.signal]);
   const purpose = `${step.name}.${attempt}.${iteration}.${reviewer.name}`;
-  const { vote, comment } = await voteOf(async () => {
-    await using handle = await openAgent(context, { agent: reviewer, purpose, cwd, signal });
-    const question = questionOf(step, task, output);
-    const ask = { step: step.name, agent: reviewer, handle, task: question, signal };
-    return (await askAgent(context, ask)).output;
-  }, signal);
+  const { vote, comment } = await voteOf(
+    async () => {
+      await using handle = await openAgent(context, { agent: reviewer, purpose, cwd, signal });
+      const question = questionOf(step, task, output);
+      const ask = { step: step.name, agent: reviewer, handle, task: question, signal };
+      return (await askAgent(context, ask)).output;
+    },
+    expired.signal,
+    own,
+  );
+  cancel();
   const shown = comment.slice(0, RUN_LIMITS.shownCharacters);
   const type = "step_reviewed";
   context.record.write({
@@ -57,16 +68,18 @@ async function review(
   return { reviewer: reviewer.name, vote, comment };
 }
 
-/** One that can't be asked abstains, and its reason is its comment. */
+/** One that can't be asked, or is late, abstains, and the reason is its comment. */
 async function voteOf(
   ask: () => Promise<string>,
+  expired: AbortSignal,
   signal: AbortSignal,
 ): Promise<{ vote: Vote; comment: string }> {
   try {
     return readVote(await ask());
   } catch (error) {
     signal.throwIfAborted();
-    return { vote: "abstain", comment: messageOf(error) };
+    const comment = expired.aborted ? "it did not vote in time" : messageOf(error);
+    return { vote: "abstain", comment };
   }
 }
 

@@ -15,8 +15,6 @@ export const RUN_LIMITS = {
   expressionMs: 250,
   /** Of a function of the client, where its step has no time-out. */
   functionMs: 3_600_000,
-  /** A reviewer's whole turn, where the step has no time-out. */
-  reviewMs: 1_800_000,
   /** Runs of a user that are kept once they have ended. */
   endedRuns: 1_000,
   /** Runs of one sidecar at the same time. */

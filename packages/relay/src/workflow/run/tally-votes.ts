@@ -2,14 +2,27 @@ import type { Consensus } from "../plan/workflow-plan.ts";
 
 export type Vote = "approve" | "reject" | "abstain";
 
+export interface Ballot {
+  readonly vote: Vote;
+  readonly weight: number;
+}
+
 /** Whether what was voted on is accepted. Who abstains counts in a quorum only. */
-export function isAccepted(votes: readonly Vote[], { strategy, threshold }: Consensus): boolean {
-  const approvals = votes.filter((vote) => vote === "approve").length;
-  const rejections = votes.filter((vote) => vote === "reject").length;
+export function isAccepted(
+  ballots: readonly Ballot[],
+  { strategy, threshold }: Pick<Consensus, "strategy" | "threshold">,
+): boolean {
+  const [approvals, rejections] = [weightOf(ballots, "approve"), weightOf(ballots, "reject")];
   if (approvals === 0) return false;
   if (strategy === "unanimous") return rejections === 0;
-  if (strategy === "quorum") return reaches(approvals, votes.length, threshold);
-  return reaches(approvals, approvals + rejections, threshold);
+  const all = approvals + rejections;
+  const whole = strategy === "quorum" ? all + weightOf(ballots, "abstain") : all;
+  return reaches(approvals, whole, threshold);
+}
+
+function weightOf(ballots: readonly Ballot[], wanted: Vote): number {
+  const found = ballots.filter(({ vote }) => vote === wanted);
+  return found.reduce((sum, { weight }) => sum + weight, 0);
 }
 
 /** Without a threshold more than a half is needed. */

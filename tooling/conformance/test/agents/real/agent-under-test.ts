@@ -17,8 +17,6 @@ export interface AgentUnderTest {
     readonly named: string;
     input(command: string): Record<string, unknown>;
   };
-  /** Its tool that asks the user which colour. */
-  readonly asks?: { readonly offered: string; readonly input: Record<string, unknown> };
   /** What it keeps in the VM of a conversation, removed to have it lost. */
   readonly kept: string;
   /** In the command line of its process. */

@@ -1,14 +1,5 @@
 import type { AgentUnderTest } from "./agent-under-test.ts";
 
-const COLOUR = {
-  question: "Which colour?",
-  header: "Colour",
-  options: [
-    { label: "Red", description: "as a rose" },
-    { label: "Blue", description: "as the sky" },
-  ],
-};
-
 /** Every agent that `npm run test:agents` tries. */
 export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
   {
@@ -23,7 +14,6 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
       input: (command) => ({ command, description: "a command" }),
     },
     kept: "/home/agent/.claude/projects",
-    asks: { offered: "AskUserQuestion", input: { questions: [{ ...COLOUR, multiSelect: false }] } },
     process: /claude/,
     byHand: ([program = ""], prompt) => [
       program,
@@ -43,7 +33,6 @@ export const AGENTS_UNDER_TEST: readonly AgentUnderTest[] = [
     otherModel: "gpt-5.2",
     shell: { offered: "exec_command", named: "Bash", input: (cmd) => ({ cmd }) },
     kept: "/home/agent/.agentos/codex/sessions",
-    asks: { offered: "request_user_input", input: { questions: [{ ...COLOUR, id: "colour" }] } },
     process: /codex/,
     hasModes: false,
     byHand: ([program = "", _appServer, ...settings], prompt) => [

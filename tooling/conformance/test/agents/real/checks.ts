@@ -31,7 +31,6 @@ import { NO_KEY } from "./canary.ts";
 import { REST, shellJob } from "./jobs.ts";
 import { KILLED_SIDECAR } from "./killed-sidecar.ts";
 import { MODES } from "./modes.ts";
-import { QUESTIONS } from "./questions.ts";
 import { NO_ORPHANS } from "./orphans.ts";
 import { OVERHEAD } from "./overhead.ts";
 
@@ -260,7 +259,6 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     },
   },
   MODES,
-  QUESTIONS,
   {
     id: "compact",
     title: "compaction",

@@ -1,9 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http";
+
 import type { RateLimitWindow } from "@agentos/protocol";
+import { rateLimitReset } from "@agentos/runtimes";
 
-import { rateLimitReset } from "./rate-limit-reset.ts";
-
-/** Of one answer; what it says beyond them is dropped. */
-const MAX_WINDOWS = 32;
+import { GATEWAY_BOUNDS } from "./gateway-bounds.ts";
 
 type Part = "limit" | "remaining" | "reset";
 
@@ -12,13 +12,11 @@ const ANTHROPIC = /^anthropic-ratelimit-([a-z0-9-]{1,40})-(limit|remaining|reset
 const OPENAI = /^x-ratelimit-(limit|remaining|reset)-([a-z0-9-]{1,40})$/;
 
 /** The limits that an answer's headers tell of. */
-export function rateLimitWindows(
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
-): RateLimitWindow[] {
+export function rateLimitWindows(headers: IncomingHttpHeaders): RateLimitWindow[] {
   const windows = new Map<string, Partial<Record<Part, string>>>();
   for (const [header, value] of Object.entries(headers)) {
     const found = typeof value === "string" ? named(header) : undefined;
-    if (found === undefined || windows.size >= MAX_WINDOWS) continue;
+    if (found === undefined || windows.size >= GATEWAY_BOUNDS.rateLimitWindows) continue;
     windows.set(found.name, { ...windows.get(found.name), [found.part]: value });
   }
   return [...windows].map(([name, { limit, remaining, reset }]) => ({
