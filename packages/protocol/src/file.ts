@@ -101,6 +101,8 @@ export const TreeParams = PathParams.extend({
 export const ListParams = TreeParams.extend({
   /** Neither these nor what is below them. */
   without: z.array(VmPath).max(128).optional(),
+  /** Whether a file of at most 1 MiB has the SHA-256 of its bytes. Default false. */
+  digest: z.boolean().optional(),
 });
 
 export const WatchParams = TreeParams.extend({

@@ -8,14 +8,14 @@ function text(value: string): Buffer {
   return Buffer.concat([length, Buffer.from(value)]);
 }
 
-function entry(type: string, name: string, target = "", size = 0n): Buffer {
+function entry(type: string, name: string, target = "", size = 0n, digest = Buffer.of(0)): Buffer {
   const head = Buffer.alloc(29);
   head.write(type, "latin1");
   head.writeUInt32LE(0o644, 1);
   head.writeBigUInt64LE(size, 5);
   head.writeBigInt64LE(1_500_000n, 13);
   head.writeBigInt64LE(-1_000_000n, 21);
-  return Buffer.concat([head, text(name), text(target)]);
+  return Buffer.concat([head, text(name), text(target), digest]);
 }
 
 const top = entry("d", "");
@@ -27,7 +27,7 @@ describe("a list", () => {
     const stream = Buffer.concat([
       top,
       entry("d", "a"),
-      entry("f", "b", "", 7n),
+      entry("f", "b", "", 7n, Buffer.concat([Buffer.of(32), Buffer.alloc(32, 0xab)])),
       up,
       entry("l", "c", "a/b"),
       up,
@@ -36,7 +36,7 @@ describe("a list", () => {
     const times = { mode: 0o644, mtimeMs: 1.5, ctimeMs: -1 };
     const whole = [
       { path: "a", type: "directory", size: 0, ...times },
-      { path: "a/b", type: "file", size: 7, ...times },
+      { path: "a/b", type: "file", size: 7, digest: "ab".repeat(32), ...times },
       { path: "c", type: "symlink", size: 0, target: "a/b", ...times },
     ];
     for (const pieceBytes of [1, 3, 40, stream.byteLength]) {
@@ -56,6 +56,7 @@ describe("a list", () => {
     ["no name", [top, entry("f", "")]],
     ["an unknown type", [top, entry("x", "a")]],
     ["a size beyond all numbers", [top, entry("f", "a", "", 2n ** 63n)]],
+    ["a digest that is none", [top, entry("f", "a", "", 1n, Buffer.of(5, 1, 2, 3, 4, 5))]],
     ["an end within a directory", [top, end]],
     ["a directory's end too many", [top, up, up]],
     ["a file after its top", [top, up, entry("f", "a")]],

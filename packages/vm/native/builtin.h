@@ -23,7 +23,7 @@ enum tree_record {
 /* 0, or an errno. What failed is told by builtin_fail, where by builtin_path. */
 int tree_pack(const char *path);
 int tree_unpack(const char *path);
-/* `without`: absolute paths, ended by NULL. */
+/* `without`: absolute paths, ended by NULL; before them may stand the word "digest". */
 int tree_list(const char *path, char *const *without);
 
 /* What happens below a path, written to descriptor 1 until the reader is gone. */

@@ -41,11 +41,21 @@ export async function* compareFiles(
   { before, after }: Sides<VmAdmin>,
   options: ListOptions & { readonly patch: boolean },
 ): AsyncGenerator<VmChange, void, undefined> {
-  const [old, now] = await Promise.all([listFiles(before, options), listFiles(after, options)]);
+  const list = async (
+    digest: boolean,
+  ): Promise<[Map<string, ListedFile>, Map<string, ListedFile>]> =>
+    await Promise.all([
+      listFiles(before, { ...options, digest }),
+      listFiles(after, { ...options, digest }),
+    ]);
+  let [old, now] = await list(false);
+  let paths = suspects(old, now);
+  if (paths.length > COMPARED_AT_ONCE) {
+    // A copied snapshot has other times for every file: what is the same is told by its agent then.
+    [old, now] = await list(true);
+    paths = suspects(old, now);
+  }
   const compared = { before: new VmFiles(before), after: new VmFiles(after) };
-  const paths = [...new Set([...old.keys(), ...now.keys()])]
-    .filter((path) => mayDiffer(old.get(path), now.get(path)))
-    .toSorted();
   for (let at = 0; at < paths.length; at += COMPARED_AT_ONCE) {
     options.signal?.throwIfAborted();
     const some = paths.slice(at, at + COMPARED_AT_ONCE);
@@ -61,11 +71,22 @@ export async function* compareFiles(
   }
 }
 
+/** By path, those that may not be as they were. */
+function suspects(
+  old: ReadonlyMap<string, ListedFile>,
+  now: ReadonlyMap<string, ListedFile>,
+): string[] {
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((path) => mayDiffer(old.get(path), now.get(path)))
+    .toSorted();
+}
+
 /** What its facts can tell: nobody in a VM sets a ctime, so the same one is the same file. */
 function mayDiffer(was: ListedFile | undefined, is: ListedFile | undefined): boolean {
   if (was === undefined || is === undefined) return true;
   if (was.type !== is.type || was.mode !== is.mode || was.target !== is.target) return true;
   if (is.type !== "file") return false;
+  if (was.digest !== undefined && is.digest !== undefined) return was.digest !== is.digest;
   return was.size !== is.size || was.mtimeMs !== is.mtimeMs || was.ctimeMs !== is.ctimeMs;
 }
 
@@ -82,7 +103,7 @@ async function changeOf(
   if (was.type !== is.type) return { kind: "type", ...change };
   const isSame =
     is.type === "file"
-      ? was.size === is.size && (await haveSameBytes(compared, path, is.size))
+      ? was.size === is.size && (await haveSameBytes(compared, path, was, is))
       : was.target === is.target;
   if (!isSame) return { kind: "modified", ...change };
   return was.mode === is.mode ? undefined : { kind: "mode", ...change };
@@ -91,9 +112,11 @@ async function changeOf(
 async function haveSameBytes(
   { before, after }: Compared,
   path: string,
-  size: number,
+  was: ListedFile,
+  is: ListedFile,
 ): Promise<boolean> {
-  for (let start = 0; start < size; start += PIECE_BYTES) {
+  if (was.digest !== undefined && is.digest !== undefined) return was.digest === is.digest;
+  for (let start = 0; start < is.size; start += PIECE_BYTES) {
     // oxlint-disable-next-line no-await-in-loop -- A piece of each in memory at a time.
     const [old, now] = await Promise.all([
       pieceOf(before, path, start),

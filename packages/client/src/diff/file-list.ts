@@ -17,19 +17,21 @@ export interface ListOptions {
   readonly paths: readonly string[];
   /** Neither these nor what is below them. */
   readonly without: ReadonlySet<string>;
+  /** Whether short files have a digest of their bytes. */
+  readonly digest?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Everything below the paths, by path, themselves not included. What goes while it is listed is not in it. */
 export async function listFiles(
   admin: VmAdmin,
-  { paths, without, signal }: ListOptions,
+  { paths, ...options }: ListOptions,
 ): Promise<Map<string, ListedFile>> {
   const found = new Map<string, ListedFile>();
   for (const path of paths) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     // oxlint-disable-next-line no-await-in-loop -- Each is one stream.
-    await unlessGone(listBelow(admin, path, { without, signal }, found));
+    await unlessGone(listBelow(admin, path, options, found));
   }
   return found;
 }
@@ -37,7 +39,7 @@ export async function listFiles(
 async function listBelow(
   admin: VmAdmin,
   top: string,
-  { without, signal }: Omit<ListOptions, "paths">,
+  { without, digest = false, signal }: Omit<ListOptions, "paths">,
   found: Map<string, ListedFile>,
 ): Promise<void> {
   const process = await BuiltinProcess.start({
@@ -45,7 +47,7 @@ async function listBelow(
     operation: "diff",
     vmPath: top,
     ask: (connection, identity) =>
-      connection.request("fs.list", { ...identity, without: [...without] }),
+      connection.request("fs.list", { ...identity, without: [...without], digest }),
     windowBytes: DEFAULTS.transferWindowBytes,
     signal,
   });

@@ -14,6 +14,7 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
 const UP = 0x55;
 const END = 0x45;
 const HEAD_BYTES = 29;
+const DIGEST_BYTES = 32;
 const MODE_MASK = 0o7777;
 const NS_PER_MS = 1_000_000n;
 
@@ -26,6 +27,8 @@ export interface ListedFile extends Pick<
   readonly path: string;
   /** What a link says. */
   readonly target?: string;
+  /** SHA-256 of a file of at most 1 MiB, where it was asked for: lower case, hexadecimal. */
+  readonly digest?: string;
 }
 
 /** Reads a list of everything below a path as it comes: docs/list-stream.md. Throws `PROTOCOL_ERROR` for anything else. */
@@ -67,8 +70,9 @@ export class ListReader {
     if (type === undefined) throw malformed(`a record of kind ${kind}`);
     const name = textAt(bytes, at + HEAD_BYTES, TREE_BOUNDS.nameBytes);
     const target = name && textAt(bytes, name.end, TREE_BOUNDS.textBytes);
-    if (name === undefined || target === undefined) return undefined;
-    const { end } = target;
+    const digest = target && digestAt(bytes, target.end);
+    if (name === undefined || target === undefined || digest === undefined) return undefined;
+    const { end } = digest;
     if (this.#state === "top") {
       if (type !== "directory" || name.text !== "") throw malformed("no top");
       this.#state = "within";
@@ -77,7 +81,8 @@ export class ListReader {
     }
     const path = this.#pathOf(name.text);
     if (type === "directory") this.#open.push(path);
-    const facts = { path, type, ...factsAt(bytes, at) };
+    const sum = digest.text === "" ? {} : { digest: digest.text };
+    const facts = { path, type, ...factsAt(bytes, at), ...sum };
     return { file: type === "symlink" ? { ...facts, target: target.text } : facts, end };
   }
 
@@ -124,6 +129,14 @@ function textAt(
   if (length > most) throw malformed(`a name of ${length} bytes`);
   const end = at + 2 + length;
   return end > bytes.byteLength ? undefined : { text: bytes.toString("utf8", at + 2, end), end };
+}
+
+function digestAt(bytes: Buffer, at: number): { text: string; end: number } | undefined {
+  const length = bytes[at];
+  if (length === undefined) return undefined;
+  if (length !== 0 && length !== DIGEST_BYTES) throw malformed(`a digest of ${length} bytes`);
+  const end = at + 1 + length;
+  return end > bytes.byteLength ? undefined : { text: bytes.toString("hex", at + 1, end), end };
 }
 
 function milliseconds(ns: bigint): number {

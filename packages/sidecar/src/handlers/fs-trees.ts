@@ -8,8 +8,8 @@ export function treeHandlers(context: HandlerContext): Handlers {
   return {
     "fs.pack": ({ path, ...params }) => start(context, params, ["pack", path]),
     "fs.unpack": ({ path, ...params }) => start(context, params, ["unpack", path], "pipe"),
-    "fs.list": ({ path, without = [], ...params }) =>
-      start(context, params, ["list", path, ...without]),
+    "fs.list": ({ path, without = [], digest = false, ...params }) =>
+      start(context, params, ["list", path, ...(digest ? ["digest"] : []), ...without]),
     "fs.watch": ({ path, recursive = false, ...params }) =>
       start(context, params, recursive ? ["watch", path, "recursive"] : ["watch", path]),
   };

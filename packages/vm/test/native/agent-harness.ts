@@ -18,7 +18,7 @@ const cache = fileURLToPath(new URL("../../node_modules/.cache/agent-harness", i
 const sources = [
   "adopt agent connection connection-io dispatch door exec-request file-copy file-job file-remove file-stream files frame link link-output",
   "process process-io process-list process-signal process-start process-stdin reader ring terminal",
-  "builtin-job tree-input tree-list tree-output tree-pack tree-unpack watch-job watch-tell watch-tree",
+  "builtin-job sha256 tree-input tree-list tree-output tree-pack tree-unpack watch-job watch-tell watch-tree",
 ]
   .join(" ")
   .split(" ")

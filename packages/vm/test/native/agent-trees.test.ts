@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   chmod,
   link,
@@ -88,6 +88,20 @@ describe.runIf(canRunAgent)("trees of the agent", () => {
     const { ctimeMs } = await lstat(join(top, "deep/er/file"));
     expect(listed[2]).toMatchObject({ mode: 0o640, size: 5, mtimeMs: 1_600_000_000_000 });
     expect(listed[2]?.ctimeMs).toBeCloseTo(ctimeMs, 1);
+  });
+
+  it("says the SHA-256 of short files, where it is asked to", async () => {
+    const top = join(folder, "digests");
+    await mkdir(top);
+    const lengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 65_536, 65_537, 1_048_576];
+    const contents = lengths.map((length) => randomBytes(length));
+    for (const [at, content] of contents.entries()) await writeFile(join(top, `${at}`), content);
+    await writeFile(join(top, "long"), Buffer.alloc(1_048_577));
+    const { stdout } = await runCommand(agent.link, ["list", top, "digest"], { builtin: true });
+    const listed = new Map(new ListReader().push(stdout).map(({ path, digest }) => [path, digest]));
+    expect(listed.get("long")).toBeUndefined();
+    for (const [at, content] of contents.entries())
+      expect(listed.get(`${at}`)).toBe(createHash("sha256").update(content).digest("hex"));
   });
 
   it("lists no file, nothing that is not there, and nothing too deep", async () => {

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import type { FileTree } from "../tree/file-tree.ts";
 import { treeError } from "../tree/tree-error.ts";
 import { nodeBytes, type TreeNode } from "../tree/tree-node.ts";
@@ -5,18 +7,26 @@ import { nodeBytes, type TreeNode } from "../tree/tree-node.ts";
 const LETTERS = { file: "f", directory: "d", symlink: "l" } as const;
 const HEAD_BYTES = 29;
 const NS_PER_MS = 1_000_000;
+const DIGESTED_MAX = 1024 * 1024;
+const NO_DIGEST = Buffer.of(0);
 const UP = Buffer.from("U");
 const END = Buffer.from("E");
 
-/** Everything below `path` of a virtual VM's files as a list stream, without these absolute paths. A link at the top is followed. */
+export interface ListTreeOptions {
+  /** Absolute paths that are left out. */
+  readonly without: ReadonlySet<string>;
+  readonly digest: boolean;
+}
+
+/** Everything below `path` of a virtual VM's files as a list stream. A link at the top is followed. */
 export function* listTree(
   tree: FileTree,
   path: string,
-  without: ReadonlySet<string>,
+  options: ListTreeOptions,
 ): Generator<Uint8Array, void> {
   const node = tree.get(path, "open");
   if (node.type !== "directory") throw treeError("ENOTDIR", "open", path);
-  yield* listNode(node, "", path === "/" ? "" : path, without);
+  yield* listNode(node, "", path === "/" ? "" : path, options);
   yield END;
 }
 
@@ -24,15 +34,16 @@ function* listNode(
   node: TreeNode,
   name: string,
   path: string,
-  without: ReadonlySet<string>,
+  options: ListTreeOptions,
 ): Generator<Uint8Array, void> {
   yield factsOf(node, name);
+  yield options.digest ? digestOf(node) : NO_DIGEST;
   if (node.type !== "directory") return;
   // As it is now: what it has later does not come.
   const children = [...node.children];
   for (const [child, below] of children) {
     const full = `${path}/${child}`;
-    if (!without.has(full)) yield* listNode(below, child, full, without);
+    if (!options.without.has(full)) yield* listNode(below, child, full, options);
   }
   yield UP;
 }
@@ -46,6 +57,12 @@ function factsOf(node: TreeNode, name: string): Uint8Array {
   head.writeBigInt64LE(ns, 13);
   head.writeBigInt64LE(ns, 21);
   return Buffer.concat([head, text(name), text(node.type === "symlink" ? node.content : "")]);
+}
+
+function digestOf(node: TreeNode): Uint8Array {
+  if (node.type !== "file" || node.size > DIGESTED_MAX) return NO_DIGEST;
+  const sum = createHash("sha256").update(node.bytes.subarray(0, node.size)).digest();
+  return Buffer.concat([Buffer.of(sum.byteLength), sum]);
 }
 
 function text(value: string): Uint8Array {

@@ -59,8 +59,9 @@ export class TreeTransfer {
 
   #told(): Generator<Uint8Array, void> {
     const { tree, request } = this.#options;
-    const [way, , ...without] = request.argv;
-    if (way === "list") return listTree(tree, withoutSlashes(this.#path), new Set(without));
+    const [way, , ...more] = request.argv;
+    const options = { without: new Set(more), digest: more[0] === "digest" };
+    if (way === "list") return listTree(tree, withoutSlashes(this.#path), options);
     return packTree(tree, this.#path);
   }
 
