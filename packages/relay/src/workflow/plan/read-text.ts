@@ -1,10 +1,12 @@
 import { AgentOsError } from "@agentos/protocol";
-import { isMap, isPair, isScalar, parseDocument, visit } from "yaml";
+import { isMap, isPair, isScalar, Lexer, parseDocument, visit, type YAMLMap } from "yaml";
 
 /** Characters of a file. */
 const LARGEST = 1_000_000;
 /** Uses of anchors: a few levels of them expand to gigabytes. */
 const MOST_ALIASES = 100;
+/** Words and marks: what the parser makes of more takes it minutes. */
+const MOST_TOKENS = 60_000;
 /** What deeper nesting is for, nobody knows. */
 const DEEPEST = 64;
 /** What every object has by itself. */
@@ -14,11 +16,16 @@ const REFUSED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "
 export function readText(text: string, name: string): unknown {
   if (text.length > LARGEST) throw refused(name, `at most ${LARGEST} characters`, `${text.length}`);
   assertShallow(text, name);
-  const document = parseDocument(text, { schema: "core", merge: false, version: "1.2" });
+  assertFew(text, name);
+  // The parser compares each key with all others.
+  const options = { schema: "core", merge: false, version: "1.2", uniqueKeys: false } as const;
+  const document = parseDocument(text, options);
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) throw refused(name, "a YAML document", firstLines(fault.message));
   visit(document, {
-    Pair: (_, { key }) => {
+    Map: (_, map) => assertUnique(map, name),
+    Pair: (_, { key }, path) => {
+      if (path.length > 2 * DEEPEST) throw refused(name, `at most ${DEEPEST} levels`, "more");
       const word = isScalar(key) ? wordOf(key.value) : undefined;
       if (word === undefined) throw refused(name, "keys that are words", "another kind of key");
       if (REFUSED_KEYS.has(word)) throw refused(name, "keys of a workflow", word);
@@ -38,6 +45,24 @@ function wordOf(key: unknown): string | undefined {
   return typeof key === "string" || typeof key === "number" || typeof key === "boolean"
     ? String(key)
     : undefined;
+}
+
+function assertFew(text: string, name: string): void {
+  let tokens = 0;
+  for (const _ of new Lexer().lex(text)) {
+    tokens += 1;
+    if (tokens > MOST_TOKENS) throw refused(name, `at most ${MOST_TOKENS} words and marks`, "more");
+  }
+}
+
+function assertUnique({ items }: YAMLMap, name: string): void {
+  const seen = new Set<string>();
+  for (const { key } of items) {
+    const word = isScalar(key) ? wordOf(key.value) : undefined;
+    if (word === undefined) continue;
+    if (seen.has(word)) throw refused(name, "keys that are unique", `${word} twice`);
+    seen.add(word);
+  }
 }
 
 /** Before parsing: the parser calls itself for each level. */
