@@ -3,6 +3,8 @@ import type { SQLInputValue } from "node:sqlite";
 import type { HistoryQuery, RelayCursor, StoredDelivery } from "@agentos/core";
 import { channelOf, foldName } from "@agentos/protocol";
 
+import { type Columns, columnsOf } from "./columns.ts";
+
 /** Messages that a search for a text looks at, newest first. */
 const SEARCHED_MESSAGES = 20_000;
 
@@ -30,8 +32,8 @@ class Where {
 }
 
 /** A delivery's own columns. */
-export function deliveryOf(delivery: StoredDelivery): { names: string[]; values: SQLInputValue[] } {
-  const columns: readonly [string, SQLInputValue][] = [
+export function deliveryOf(delivery: StoredDelivery): Columns {
+  return columnsOf([
     ["delivery_id", delivery.deliveryId],
     ["recipient", delivery.recipient],
     ["folded_recipient", foldName(delivery.recipient)],
@@ -45,8 +47,7 @@ export function deliveryOf(delivery: StoredDelivery): { names: string[]; values:
     ["bytes", delivery.bytes],
     ["accepted_at", delivery.acceptedAt],
     ["session_seq", delivery.sessionSeq],
-  ];
-  return { names: columns.map(([name]) => name), values: columns.map(([, value]) => value) };
+  ]);
 }
 
 /** The events that a cursor asks for: oldest first, or newest first. */
@@ -91,21 +92,4 @@ export function historySql(
   }
   const sql = `SELECT m.message AS text FROM relay_messages m WHERE ${where.sql} ORDER BY m.id DESC LIMIT ?`;
   return { sql, values: [...where.values, limit] };
-}
-
-/** As many as have room, but one where there is one. */
-export function within<T>(
-  rows: Iterable<Record<string, unknown>>,
-  maxBytes: number,
-  read: (row: Record<string, unknown>) => { value: T; bytes: number },
-): T[] {
-  const found: T[] = [];
-  let sum = 0;
-  for (const row of rows) {
-    const { value, bytes } = read(row);
-    sum += bytes;
-    if (found.length > 0 && sum > maxBytes) break;
-    found.push(value);
-  }
-  return found;
 }

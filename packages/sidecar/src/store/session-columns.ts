@@ -1,17 +1,11 @@
-import type { SQLInputValue } from "node:sqlite";
-
 import type { SessionChange } from "@agentos/core";
 
+import { type Columns, columnsOf } from "./columns.ts";
 import type { SealedText } from "./sealed-text.ts";
-
-export interface Columns {
-  readonly names: readonly string[];
-  readonly values: readonly SQLInputValue[];
-}
 
 /** What changes of a session, as columns of its row. */
 export function sessionColumns(change: SessionChange, sealed: SealedText): Columns {
-  const found: [string, SQLInputValue | undefined][] = [
+  return columnsOf([
     ["vm_id", change.vmId],
     ["spec", change.spec && sealed.seal(JSON.stringify(change.spec))],
     ["parent", "parent" in change ? (change.parent ?? null) : undefined],
@@ -26,15 +20,7 @@ export function sessionColumns(change: SessionChange, sealed: SealedText): Colum
     ["last_response", change.lastResponse],
     ["next_step", change.nextStep],
     ["woken", flag(change.woken)],
-  ];
-  const names: string[] = [];
-  const values: SQLInputValue[] = [];
-  for (const [name, value] of found) {
-    if (value === undefined) continue;
-    names.push(name);
-    values.push(value);
-  }
-  return { names, values };
+  ]);
 }
 
 function flag(value: boolean | undefined): number | undefined {

@@ -18,8 +18,9 @@ import {
 } from "@agentos/protocol";
 import * as z from "zod";
 
-import { eventsSql, historySql, OPEN, within } from "./relay-queries.ts";
+import { eventsSql, historySql, OPEN } from "./relay-queries.ts";
 import { RelayWriter } from "./relay-writer.ts";
+import { rowsWithin, textsWithin } from "./rows-within.ts";
 import type { SealedText } from "./sealed-text.ts";
 import type { StateFile } from "./state-file.ts";
 import { readMessage, readStoredAgent, readStoredDelivery } from "./stored-relay.ts";
@@ -72,7 +73,7 @@ export class SqliteRelayStore implements RelayStore {
   events(cursor: RelayCursor): RelayEvent[] {
     const { sql, values } = eventsSql(this.#user, cursor);
     const rows = this.#file.rows(sql, ...values);
-    const events = within(rows, cursor.maxBytes, textOf).map((text) =>
+    const events = textsWithin(rows, cursor.maxBytes).map((text) =>
       RelayEvent.parse(JSON.parse(text)),
     );
     return cursor.newest ? events.toReversed() : events;
@@ -136,7 +137,7 @@ export class SqliteRelayStore implements RelayStore {
   history(query: HistoryQuery): RelayMessage[] {
     const { sql, values } = historySql(this.#user, query);
     const rows = this.#file.rows(sql, ...values);
-    return within(rows, query.maxBytes, textOf).map((text) => readMessage({ message: text }));
+    return textsWithin(rows, query.maxBytes).map((text) => readMessage({ message: text }));
   }
 
   threads(limit: number): StoredThread[] {
@@ -188,7 +189,7 @@ export class SqliteRelayStore implements RelayStore {
   }
 
   #entries(rows: Iterable<Record<string, unknown>>, maxBytes: number): InboxEntry[] {
-    return within(rows, maxBytes, (row) => {
+    return rowsWithin(rows, maxBytes, (row) => {
       const { message_text: text } = MessageText.parse(row);
       const entry = { message: readMessage({ message: text }), delivery: readStoredDelivery(row) };
       return { value: entry, bytes: Buffer.byteLength(text) };
@@ -199,9 +200,4 @@ export class SqliteRelayStore implements RelayStore {
     const [row] = this.#file.all(sql, this.#user);
     return Number.parse(row).number;
   }
-}
-
-function textOf(row: Record<string, unknown>): { value: string; bytes: number } {
-  const { text } = Text.parse(row);
-  return { value: text, bytes: Buffer.byteLength(text) };
 }

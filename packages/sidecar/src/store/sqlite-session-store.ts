@@ -16,6 +16,7 @@ import {
 } from "@agentos/protocol";
 import * as z from "zod";
 
+import { textsWithin } from "./rows-within.ts";
 import type { SealedText } from "./sealed-text.ts";
 import { sessionColumns } from "./session-columns.ts";
 import { SessionWriter } from "./session-writer.ts";
@@ -183,15 +184,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   #batch(sql: string, key: string, { after, limit, maxBytes }: SessionBatch): string[] {
-    const texts: string[] = [];
-    let bytes = 0;
-    for (const row of this.#file.rows(sql, this.#id(key), after, limit)) {
-      const { text } = Text.parse(row);
-      bytes += Buffer.byteLength(text);
-      if (texts.length > 0 && bytes > maxBytes) break;
-      texts.push(text);
-    }
-    return texts;
+    return textsWithin(this.#file.rows(sql, this.#id(key), after, limit), maxBytes);
   }
 
   #id(key: string): number {

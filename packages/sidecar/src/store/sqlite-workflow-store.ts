@@ -1,5 +1,3 @@
-import type { SQLInputValue } from "node:sqlite";
-
 import type {
   ListedWorkflowRun,
   StoredWorkflowRun,
@@ -11,6 +9,8 @@ import type {
 import { AgentOsError, WorkflowEvent } from "@agentos/protocol";
 import * as z from "zod";
 
+import { type Columns, columnsOf } from "./columns.ts";
+import { textsWithin } from "./rows-within.ts";
 import type { SealedText } from "./sealed-text.ts";
 import type { StateFile } from "./state-file.ts";
 import { readListedRun, readStoredRun, readStoredStep, recipeText } from "./stored-workflow.ts";
@@ -49,7 +49,7 @@ export class SqliteWorkflowStore implements WorkflowStore {
         const values = [id, step.name, JSON.stringify(step)];
         this.#file.change("INSERT OR REPLACE INTO workflow_steps VALUES (?, ?, ?)", ...values);
       }
-      const { names, values } = columnsOf(change, events.at(-1)?.seq);
+      const { names, values } = runColumns(change, events.at(-1)?.seq);
       if (names.length === 0) return;
       const set = names.map((name) => `${name} = ?`).join(", ");
       this.#file.change(`UPDATE workflow_runs SET ${set} WHERE id = ?`, ...values, id);
@@ -86,16 +86,8 @@ export class SqliteWorkflowStore implements WorkflowStore {
     { after, limit, maxBytes }: { after: number; limit: number; maxBytes: number },
   ): WorkflowEvent[] {
     const select = "SELECT event AS text FROM workflow_events WHERE run = ? AND seq > ?";
-    const events: WorkflowEvent[] = [];
-    let bytes = 0;
     const rows = this.#file.rows(`${select} ORDER BY seq LIMIT ?`, this.#id(key), after, limit);
-    for (const row of rows) {
-      const { text } = Text.parse(row);
-      bytes += Buffer.byteLength(text);
-      if (events.length > 0 && bytes > maxBytes) break;
-      events.push(WorkflowEvent.parse(JSON.parse(text)));
-    }
-    return events;
+    return textsWithin(rows, maxBytes).map((text) => WorkflowEvent.parse(JSON.parse(text)));
   }
 
   #id(key: string): number {
@@ -116,24 +108,13 @@ export class SqliteWorkflowStore implements WorkflowStore {
   }
 }
 
-function columnsOf(
-  change: WorkflowRunChange,
-  lastSeq: number | undefined,
-): { names: string[]; values: SQLInputValue[] } {
-  const found: [string, SQLInputValue | undefined][] = [
+function runColumns(change: WorkflowRunChange, lastSeq: number | undefined): Columns {
+  return columnsOf([
     ["vm_id", change.vmId],
     ["status", change.status],
     ["finished", change.finished],
     ["error", change.error],
     ["ended_at", change.endedAt],
     ["last_seq", lastSeq],
-  ];
-  const names: string[] = [];
-  const values: SQLInputValue[] = [];
-  for (const [name, value] of found) {
-    if (value === undefined) continue;
-    names.push(name);
-    values.push(value);
-  }
-  return { names, values };
+  ]);
 }
