@@ -43,7 +43,7 @@ export class AgentTurn {
   async #call(): Promise<ModelStep> {
     const { access, system, log, host, share } = this.#parts;
     // The whole conversation is put into words for the provider.
-    await share.turn();
+    await share.turn(this.#turn.signal);
     const used = new Set(
       log.messages.flatMap((each) =>
         each.role === "tool" ? each.results.map(({ callId }) => callId) : [],
@@ -88,7 +88,7 @@ export class AgentTurn {
   async #tools({ calls, text }: ModelStep): Promise<RuntimeTurnResult | undefined> {
     const { host, names, log, spec, share } = this.#parts;
     this.#emptySteps = 0;
-    await share.turn();
+    await share.turn(this.#turn.signal);
     const results = await runTools(host, names, calls, this.#turn.signal);
     log.append({ role: "tool", results });
     const output = outputOf(spec, calls, results);

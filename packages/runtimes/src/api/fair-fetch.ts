@@ -6,18 +6,23 @@ export function fairFetch(share: FairShare): typeof fetch {
     const response = await fetch(input, init);
     if (response.body === null) return response;
     const { status, statusText, headers } = response;
-    return new Response(fairBody(response.body, share), { status, statusText, headers });
+    const body = fairBody(response.body, share, init?.signal ?? undefined);
+    return new Response(body, { status, statusText, headers });
   };
 }
 
-function fairBody(body: ReadableStream<Uint8Array>, share: FairShare): ReadableStream<Uint8Array> {
+function fairBody(
+  body: ReadableStream<Uint8Array>,
+  share: FairShare,
+  signal: AbortSignal | undefined,
+): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream(
     {
       pull: async (controller) => {
         const { done, value } = await reader.read();
         if (done) return controller.close();
-        await share.turn();
+        await share.turn(signal);
         controller.enqueue(value);
       },
       cancel: (reason) => reader.cancel(reason),

@@ -10,11 +10,12 @@ const ROUND_MS = 0.5;
 export class FairShare {
   #sinceMs: number | undefined;
 
-  /** Resolves when there is time for one more piece of work. */
-  async turn(): Promise<void> {
+  /** Resolves when there is time for one more piece of work, or soon after the abort: what ends waits for nobody. */
+  async turn(signal?: AbortSignal): Promise<void> {
     do {
       // oxlint-disable-next-line no-await-in-loop -- A round each.
       await endOfRound();
+      if (signal?.aborted === true) return;
     } while (this.#isUsedUp());
   }
 

@@ -26,3 +26,16 @@ test("[api.fair-share] what many sessions have to do at once is done in order, a
   // The next one finds the loop its own.
   await share.turn();
 });
+
+test("[api.fair-share] what was cancelled does not wait for the others", async () => {
+  const share = new FairShare();
+  const order: string[] = [];
+  const others = Array.from({ length: 50 }, async () => {
+    await share.turn();
+    work();
+    order.push("other");
+  });
+  const cancelled = share.turn(AbortSignal.abort()).then(() => order.push("cancelled"));
+  await Promise.all([...others, cancelled]);
+  expect(order.indexOf("cancelled")).toBeLessThan(49);
+});
