@@ -17,9 +17,11 @@ import { continuityOf, taskWith } from "./agents/continuity.ts";
 import { Roster } from "./agents/roster.ts";
 import { Shadows } from "./agents/shadows.ts";
 import { isSystem, personOf, unknownAgent } from "./messages/address.ts";
+import { DeadLetters } from "./messages/dead-letters.ts";
 import { Drafts } from "./messages/drafts.ts";
 import { isTyped } from "./messages/live-delivery.ts";
-import { PostOffice, type Sent, type SendRequest } from "./messages/post-office.ts";
+import { PostOffice, type SendRequest } from "./messages/post-office.ts";
+import type { Sent } from "./messages/posting.ts";
 import { isMember, isSame, Reach } from "./messages/reach.ts";
 import type { Sender } from "./messages/recipients.ts";
 import type { UserParts } from "./relay-parts.ts";
@@ -37,6 +39,7 @@ export class UserRelay {
   readonly #reach: Reach;
   readonly #shadows: Shadows;
   readonly #post: PostOffice;
+  readonly #deadLetters: DeadLetters;
   /** Spawns under way, by agentId. */
   readonly #starting = new Map<string, Promise<Spawned>>();
 
@@ -47,6 +50,7 @@ export class UserRelay {
     this.#reach = new Reach(roster, parts.store);
     this.#shadows = new Shadows(roster);
     const { shadows, reach } = { shadows: this.#shadows, reach: this.#reach };
+    this.#deadLetters = new DeadLetters(parts, roster);
     this.#post = new PostOffice({ parts, roster, reach, shadows });
   }
 
@@ -90,7 +94,7 @@ export class UserRelay {
 
   /** Sends a dead letter again, as another delivery of the same message. Throws `NOT_FOUND`, `INVALID_ARGUMENT` or `MAILBOX_FULL`. */
   redeliver(deliveryId: string, to: string | undefined): MethodResult<"relay.redeliver"> {
-    return this.#post.redeliver(deliveryId, to);
+    return this.#deadLetters.redeliver(deliveryId, to);
   }
 
   /** A message that the agent got. Throws `NOT_FOUND`. */

@@ -4,7 +4,6 @@ import type { StoredDelivery } from "@agentos/core";
 import {
   AgentOsError,
   isAgentOsError,
-  type MethodResult,
   type ParsedParams,
   type RelayHappening,
   type RelayMessage,
@@ -13,12 +12,12 @@ import {
 import type { Agent } from "../agents/agent.ts";
 import type { Roster } from "../agents/roster.ts";
 import type { Copy, Shadows } from "../agents/shadows.ts";
-import type { Addition } from "../events/journal.ts";
 import { RELAY_BOUNDS } from "../relay-bounds.ts";
 import type { UserParts } from "../relay-parts.ts";
 import { isSystem } from "./address.ts";
 import { type Advance, advance, isLast, isTyped, toldOf, wasSeen } from "./live-delivery.ts";
-import { full, type Recipient, Recipients, type Sender } from "./recipients.ts";
+import { abandon, newDelivery, type Posting, type Sent, sentOf } from "./posting.ts";
+import { Recipients, type Sender } from "./recipients.ts";
 import { isSame, type Reach } from "./reach.ts";
 import { settle } from "./settle.ts";
 
@@ -26,24 +25,12 @@ export type SendRequest = Omit<ParsedParams<"relay.send">, "from" | "text"> & {
   readonly text: string;
   readonly kind?: RelayMessage["kind"];
 };
-export type Sent = MethodResult<"relay.send">;
 
 export interface PostOfficeOptions {
   readonly parts: UserParts;
   readonly roster: Roster;
   readonly reach: Reach;
   readonly shadows: Shadows;
-}
-
-/** A message that has room at its recipients, and what is to be written of it. */
-interface Posting {
-  readonly message: RelayMessage;
-  readonly recipients: readonly Recipient[];
-  readonly deliveries: readonly StoredDelivery[];
-  readonly write: Required<Pick<Addition, "addMessages" | "addDeliveries">>;
-  readonly told: readonly RelayHappening[];
-  /** What its sender is told of those who have no room. */
-  readonly notices: readonly Posting[];
 }
 
 /** Takes messages: who gets them is decided, and all of it is stored, before it says so. */
@@ -79,27 +66,6 @@ export class PostOffice {
   say(request: Omit<SendRequest, "messageId">, prefix = "msg"): void {
     const messageId = `${prefix}_${randomUUID()}`;
     this.send({ messageId, ...request }, BROKER).catch((error: unknown) => this.#unheard(error));
-  }
-
-  /** Sends a dead letter again: to the agent of that name that lives now, or to another. Throws `NOT_FOUND`, `INVALID_ARGUMENT` or `MAILBOX_FULL`. */
-  redeliver(deliveryId: string, to: string | undefined): { deliveryId: string; recipient: string } {
-    const { parts, roster } = this.#options;
-    const dead = parts.store.delivery(deliveryId);
-    const message = dead === undefined ? undefined : parts.store.message(dead.messageId);
-    if (dead === undefined || message === undefined) throw unknownDelivery(deliveryId);
-    if (dead.state !== "dead_lettered") throw notDead(deliveryId, dead.state);
-    const agent = roster.get(to ?? dead.recipient);
-    const noRoom = agent.mailbox.noRoom(dead.bytes);
-    if (noRoom !== undefined) throw full(agent.name, noRoom);
-    const recipient = { name: agent.name, agent, noRoom };
-    const next = newDelivery({ ...message, at: parts.now() }, recipient);
-    // What was dead is dealt with: it is not sent twice.
-    const { history } = dead;
-    const redelivered = { deliveryId, state: "failed" as const, detail: next.deliveryId, history };
-    parts.journal.write({ addDeliveries: [next], changeDeliveries: [redelivered] }, [toldOf(next)]);
-    agent.mailbox.hold(next);
-    agent.take(next, message);
-    return { deliveryId: next.deliveryId, recipient: agent.name };
   }
 
   /** Writes that a delivery ended and its recipient has not seen it; its sender is told with it, unless it was the relay. */
@@ -273,59 +239,6 @@ export class PostOffice {
 }
 
 const BROKER: Sender = { kind: "outside", name: "broker" };
-
-/** It is not stored: its room is free again. */
-function abandon({ recipients, deliveries, notices }: Posting): void {
-  for (const [index, { agent }] of recipients.entries())
-    agent?.mailbox.done(deliveries[index]?.deliveryId ?? "");
-  for (const notice of notices) abandon(notice);
-}
-
-function sentOf(
-  { messageId, threadId }: RelayMessage,
-  deliveries: readonly StoredDelivery[],
-  seq: number,
-): Sent {
-  return {
-    messageId,
-    threadId,
-    state: "accepted",
-    deliveries: deliveries.map(({ deliveryId, recipient }) => ({ deliveryId, recipient })),
-    seq,
-  };
-}
-
-function newDelivery(message: RelayMessage, { name, agent, noRoom }: Recipient): StoredDelivery {
-  const { messageId, at, priority, text } = message;
-  const accepted = { state: "accepted" as const, at };
-  const next = noRoom === undefined ? ("queued" as const) : ("dead_lettered" as const);
-  const prefix = message.kind === "task" ? "init" : "del";
-  return {
-    deliveryId: `${prefix}_${randomUUID()}`,
-    messageId,
-    recipient: name,
-    agentId: agent?.agentId ?? null,
-    state: next,
-    ...(noRoom === undefined ? {} : { reason: "mailbox_full" as const }),
-    attempts: 0,
-    history: [accepted, { state: next, at }],
-    priority,
-    bytes: Buffer.byteLength(text),
-    acceptedAt: at,
-    sessionSeq: null,
-  };
-}
-
-function unknownDelivery(deliveryId: string): AgentOsError<"NOT_FOUND"> {
-  const details = { kind: "delivery", id: deliveryId };
-  return new AgentOsError("NOT_FOUND", `no delivery ${deliveryId}`, details);
-}
-
-function notDead(deliveryId: string, state: string): AgentOsError<"INVALID_ARGUMENT"> {
-  const message = `deliveryId: expected a dead letter, got ${deliveryId}, which is ${state}`;
-  const details = { argument: "deliveryId", expected: "a dead letter", actual: state };
-  return new AgentOsError("INVALID_ARGUMENT", message, details);
-}
 
 function isPerson(name: string): boolean {
   return /^human:/i.test(name);
