@@ -185,7 +185,9 @@ describe("a session in a named VM", () => {
     await session("prompt", "watched", "more");
     await seen;
     await session("delete", "watched");
-    expect(await watching.ended).toMatchObject({ exitCode: 0, stderr: "" });
+    const { exitCode, stdout, stderr } = await watching.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatch(/^> first\n0: first\n[^\n]+\n> more\n1: more\n/);
   });
 
   test("attach is left by Ctrl-C, and the session goes on", async () => {
@@ -212,6 +214,7 @@ describe("a session in a named VM", () => {
     await session(...line, "--id", "kept", "first");
     await agentos.run(["rm", "short"]);
     expect((await session("prompt", "kept", "more")).exitCode).toBe(125);
+    expect((await session("resume", "kept", "more")).stderr).toContain("say with --vm where");
     const resumed = ["resume", "kept", "more", "--vm", "work"];
     const { exitCode, stdout, stderr } = await session(...resumed);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "session kept goes on\n" });

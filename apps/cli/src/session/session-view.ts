@@ -9,8 +9,12 @@ export interface SessionView {
   show(event: SessionEvent): Promise<void>;
 }
 
-/** For a person, or one JSON line per event. */
-export function createSessionView(io: Io, json: boolean): SessionView {
+/** For a person, or one JSON line per event. `prompts`: with what the agent was told, where that is not known. */
+export function createSessionView(
+  io: Io,
+  json: boolean,
+  options: { readonly prompts?: boolean } = {},
+): SessionView {
   if (json) return { show: (event) => writeJson(io.stdout, event) };
-  return new TextView(io);
+  return new TextView(io, options);
 }

@@ -22,11 +22,13 @@ interface RunningTool {
 }
 
 type TurnEnd = Extract<SessionEvent, { type: "turn_end" }>["result"];
+type Prompt = Extract<SessionEvent, { type: "turn_start" }>["prompt"];
 type Style = Parameters<typeof styleText>[0];
 
 /** A session as a person reads it: streaming text, each tool with its time, what is asked, what it cost. */
 export class TextView implements SessionView {
   readonly #io: Io;
+  readonly #showsPrompts: boolean;
   /** What the cursor stands behind; a block begins on a line of its own. */
   #block: "none" | "text" | "thought" = "none";
   #atLineStart = true;
@@ -35,8 +37,9 @@ export class TextView implements SessionView {
   /** The call that was shown last. */
   #last: string | undefined;
 
-  constructor(io: Io) {
+  constructor(io: Io, { prompts = false }: { readonly prompts?: boolean } = {}) {
     this.#io = io;
+    this.#showsPrompts = prompts;
   }
 
   async show(event: SessionEvent): Promise<void> {
@@ -51,7 +54,9 @@ export class TextView implements SessionView {
   }
 
   async #other(event: SessionEvent): Promise<void> {
-    if (event.type === "notice")
+    if (event.type === "turn_start" && this.#showsPrompts)
+      await this.#line(this.#style("bold", `> ${readable(textOf(event.prompt))}`));
+    else if (event.type === "notice")
       await this.#line(this.#style("yellow", `! ${readable(event.message)}`));
     else if (event.type === "rate_limit") {
       const until = event.resetAt === null ? "" : ` until ${event.resetAt}`;
@@ -143,6 +148,11 @@ export class TextView implements SessionView {
   #style(style: Style, text: string): string {
     return usesColour(this.#io) ? styleText(style, text, { validateStream: false }) : text;
   }
+}
+
+function textOf(content: Prompt): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : `(${part.type})`)).join(" ");
 }
 
 function firstLine({ content }: ToolResult): string {

@@ -28,7 +28,7 @@ export async function attach(
     await using os = await AgentOs.attach(vmId, { pool, signal });
     const onRequest = terminalAnswers(io, json, interrupts);
     const session = await os.sessions.get(sessionId, onRequest === undefined ? {} : { onRequest });
-    const view = createSessionView(io, json);
+    const view = createSessionView(io, json, { prompts: true });
     const { lastSeq } = await session.info();
     const after = options.all === true ? 0 : lastSeq;
     await showAll(session.events({ after, signal }), view);

@@ -1,4 +1,4 @@
-import { AgentOs } from "@agentos/client";
+import { AgentOs, AgentOsError, isAgentOsError } from "@agentos/client";
 
 import type { GlobalOptions } from "../../command-context.ts";
 import { EXIT_CODE } from "../../exit-code.ts";
@@ -26,7 +26,10 @@ export async function resume(
   using interrupts = new Interrupts(io.signals);
   const { pool, json = false } = globals;
   const { sessionId, vmId, runtime, provider } = await findSession(globals, id);
-  await using os = await AgentOs.attach(options.vm ?? vmId, { pool, signal: interrupts.signal });
+  const place = { pool, signal: interrupts.signal };
+  await using os = await AgentOs.attach(options.vm ?? vmId, place).catch((error: unknown) => {
+    throw options.vm === undefined ? withOtherVm(error) : error;
+  });
   // Without rules that ask, no terminal means that asking denies.
   const answers = options.ask === undefined ? terminalAnswers : turnAnswers;
   const onRequest = answers(io, json, interrupts);
@@ -39,4 +42,11 @@ export async function resume(
   else await write(io.stderr, `session ${sessionId} goes on\n`);
   if (prompt === undefined) return EXIT_CODE.ok;
   return await watchTurn(session, session.prompt(prompt), createSessionView(io, json), interrupts);
+}
+
+/** The session's own VM is gone: it goes on in any other. */
+function withOtherVm(error: unknown): unknown {
+  if (!isAgentOsError(error, "VM_ENDED")) return error;
+  const message = `${error.message}: say with --vm where the session is to go on`;
+  return new AgentOsError("VM_ENDED", message, error.details, { cause: error });
 }
