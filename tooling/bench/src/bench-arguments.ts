@@ -25,7 +25,7 @@ const OPTIONS = {
 export function benchUsage(known: readonly string[]): string {
   return `usage: npm run bench -- [--row NAME]... [--count N] [--json FILE]
 
-  --row NAME   only this row; repeat it for more (default: all)
+  --row NAME   only this row; repeat it for more (default: all but agent)
   --count N    samples per variant (default: ${OPTIONS.count.default})
   --json FILE  where the figures go as JSON (default: ${OPTIONS.json.default})
   -h, --help   this text
@@ -34,7 +34,12 @@ rows: ${known.join(", ")}
 `;
 }
 
-export function readBenchArguments(args: string[], known: readonly string[]): BenchArguments {
+/** `usual`: the rows where none is named. */
+export function readBenchArguments(
+  args: string[],
+  known: readonly string[],
+  usual = known,
+): BenchArguments {
   let values;
   try {
     ({ values } = parseArgs({ args, options: OPTIONS }));
@@ -49,7 +54,7 @@ export function readBenchArguments(args: string[], known: readonly string[]): Be
   const count = Number(values.count);
   if (!Number.isSafeInteger(count) || count < 1)
     return wrong(`expected --count to be a whole number from 1, got "${values.count}"`);
-  return { kind: "run", json, count, rows: rows.length > 0 ? rows : known };
+  return { kind: "run", json, count, rows: rows.length > 0 ? rows : usual };
 }
 
 function wrong(message: string): BenchArguments {

@@ -3,7 +3,8 @@ import { rows } from "./rows.ts";
 import { runBench } from "./run-bench.ts";
 
 const names = rows.map(({ name }) => name);
-const wanted = readBenchArguments(process.argv.slice(2), names);
+const usual = rows.filter(({ onlyByName }) => onlyByName !== true).map(({ name }) => name);
+const wanted = readBenchArguments(process.argv.slice(2), names, usual);
 if (wanted.kind === "run") await runBench(wanted);
 else if (wanted.kind === "help") process.stdout.write(benchUsage(names));
 else {

@@ -22,6 +22,8 @@ export interface RowOptions {
 
 export interface Row {
   readonly name: string;
+  /** It needs what a machine may not have, as a registry: not measured unless it is named. */
+  readonly onlyByName?: true;
   readonly run: (options: RowOptions) => Promise<RowResult>;
 }
 

@@ -1,4 +1,5 @@
 import type { Row } from "./row.ts";
+import { agentRow } from "./rows/agent.ts";
 import { controlRow } from "./rows/control.ts";
 import { createRow } from "./rows/create.ts";
 import { execRow } from "./rows/exec.ts";
@@ -39,4 +40,5 @@ export const rows: readonly Row[] = [
   sessionStreamRow,
   sessionCancelRow,
   messageRow,
+  agentRow,
 ];

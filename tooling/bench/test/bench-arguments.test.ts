@@ -9,6 +9,13 @@ test("without arguments it runs every row", () => {
   expect(read()).toEqual({ kind: "run", json: "bench.json", count: 200, rows: KNOWN });
 });
 
+test("a row that is only measured by its name is left out otherwise", () => {
+  expect(readBenchArguments([], KNOWN, ["exec"])).toMatchObject({ rows: ["exec"] });
+  expect(readBenchArguments(["--row", "create"], KNOWN, ["exec"])).toMatchObject({
+    rows: ["create"],
+  });
+});
+
 test("it runs the rows, as often, and writes where it is told", () => {
   expect(read("--row", "exec", "--count", "5", "--json", "out.json")).toEqual({
     kind: "run",

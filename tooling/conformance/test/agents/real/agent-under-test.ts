@@ -21,8 +21,6 @@ export interface AgentUnderTest {
   readonly kept: string;
   /** In the command line of its process. */
   readonly process: RegExp;
-  /** The command line of the same job without AgentOS, made of that of its process; undefined: not measured. */
-  readonly byHand?: (argv: readonly string[], prompt: string) => readonly string[];
   /** False: it has no modes of its own. */
   readonly hasModes?: false;
   /** False: its protocol tells it that a tool was denied, and not why. */
