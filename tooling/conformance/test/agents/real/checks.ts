@@ -28,11 +28,11 @@ import * as z from "zod";
 
 import type { AgentCheck } from "./agent-under-test.ts";
 import { NO_KEY } from "./canary.ts";
+import { DEMO } from "./demo.ts";
 import { REST, shellJob } from "./jobs.ts";
 import { KILLED_SIDECAR } from "./killed-sidecar.ts";
 import { MODES } from "./modes.ts";
 import { NO_ORPHANS } from "./orphans.ts";
-import { OVERHEAD } from "./overhead.ts";
 
 const RESET_SECONDS = 3600;
 
@@ -368,5 +368,5 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
   ...NO_ORPHANS,
   NO_KEY,
   ...KILLED_SIDECAR,
-  OVERHEAD,
+  DEMO,
 ];
